@@ -1,0 +1,3 @@
+//! The `outturn` command.
+
+fn main() {}
