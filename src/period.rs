@@ -1,0 +1,294 @@
+//! The calendar of the partnership plan: months, UK financial quarters and years, and rolling twelve months.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, NaiveDate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A text that should name a period and does not; the message holds an example.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("expected {expected}, found `{found}`")]
+pub struct InvalidPeriod {
+    expected: &'static str,
+    found: String,
+}
+
+/// One calendar month, written `2025-06`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", regex(pattern = r"^\d{4}-(0[1-9]|1[0-2])$"))]
+pub struct Month {
+    /// Months since January of year 0, so that neighbouring months are neighbouring numbers.
+    index: i32,
+}
+
+impl Month {
+    /// The month of a year, `number` in 1..=12; `None` outside that.
+    #[must_use]
+    pub fn new(year: i32, number: u32) -> Option<Self> {
+        if !(1..=12).contains(&number) || !(1..=9999).contains(&year) {
+            return None;
+        }
+        Some(Self { index: year * 12 + i32::try_from(number).ok()? - 1 })
+    }
+
+    /// The month in which `day` lies.
+    #[must_use]
+    pub fn containing(day: NaiveDate) -> Self {
+        Self { index: day.year() * 12 + day.month0().cast_signed() }
+    }
+
+    /// The month in UK local time of an instant: 23:30 UTC on 31 May is June.
+    #[must_use]
+    pub fn in_london(instant: DateTime<chrono::Utc>) -> Self {
+        Self::containing(instant.with_timezone(&chrono_tz::Europe::London).date_naive())
+    }
+
+    /// Calendar year.
+    #[must_use]
+    pub fn year(self) -> i32 {
+        self.index.div_euclid(12)
+    }
+
+    /// Number of the month in its calendar year, 1 to 12.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.index.rem_euclid(12).cast_unsigned() + 1
+    }
+
+    /// The month that lies `months` later (earlier when negative).
+    #[must_use]
+    pub fn plus(self, months: i32) -> Self {
+        Self { index: self.index + months }
+    }
+
+    /// How many months `self` lies after `other`.
+    #[must_use]
+    pub fn since(self, other: Self) -> i32 {
+        self.index - other.index
+    }
+
+    /// All months from `self` to `last`, both included; none when `last` lies before `self`.
+    pub fn through(self, last: Self) -> impl DoubleEndedIterator<Item = Self> {
+        (self.index..=last.index).map(|index| Self { index })
+    }
+
+    /// First day of the month.
+    #[must_use]
+    pub fn first_day(self) -> NaiveDate {
+        NaiveDate::from_ymd_opt(self.year(), self.number(), 1).unwrap_or(NaiveDate::MIN)
+    }
+
+    /// Last day of the month.
+    #[must_use]
+    pub fn last_day(self) -> NaiveDate {
+        self.plus(1).first_day().pred_opt().unwrap_or(NaiveDate::MIN)
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year(), self.number())
+    }
+}
+
+impl FromStr for Month {
+    type Err = InvalidPeriod;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPeriod> {
+        let invalid = || InvalidPeriod { expected: "a month such as 2025-06", found: text.to_owned() };
+        let bytes = text.as_bytes();
+        let digits = |part: &[u8]| {
+            part.iter().try_fold(0u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
+        };
+        match bytes {
+            [y1, y2, y3, y4, b'-', m1, m2] => {
+                let year = digits(&[*y1, *y2, *y3, *y4]).ok_or_else(invalid)?;
+                let number = digits(&[*m1, *m2]).ok_or_else(invalid)?;
+                Self::new(year.cast_signed(), number).ok_or_else(invalid)
+            }
+            _ => Err(invalid()),
+        }
+    }
+}
+
+impl TryFrom<String> for Month {
+    type Error = InvalidPeriod;
+
+    fn try_from(text: String) -> Result<Self, InvalidPeriod> {
+        text.parse()
+    }
+}
+
+impl From<Month> for String {
+    fn from(month: Month) -> Self {
+        month.to_string()
+    }
+}
+
+/// The kinds of period that a measure is published for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeriodKind {
+    /// One calendar month, `2025-06`.
+    Month,
+    /// Three months of the UK financial year, `2025/26 Q1` being April to June 2025.
+    FinancialQuarter,
+    /// April to March, `2024/25`.
+    FinancialYear,
+    /// The twelve months that end with a month, `12 months to 2025-06`.
+    #[serde(rename = "rolling-12-months")]
+    Rolling12Months,
+}
+
+impl PeriodKind {
+    /// Every kind, from short to long.
+    pub const ALL: [Self; 4] = [Self::Month, Self::FinancialQuarter, Self::FinancialYear, Self::Rolling12Months];
+
+    /// The word in tables and settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::FinancialQuarter => "financial-quarter",
+            Self::FinancialYear => "financial-year",
+            Self::Rolling12Months => "rolling-12-months",
+        }
+    }
+}
+
+/// A whole period: one or more neighbouring months under the name that the board uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Period {
+    /// What kind of period it is.
+    pub kind: PeriodKind,
+    /// Its first month.
+    pub first: Month,
+    /// Its last month.
+    pub last: Month,
+}
+
+impl Period {
+    /// The month as a period.
+    #[must_use]
+    pub fn month(month: Month) -> Self {
+        Self { kind: PeriodKind::Month, first: month, last: month }
+    }
+
+    /// The period of `kind` that ends with `last`, or `None` where none of that kind ends there.
+    ///
+    /// March 2025 ends `2024/25 Q4`, `2024/25` and `12 months to 2025-03`; April ends only the rolling year.
+    #[must_use]
+    pub fn ending(kind: PeriodKind, last: Month) -> Option<Self> {
+        let months = match kind {
+            PeriodKind::Month => 1,
+            PeriodKind::FinancialQuarter if last.number().is_multiple_of(3) => 3,
+            PeriodKind::FinancialYear if last.number() == 3 => 12,
+            PeriodKind::Rolling12Months => 12,
+            PeriodKind::FinancialQuarter | PeriodKind::FinancialYear => return None,
+        };
+        Some(Self { kind, first: last.plus(1 - months), last })
+    }
+
+    /// The months of the period, in order.
+    pub fn months(self) -> impl DoubleEndedIterator<Item = Month> {
+        self.first.through(self.last)
+    }
+
+    /// The words for a report, such as `April to June 2025`.
+    #[must_use]
+    pub fn title(self) -> String {
+        match self.kind {
+            PeriodKind::Month => self.first.first_day().format("%B %Y").to_string(),
+            PeriodKind::FinancialQuarter => {
+                format!("{} to {}", self.first.first_day().format("%B"), self.last.first_day().format("%B %Y"))
+            }
+            PeriodKind::FinancialYear => format!("Financial year {}", financial_year(self.first)),
+            PeriodKind::Rolling12Months => {
+                format!("Twelve months to {}", self.last.first_day().format("%B %Y"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            PeriodKind::Month => self.first.fmt(f),
+            PeriodKind::FinancialQuarter => {
+                let quarter = (self.first.number() + 8) % 12 / 3 + 1;
+                write!(f, "{} Q{quarter}", financial_year(self.first))
+            }
+            PeriodKind::FinancialYear => f.write_str(&financial_year(self.first)),
+            PeriodKind::Rolling12Months => write!(f, "12 months to {}", self.last),
+        }
+    }
+}
+
+/// The UK financial year in which a month lies, written `2024/25`.
+fn financial_year(month: Month) -> String {
+    let start = if month.number() < 4 { month.year() - 1 } else { month.year() };
+    format!("{start}/{:02}", (start + 1).rem_euclid(100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn month(text: &str) -> Month {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_month_reads_back_as_it_was_written() {
+        for text in ["2018-10", "2025-01", "2025-12", "0999-06"] {
+            assert_eq!(month(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_month_is_refused_with_an_example() {
+        for text in ["2025-13", "2025-00", "2025-6", "25-06", "2025/06", "", "2025-06-01", "２０２５-06"] {
+            let error = text.parse::<Month>().unwrap_err();
+            assert_eq!(error.to_string(), format!("expected a month such as 2025-06, found `{text}`"));
+        }
+    }
+
+    #[test]
+    fn the_quarter_that_ends_in_december_2024_is_the_third_of_2024_25() {
+        let quarter = Period::ending(PeriodKind::FinancialQuarter, month("2024-12")).unwrap();
+        assert_eq!(quarter.to_string(), "2024/25 Q3");
+        assert_eq!(quarter.first, month("2024-10"));
+    }
+
+    #[test]
+    fn the_quarter_that_ends_in_march_is_the_fourth_of_the_year_before() {
+        let quarter = Period::ending(PeriodKind::FinancialQuarter, month("2025-03")).unwrap();
+        assert_eq!(quarter.to_string(), "2024/25 Q4");
+    }
+
+    #[test]
+    fn the_financial_year_that_ends_the_century_is_1999_00() {
+        let year = Period::ending(PeriodKind::FinancialYear, month("2000-03")).unwrap();
+        assert_eq!(year.to_string(), "1999/00");
+        assert_eq!(year.months().count(), 12);
+    }
+
+    #[test]
+    fn no_quarter_and_no_year_ends_in_april_but_a_rolling_year_does() {
+        assert_eq!(Period::ending(PeriodKind::FinancialQuarter, month("2025-04")), None);
+        assert_eq!(Period::ending(PeriodKind::FinancialYear, month("2025-04")), None);
+        let rolling = Period::ending(PeriodKind::Rolling12Months, month("2025-04")).unwrap();
+        assert_eq!((rolling.first, rolling.to_string()), (month("2024-05"), "12 months to 2025-04".to_owned()));
+    }
+
+    #[test]
+    fn an_hour_before_midnight_utc_in_summer_is_the_next_day_in_london() {
+        let instant = "2025-05-31T23:00:00Z".parse().unwrap();
+        assert_eq!(Month::in_london(instant), month("2025-06"));
+        let winter = "2025-01-31T23:00:00Z".parse().unwrap();
+        assert_eq!(Month::in_london(winter), month("2025-01"));
+    }
+}
