@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::settings::{ColumnConfig, ColumnType, ContractConfig, MeasureKind};
 use super::{Loaded, Project, front_matter_span, span_of};
 use crate::diagnose::Problem;
-use crate::schedule::Calendar;
+//CAL
 
 /// Columns that the product itself adds to every dataset.
 pub(crate) const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];

@@ -1,0 +1,1 @@
+//! Fetching a delivery; the bytes stay as the partner sent them.

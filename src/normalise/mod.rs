@@ -1,0 +1,82 @@
+//! Bytes become typed rows under a contract. A row that breaks it waits in quarantine, with the rule and its place; a
+//! delivery that breaks it as a whole is refused, and the one before it stays.
+
+pub mod contract;
+pub mod csv;
+pub mod month;
+mod rows;
+
+use std::hash::{BuildHasher, Hasher};
+
+use serde::{Deserialize, Serialize};
+
+/// Changes when the same bytes would become other rows; part of every file name in the datasets.
+pub const VERSION: &str = "1";
+
+/// A fast digest for finding repeats within one run; never stored.
+#[must_use]
+pub fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    let mut hasher = foldhash::quality::FixedState::with_seed(seed).build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// What became of one delivery. `received` = `accepted` + `duplicate` + `quarantined`, always.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryReport {
+    /// The delivery.
+    pub delivery: crate::landing::Delivery,
+    /// Whether its rows are in the dataset.
+    pub status: DeliveryStatus,
+    /// Why it was refused or held, or what a reader should know; empty when there is nothing to say.
+    pub note: String,
+    /// Rows that it brought.
+    pub received: u64,
+    /// Rows in the dataset.
+    pub accepted: u64,
+    /// Rows that repeat an accepted one.
+    pub duplicate: u64,
+    /// Rows in quarantine; all of them when the delivery was refused or held.
+    pub quarantined: u64,
+    /// Quarantined rows by rule.
+    pub rules: std::collections::BTreeMap<String, u64>,
+}
+
+/// Whether the rows of a delivery are in the dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// They are.
+    Accepted,
+    /// It breaks the contract as a whole.
+    Refused,
+    /// Too many of its rows break the contract; someone must look at it.
+    Held,
+}
+
+impl DeliveryStatus {
+    /// The word in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// One row that is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Position of its delivery in the month.
+    pub delivery: usize,
+    /// Where it stands in the unpacked delivery.
+    pub place: csv::Place,
+    /// Name of the rule that it breaks.
+    pub rule: String,
+    /// Column of the delivery that breaks it; empty when the row as a whole does.
+    pub column: String,
+    /// What was expected and found.
+    pub detail: String,
+}
