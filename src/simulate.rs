@@ -29,6 +29,9 @@ mod draw;
 mod places;
 mod searches;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
