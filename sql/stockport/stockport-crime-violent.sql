@@ -1,0 +1,23 @@
+/*
+id = "stockport-crime-violent"
+title = "Recorded crime: violent crime (by category)"
+framework = "stockport-2022-25"
+theme = "Public Safety and Protection"
+priority = "Crime recorded by GMP"
+owner = "Director of Place, SMBC; Superintendent, GMP (theme leads)"
+quote = "Recorded crime (all crimes; burglary; violent crime (by category); robbery/theft; drug related crime; stalking & harassment; criminal damage & arson; public order offences;"
+kind = "count"
+unit = "crimes"
+polarity = "lower-is-better"
+areas = ["E22000105"]
+notes = """
+Violence with and without injury, stalking and harassment, homicide and sexual offences together: street-level data \
+does not tell the categories apart that the plan asks for, and gives no stalking and harassment. Greater Manchester \
+Police has published no street-level data since July 2019, so that later months are not available and no year of the \
+plan is covered; the measure is ready for the force's own extract."""
+*/
+-- Grain: one row per month. Unit: crimes. A month without any has no row.
+SELECT area, month, sum(n) AS numerator
+FROM recorded_crime
+WHERE area = 'E22000105' AND crime_type = 'Violence and sexual offences'
+GROUP BY area, month

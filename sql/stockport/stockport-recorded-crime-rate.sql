@@ -1,0 +1,23 @@
+/*
+id = "stockport-recorded-crime-rate"
+title = "Recorded crime: all crimes per 1,000 residents"
+framework = "stockport-2022-25"
+theme = "Public Safety and Protection"
+priority = "Crime recorded by GMP"
+owner = "Director of Place, SMBC; Superintendent, GMP (theme leads)"
+quote = "Recorded crime (all crimes; burglary; violent crime (by category); robbery/theft; drug related crime; stalking & harassment; criminal damage & arson; public order offences;"
+kind = "rate"
+unit = "crimes per 1,000 residents"
+per = 1000
+polarity = "lower-is-better"
+areas = ["E22000105", "E23000005"]
+notes = """
+Stockport beside Greater Manchester, with which the plan compares. Greater Manchester Police has published no \
+street-level data since July 2019, so that later months are not available and no year of the plan is covered; the \
+measure is ready for the force's own extract."""
+*/
+-- Grain: one row per month and area. Unit: crimes. A month without any has no row.
+SELECT area, month, sum(n) AS numerator
+FROM recorded_crime
+WHERE area IN ('E22000105', 'E23000005')
+GROUP BY area, month

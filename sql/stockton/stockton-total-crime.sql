@@ -1,0 +1,23 @@
+/*
+id = "stockton-total-crime"
+title = "Total recorded crime"
+framework = "stockton-2017-20"
+theme = "Community Safety & Protection"
+priority = "Community Safety & Protection"
+owner = "SBC Community Safety Analyst"
+quote = "total recorded crime (17,563) reduced by 16% when compared to the figures in 2016/17 (14,740)."
+kind = "count"
+unit = "crimes"
+polarity = "lower-is-better"
+areas = ["E22000030"]
+notes = """
+All crime types of street-level data; anti-social behaviour is not a crime and is not included. Crimes that the \
+British Transport Police recorded in the borough are not in this feed. The figures come within about one per cent of \
+the recorded crime that the Office for National Statistics publishes for the partnership, because later editions \
+take back cancelled crimes."""
+*/
+-- Grain: one row per month. Unit: crimes. A month without any has no row.
+SELECT area, month, sum(n) AS numerator
+FROM recorded_crime
+WHERE area = 'E22000030'
+GROUP BY area, month
