@@ -1,3 +1,339 @@
-//! stub
-/// x
-pub fn plain_message(e: &datafusion::error::DataFusionError) -> String { e.to_string() }
+//! The query engine with a project's tables: datasets, summaries, look-ups, `feed_delivery` and the shared views.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{SchemaError, TableReference};
+use datafusion::datasource::{MemTable, TableProvider, ViewTable};
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::functions::expr_fn::encode;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+
+use crate::config::Project;
+use crate::diagnose::{Problem, Source, suggestion};
+use crate::lookup::Lookup;
+use crate::normalise::contract::{Dataset, quarantine_schema, summary_schema};
+use crate::warehouse::{Snapshot, Warehouse, readable_schema};
+
+/// Where a table of the engine comes from, so that a measure can be traced to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A dataset, one of its summaries, or its quarantine.
+    Dataset {
+        /// The dataset.
+        dataset: String,
+    },
+    /// A look-up.
+    Lookup,
+    /// `sql/shared/*.sql`.
+    View,
+    /// The deliveries of every feed.
+    FeedDelivery,
+}
+
+/// A session in which SQL can be planned, and run once the warehouse is opened.
+pub struct Engine {
+    context: SessionContext,
+    /// Every table by name.
+    tables: BTreeMap<String, Origin>,
+    /// The tables that each view reads, other views' included.
+    view_reads: BTreeMap<String, BTreeSet<String>>,
+    /// Whether some file could not be read, so that a table may be missing through no fault of the SQL.
+    incomplete: bool,
+}
+
+/// Name of a dataset's quarantine.
+#[must_use]
+pub fn quarantine_table(dataset: &str) -> String {
+    format!("{dataset}_quarantine")
+}
+
+impl Engine {
+    /// A session with the tables of a project. Without a warehouse they are empty, which is enough to plan.
+    ///
+    /// # Errors
+    /// Every shared view that cannot be planned, with its place; the session then lacks it.
+    pub async fn new(
+        project: &Project,
+        datasets: &BTreeMap<String, Arc<Dataset>>,
+        lookups: &HashMap<String, Arc<Lookup>>,
+        stored: Option<(&Warehouse, &BTreeMap<String, Snapshot>)>,
+        deliveries: Option<RecordBatch>,
+        incomplete: bool,
+    ) -> Result<(Self, Vec<Problem>), DataFusionError> {
+        let mut config = SessionConfig::new().with_information_schema(false);
+        config.options_mut().sql_parser.collect_spans = true;
+        config.options_mut().execution.parquet.schema_force_view_types = true;
+        let context = SessionContext::new_with_config(config);
+        if let Some((warehouse, _)) = stored {
+            context.register_object_store(&warehouse.store_address(), warehouse.object_store());
+        }
+        let mut engine =
+            Self { context, tables: BTreeMap::new(), view_reads: BTreeMap::new(), incomplete };
+        for dataset in datasets.values() {
+            let origin = Origin::Dataset { dataset: dataset.id.clone() };
+            engine.add_stored(&dataset.id, &dataset.schema, &dataset.hex_columns, &origin, stored)?;
+            let quarantine = quarantine_table(&dataset.id);
+            engine.add_stored(&quarantine, &quarantine_schema(), &[], &origin, stored)?;
+            for summary in &dataset.summaries {
+                engine.add_stored(&summary.id, &summary_schema(summary), &[], &origin, stored)?;
+            }
+        }
+        for (name, lookup) in lookups {
+            engine.add_batch(name, &lookup.batch, Origin::Lookup)?;
+        }
+        let deliveries =
+            deliveries.unwrap_or_else(|| RecordBatch::new_empty(crate::release::tables::feed_delivery_schema()));
+        engine.add_batch("feed_delivery", &deliveries, Origin::FeedDelivery)?;
+        let problems = engine.add_views(project).await;
+        Ok((engine, problems))
+    }
+
+    fn add_stored(
+        &mut self,
+        name: &str,
+        schema: &SchemaRef,
+        hex: &[String],
+        origin: &Origin,
+        stored: Option<(&Warehouse, &BTreeMap<String, Snapshot>)>,
+    ) -> Result<(), DataFusionError> {
+        let provider: Arc<dyn TableProvider> = match stored {
+            Some((warehouse, snapshots)) => match snapshots.get(name) {
+                Some(snapshot) => Arc::new(warehouse.table(snapshot, schema)),
+                None => empty(&readable_schema(schema))?,
+            },
+            None => empty(&readable_schema(schema))?,
+        };
+        let provider = if hex.is_empty() { provider } else { hex_as_text(provider, hex)? };
+        self.context.register_table(TableReference::bare(name), provider)?;
+        self.tables.insert(name.to_owned(), origin.clone());
+        Ok(())
+    }
+
+    /// Adds a table in memory.
+    ///
+    /// # Errors
+    /// A name that is taken.
+    pub fn add_batch(&mut self, name: &str, batch: &RecordBatch, origin: Origin) -> Result<(), DataFusionError> {
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch.clone()]])?;
+        self.context.register_table(TableReference::bare(name), Arc::new(table))?;
+        self.tables.insert(name.to_owned(), origin);
+        Ok(())
+    }
+
+    /// Plans the shared views in whatever order they need each other.
+    async fn add_views(&mut self, project: &Project) -> Vec<Problem> {
+        let mut waiting: Vec<_> = project.views.iter().collect();
+        loop {
+            let mut problems = Vec::new();
+            let mut left = Vec::new();
+            let before = waiting.len();
+            for (name, view) in waiting {
+                match self.plan(&view.source, view.sql()).await {
+                    Ok(plan) => {
+                        let reads = self.reads(&plan);
+                        let table = ViewTable::new(plan, Some(view.sql().to_owned()));
+                        if self.context.register_table(TableReference::bare(name.as_str()), Arc::new(table)).is_ok() {
+                            self.tables.insert(name.clone(), Origin::View);
+                            self.view_reads.insert(name.clone(), reads);
+                        }
+                    }
+                    Err(problem) => {
+                        problems.extend(problem.map(|boxed| *boxed));
+                        left.push((name, view));
+                    }
+                }
+            }
+            if left.is_empty() || left.len() == before {
+                self.incomplete |= !left.is_empty();
+                return problems;
+            }
+            waiting = left;
+        }
+    }
+
+    /// Plans one SELECT; the problem, when there is one, points into its file. `None`: the SQL may be right, but a file
+    /// that defines one of its tables could not be read.
+    ///
+    /// # Errors
+    /// Syntax, unknown tables and columns, and statements that are not a SELECT.
+    pub async fn plan(&self, source: &Source, sql: &str) -> Result<LogicalPlan, Option<Box<Problem>>> {
+        let planned = match self.context.state().create_logical_plan(sql).await {
+            Ok(plan) => read_only(&plan).map(|()| plan),
+            Err(error) => Err(error),
+        };
+        planned.map_err(|error| {
+            let problem = self.problem(source, &error);
+            let unknown_table = problem.message.contains("table") && problem.message.contains("not found");
+            (!(self.incomplete && unknown_table)).then(|| Box::new(problem))
+        })
+    }
+
+    fn problem(&self, source: &Source, error: &DataFusionError) -> Problem {
+        let diagnostic = error.diagnostic();
+        let message = plain_message(error);
+        let span = diagnostic
+            .and_then(|found| found.span)
+            .map(|span| {
+                let at = |line: u64, column: u64| {
+                    source.offset(usize::try_from(line).unwrap_or(1), usize::try_from(column).unwrap_or(1))
+                };
+                at(span.start.line, span.start.column)..at(span.end.line, span.end.column)
+            })
+            .or_else(|| place_in_message(source, &message))
+            .unwrap_or_else(|| {
+                let start = source.text.find("*/").map_or(0, |at| at + 2);
+                let start = start + source.text.get(start..).map_or(0, |rest| rest.len() - rest.trim_start().len());
+                start..start
+            });
+        let mut problem = Problem::new(source, span, message);
+        if let DataFusionError::SchemaError(found, _) = error.find_root()
+            && let SchemaError::FieldNotFound { field, valid_fields } = found.as_ref()
+        {
+            let known: BTreeSet<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
+            problem.message = format!("there is no column `{}` here", field.name);
+            problem.help = suggestion(&field.name, known);
+        } else if let Some(name) = missing_table(&problem.message) {
+            problem.help = suggestion(&name, self.tables.keys().map(String::as_str));
+            problem.message = format!("table `{name}` not found");
+        }
+        problem
+    }
+
+    /// The tables that a plan reads, views and what they read included.
+    #[must_use]
+    pub fn reads(&self, plan: &LogicalPlan) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        // The visitor cannot fail, and a table's name is all that is taken from it.
+        let _ = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                names.insert(scan.table_name.table().to_owned());
+            }
+            if let LogicalPlan::SubqueryAlias(alias) = node {
+                names.insert(alias.alias.table().to_owned());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        names.retain(|name| self.tables.contains_key(name));
+        let through: Vec<String> =
+            names.iter().filter_map(|name| self.view_reads.get(name)).flatten().cloned().collect();
+        names.extend(through);
+        names
+    }
+
+    /// Where a table comes from.
+    #[must_use]
+    pub fn origin(&self, table: &str) -> Option<&Origin> {
+        self.tables.get(table)
+    }
+
+    /// Names of every table.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys().map(String::as_str)
+    }
+
+    /// Computes shared views once that several measures or tables read, so that each need not do it again.
+    ///
+    /// # Errors
+    /// What the views themselves report.
+    pub async fn keep_views(&mut self, wanted: &BTreeMap<String, usize>) -> Result<(), DataFusionError> {
+        let mut order: Vec<String> =
+            self.view_reads.keys().filter(|name| wanted.get(*name).is_some_and(|n| *n > 1)).cloned().collect();
+        order.sort_by_key(|name| self.view_reads.get(name).map_or(0, BTreeSet::len));
+        for name in order {
+            let frame = self.context.table(name.as_str()).await?;
+            let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+            let batches = frame.collect().await?;
+            self.context.deregister_table(name.as_str())?;
+            self.context.register_table(name.as_str(), Arc::new(MemTable::try_new(schema, vec![batches])?))?;
+        }
+        Ok(())
+    }
+
+    /// Runs one SELECT.
+    ///
+    /// # Errors
+    /// What planning or running reports.
+    pub async fn run(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), DataFusionError> {
+        let plan = self.context.state().create_logical_plan(sql).await?;
+        read_only(&plan)?;
+        let frame = DataFrame::new(self.context.state(), plan);
+        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+        Ok((schema, frame.collect().await?))
+    }
+}
+
+/// Only a statement that reads is run: nothing in a project's SQL may write a file or change a table.
+fn read_only(plan: &LogicalPlan) -> Result<(), DataFusionError> {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(plan)
+}
+
+fn empty(schema: &SchemaRef) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    Ok(Arc::new(MemTable::try_new(Arc::clone(schema), vec![vec![]])?))
+}
+
+/// Shows columns of bytes as hexadecimal digits.
+fn hex_as_text(
+    table: Arc<dyn TableProvider>,
+    columns: &[String],
+) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let schema: Arc<Schema> = table.schema();
+    let source = datafusion::datasource::provider_as_source(table);
+    let expressions = schema.fields().iter().map(|field| {
+        let name = field.name();
+        let column = datafusion::common::Column::from_name(name);
+        if columns.contains(name) {
+            encode(col(column), lit("hex")).alias(name)
+        } else {
+            col(column)
+        }
+    });
+    let plan = LogicalPlanBuilder::scan("stored", source, None)?.project(expressions)?.build()?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+/// An engine's message without its wrapping.
+#[must_use]
+pub fn plain_message(error: &DataFusionError) -> String {
+    let text = match error.find_root() {
+        DataFusionError::Diagnostic(_, inner) => inner.strip_backtrace(),
+        other => other.strip_backtrace(),
+    };
+    let mut text = text.lines().next().unwrap_or_default().trim();
+    for prefix in [
+        "Error during planning: ",
+        "Schema error: ",
+        "SQL error: ",
+        "This feature is not implemented: ",
+        "Arrow error: ",
+    ] {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    if let Some(inner) = text.strip_prefix("ParserError(\"").and_then(|rest| rest.strip_suffix("\")")) {
+        return inner.replace("\\\"", "\"");
+    }
+    text.trim_end_matches('.').to_owned()
+}
+
+/// `Line: 3, Column: 5` at the end of a parser's message.
+fn place_in_message(source: &Source, message: &str) -> Option<std::ops::Range<usize>> {
+    let line: String = message.split("Line: ").nth(1)?.chars().take_while(char::is_ascii_digit).collect();
+    let column: String = message.split("Column: ").nth(1)?.chars().take_while(char::is_ascii_digit).collect();
+    let at = source.offset(line.parse().ok()?, column.parse().ok()?);
+    Some(at..at)
+}
+
+/// The name in `table 'datafusion.public.x' not found`.
+fn missing_table(message: &str) -> Option<String> {
+    let lower = message.to_lowercase();
+    if !lower.contains("table") || !lower.contains("not found") {
+        return None;
+    }
+    let quoted = message.split('\'').nth(1)?;
+    Some(quoted.rsplit('.').next().unwrap_or(quoted).to_owned())
+}

@@ -124,7 +124,7 @@ impl Landing {
 
     /// The deliveries of each slot of a feed, the latest first.
     #[must_use]
-    pub fn slots(&self, feed: &str) -> BTreeMap<(Month, String), Vec<&Delivery>> {
+    pub fn slots<'a>(&'a self, feed: &'a str) -> BTreeMap<(Month, String), Vec<&'a Delivery>> {
         let mut slots: BTreeMap<(Month, String), Vec<&Delivery>> = BTreeMap::new();
         for delivery in self.of_feed(feed).rev() {
             let slot = slots.entry((delivery.period, delivery.file.clone())).or_default();

@@ -18,7 +18,7 @@ pub struct InvalidPeriod {
 /// One calendar month, written `2025-06`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", regex(pattern = r"^\d{4}-(0[1-9]|1[0-2])$"))]
+#[schemars(with = "String")]
 pub struct Month {
     /// Months since January of year 0, so that neighbouring months are neighbouring numbers.
     index: i32,

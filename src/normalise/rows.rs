@@ -189,11 +189,14 @@ impl Rows {
             .columns
             .iter()
             .enumerate()
-            .map(|(number, column)| match (&column.origin, self.builders.get_mut(self.target(number, &column.name))) {
-                (Origin::Path(name), Some(Builder::Category(interner, _))) => {
-                    delivery.captures.get(name).map_or(ABSENT, |text| interner.code(text))
+            .map(|(number, column)| {
+                let target = self.target(number, &column.name);
+                match (&column.origin, self.builders.get_mut(target)) {
+                    (Origin::Path(name), Some(Builder::Category(interner, _))) => {
+                        delivery.captures.get(name).map_or(ABSENT, |text| interner.code(text))
+                    }
+                    _ => ABSENT,
                 }
-                _ => ABSENT,
             })
             .collect();
         Sent {

@@ -136,11 +136,8 @@ impl RowSink for MonthWriter {
 ///
 /// # Errors
 /// A file that is not one of ours, or damaged.
-pub fn read_reports<R: ChunkReader + Clone + 'static>(file: &R) -> Result<Vec<DeliveryReport>, Failure>
-where
-    R: ChunkReader,
-{
-    let reader = SerializedFileReader::new(file.clone())?;
+pub fn read_reports<R: ChunkReader + 'static>(file: R) -> Result<Vec<DeliveryReport>, Failure> {
+    let reader = SerializedFileReader::new(file)?;
     let metadata = reader.metadata().file_metadata().key_value_metadata();
     let text = metadata
         .and_then(|all| all.iter().find(|entry| entry.key == REPORTS))

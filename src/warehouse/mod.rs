@@ -311,7 +311,8 @@ impl Warehouse {
             None => self.create(table, &columns).await.map_err(failed("it cannot be created"))?,
         };
         if before.schema.as_ref().is_some_and(|known| *known != columns) {
-            let metadata = state.metadata().clone().with_schema(&columns).map_err(failed("its columns cannot change"))?;
+            let metadata = state.metadata().clone().with_schema(&columns);
+            let metadata = metadata.map_err(|e| failed("its columns cannot change")(e.into()))?;
             actions.push(Action::Metadata(metadata));
         }
         for view in state.log_data().iter() {
@@ -420,13 +421,13 @@ impl Warehouse {
                 Some(folder) => {
                     let path = folder.join(&snapshot.table).join(&file.path);
                     let opened = std::fs::File::open(path).map_err(|error| failed(error.into()))?;
-                    read_reports(&opened).map_err(failed)?
+                    read_reports(opened).map_err(failed)?
                 }
                 None => {
                     let place = self.place(&snapshot.table, &file.path);
                     let bytes = self.store.get(&place).await.map_err(|e| failed(e.into()))?;
                     let bytes = bytes.bytes().await.map_err(|e| failed(e.into()))?;
-                    read_reports(&bytes).map_err(failed)?
+                    read_reports(bytes).map_err(failed)?
                 }
             };
             all.insert(*month, reports);
