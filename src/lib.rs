@@ -2,14 +2,4 @@
 //!
 //! The modules stand in the order in which the data flows.
 
-pub mod config;
-pub mod diagnose;
-pub mod durable;
-pub mod engine;
 pub mod feed;
-pub mod landing;
-pub mod lookup;
-pub mod normalise;
-pub mod period;
-pub mod simulate;
-pub mod warehouse;

@@ -1,0 +1,1186 @@
+//! Fetching one address over HTTP into a file.
+//!
+//! A publisher may be slow, broken, misconfigured or hostile, and nobody watches at night. So every wait has
+//! an end, every size a limit, only what can pass is asked again, and an error names the address without its
+//! secrets.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDateTime;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use reqwest::Response;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempPath;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
+use tracing::{debug, info};
+use url::{Host, Url};
+
+/// Redirects that are followed for one request; the next one is an error.
+const MOST_HOPS: u32 = 5;
+/// Bytes of a body that are looked at to tell a web page from data.
+const HEAD: usize = 1024;
+/// Longest validator (`ETag`, `Last-Modified`) that is kept, in bytes: it is sent back on every later
+/// request.
+const LONGEST_TEXT: usize = 1024;
+
+/// How patiently to ask, and whom.
+///
+/// `connect_timeout`, `proxy` and `internal` belong to the connections and are fixed when the [`Client`] is
+/// built; all others are read on each fetch.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Longest wait for a connection, TLS handshake included. Default: 10 s.
+    pub connect_timeout: Duration,
+    /// Longest wait for the whole head of the answer, and then for each next piece of the body. Default: 30
+    /// s.
+    pub idle_timeout: Duration,
+    /// Longest time for one attempt, from the connection to the last byte. Default: 10 minutes.
+    pub total_timeout: Duration,
+    /// Longest time for all that is fetched for one feed, pauses included; see [`Patience`]. Default: 30
+    /// minutes.
+    pub deadline: Duration,
+    /// Least number of bytes per second that a body must bring, averaged over `minimum_rate_window`; 0
+    /// switches the rule off. Default: 1024.
+    pub minimum_rate: u64,
+    /// Time over which `minimum_rate` is averaged. Default: 60 s.
+    pub minimum_rate_window: Duration,
+    /// How often to ask in all, the first time included. Default: 5.
+    pub max_attempts: u32,
+    /// Upper end of the first pause between two attempts; each further pause may be twice as long. Default: 2
+    /// s.
+    pub backoff_base: Duration,
+    /// Upper end of any such pause. Default: 5 minutes.
+    pub backoff_cap: Duration,
+    /// Longest pause that a publisher may ask for with `Retry-After`. Default: 15 minutes.
+    pub retry_after_cap: Duration,
+    /// Largest body that is accepted, in bytes. Default: 2 GiB.
+    pub max_bytes: u64,
+    /// How the program presents itself to publishers. Default: `outturn/` and its version.
+    pub user_agent: String,
+    /// Other hosts to which the publisher may redirect, as `files.example.org` or `files.example.org:8443`.
+    /// Default: none.
+    pub redirect_hosts: Vec<String>,
+    /// Whether the address may lie in a private network or on this machine. Default: no.
+    pub internal: bool,
+    /// Proxy through which to ask, without user name or password; it looks up the names, so `internal` does
+    /// not check them. Absent: straight out; the environment is not consulted.
+    pub proxy: Option<Url>,
+    /// What to send as `Authorization`. Absent: the user name and password of the address, if it has them.
+    pub authorization: Option<Authorization>,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            total_timeout: Duration::from_mins(10),
+            deadline: Duration::from_mins(30),
+            minimum_rate: 1024,
+            minimum_rate_window: Duration::from_mins(1),
+            max_attempts: 5,
+            backoff_base: Duration::from_secs(2),
+            backoff_cap: Duration::from_mins(5),
+            retry_after_cap: Duration::from_mins(15),
+            max_bytes: 2 * 1024 * 1024 * 1024,
+            user_agent: concat!("outturn/", env!("CARGO_PKG_VERSION")).to_owned(),
+            redirect_hosts: Vec::new(),
+            internal: false,
+            proxy: None,
+            authorization: None,
+        }
+    }
+}
+
+/// The value of an `Authorization` header, such as `Bearer …`; it never shows itself in logs or errors.
+#[derive(Debug, Clone)]
+pub struct Authorization(HeaderValue);
+
+impl Authorization {
+    /// Takes the whole value of the header.
+    ///
+    /// # Errors
+    /// [`HttpError::Setting`] if a header cannot carry it; a line break at its end is the usual reason.
+    pub fn new(text: &str) -> Result<Self, HttpError> {
+        let mut value = HeaderValue::from_str(text).map_err(|_| HttpError::Setting {
+            what: "the authorization holds a line break or another character that a header cannot carry",
+        })?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+}
+
+/// What we hold already of this address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The `ETag` it came with, quotes included.
+    pub etag: Option<String>,
+    /// The `Last-Modified` it came with, as sent.
+    pub last_modified: Option<String>,
+}
+
+/// What the publisher answered.
+#[derive(Debug)]
+pub enum Fetched {
+    /// A body was written to a file. It may equal what we hold: the digest tells, the `ETag` does not.
+    Delivered {
+        /// The bytes as received, flushed to disk; the file goes away with this value unless it is persisted.
+        path: TempPath,
+        /// Length of the file.
+        bytes: u64,
+        /// SHA-256 of the file, in lower-case hex.
+        sha256: String,
+        /// The `ETag` as sent, for the next request.
+        etag: Option<String>,
+        /// The `Last-Modified` as sent, for the next request.
+        last_modified: Option<String>,
+        /// The `Content-Type` as sent.
+        content_type: Option<String>,
+        /// Whether the answer said where it ends. If not, a body cut short cannot be told from a whole one.
+        length_stated: bool,
+    },
+    /// The publisher says that what we hold is still current (304).
+    NotModified,
+    /// The publisher has nothing at this address (404 or 410): for a month not yet published an ordinary
+    /// answer.
+    Absent {
+        /// 404 or 410.
+        status: u16,
+    },
+}
+
+/// An address that was asked, and how often. Shown without user name, password and query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The address, fit for logs.
+    pub url: String,
+    /// Attempts made, at least 1.
+    pub attempts: u32,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)?;
+        if self.attempts > 1 { write!(f, " (asked {} times)", self.attempts) } else { Ok(()) }
+    }
+}
+
+/// Which wait came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// No connection within `connect_timeout`.
+    Connect,
+    /// No complete head of an answer.
+    Answer(Duration),
+    /// No further byte of the body within `idle_timeout`.
+    Idle(Duration),
+    /// Fewer bytes per second than `minimum_rate`.
+    Rate(u64),
+    /// The attempt took longer than `total_timeout`.
+    Total(Duration),
+    /// The time of the whole feed is used up.
+    Deadline,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect => f.write_str("no connection in time"),
+            Self::Answer(allowed) => write!(f, "no answer within {allowed:?}"),
+            Self::Idle(allowed) => write!(f, "the body paused for {allowed:?}"),
+            Self::Rate(least) => write!(f, "the body came at less than {least} bytes per second"),
+            Self::Total(allowed) => write!(f, "not complete within {allowed:?}"),
+            Self::Deadline => f.write_str("the time allowed for the whole feed is used up"),
+        }
+    }
+}
+
+/// Why a redirect was not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedirectFault {
+    /// To another host or port that `redirect_hosts` does not list.
+    OtherHost,
+    /// From https to http.
+    Downgrade,
+    /// To something else than http or https, such as `file:`.
+    Scheme,
+    /// More than five in a row.
+    TooMany,
+    /// Without an address that can be read.
+    Unreadable,
+}
+
+impl fmt::Display for RedirectFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OtherHost => "another host; list it in `redirect-hosts` if that is meant",
+            Self::Downgrade => "from https to http",
+            Self::Scheme => "neither http nor https",
+            Self::TooMany => "more than 5 redirects in a row",
+            Self::Unreadable => "its address cannot be read",
+        })
+    }
+}
+
+/// Why a 200 is no delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoData {
+    /// A page for people instead of data.
+    WebPage,
+    /// A body without a byte, or a status that has none (204, 205).
+    Empty,
+}
+
+impl fmt::Display for NoData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WebPage => "looks like a web page: a sign-in or error page",
+            Self::Empty => "the answer is empty",
+        })
+    }
+}
+
+/// Why nothing was fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The client could not be built; without any root certificate on the machine, for instance.
+    #[error("cannot set up the HTTP client; does this machine have root certificates (`ca-certificates`)?")]
+    Setup {
+        /// What the TLS or HTTP library says.
+        source: reqwest::Error,
+    },
+    /// A setting cannot be used.
+    #[error("{what}")]
+    Setting {
+        /// Which, and why.
+        what: &'static str,
+    },
+    /// The address is neither http nor https.
+    #[error("{asked}: expected an address that begins with http:// or https://")]
+    NotHttp {
+        /// The address.
+        asked: Asked,
+    },
+    /// The address, or what its name stands for, lies in a private network or on this machine.
+    #[error("{asked}: lies in a private network; set `internal = true` if that is meant")]
+    Internal {
+        /// The address.
+        asked: Asked,
+    },
+    /// The publisher will not give it to us: 401, 403, another 4xx, or a 5xx that repeating does not cure.
+    #[error("{asked}: refused with status {status}")]
+    Refused {
+        /// The address.
+        asked: Asked,
+        /// The status.
+        status: u16,
+    },
+    /// The publisher cannot give it now: 408, 425, 429, 500, 502 to 504, 520 to 524.
+    #[error("{asked}: not available, status {status}")]
+    Unavailable {
+        /// The address.
+        asked: Asked,
+        /// The last status.
+        status: u16,
+    },
+    /// A status that makes no sense here: a 304 though nothing was held, a part of a body nobody asked for.
+    #[error("{asked}: expected a file, was answered with status {status}")]
+    Unexpected {
+        /// The address.
+        asked: Asked,
+        /// The status.
+        status: u16,
+    },
+    /// The name is not known, or nobody accepts the connection.
+    #[error("{asked}: cannot be reached")]
+    Unreachable {
+        /// The address.
+        asked: Asked,
+        /// What the network says.
+        source: reqwest::Error,
+    },
+    /// No trustworthy TLS connection: certificate expired, for another name or of an unknown issuer, or TLS
+    /// too old.
+    #[error("{asked}: no trustworthy secure connection; check the certificate")]
+    Certificate {
+        /// The address.
+        asked: Asked,
+        /// What the TLS library found wrong.
+        source: reqwest::Error,
+    },
+    /// A wait came to its end.
+    #[error("{asked}: timed out: {limit}")]
+    TimedOut {
+        /// The address.
+        asked: Asked,
+        /// Which wait.
+        limit: Limit,
+    },
+    /// The connection broke off, the body was shorter than announced, or its chunks were nonsense.
+    #[error("{asked}: broke off after {bytes} bytes{}", of(*expected))]
+    Cut {
+        /// The address.
+        asked: Asked,
+        /// Bytes of the body that had come.
+        bytes: u64,
+        /// Bytes that were announced, if a length was.
+        expected: Option<u64>,
+        /// What the connection says.
+        source: reqwest::Error,
+    },
+    /// The head of the answer is not HTTP, or too large.
+    #[error("{asked}: expected an HTTP answer, found a malformed or oversized one")]
+    Malformed {
+        /// The address.
+        asked: Asked,
+        /// What could not be read.
+        source: reqwest::Error,
+    },
+    /// The body is larger than `max_bytes`.
+    #[error("{asked}: larger than {limit} bytes; raise `max-bytes` if that is meant")]
+    TooLarge {
+        /// The address.
+        asked: Asked,
+        /// The limit.
+        limit: u64,
+    },
+    /// The answer holds no data.
+    #[error("{asked}: expected data, but {found}")]
+    NotData {
+        /// The address.
+        asked: Asked,
+        /// What came instead.
+        found: NoData,
+    },
+    /// A redirect was not followed. Nothing was sent to its target.
+    #[error("{asked}: redirect to {to} not followed: {why}")]
+    Redirected {
+        /// The address.
+        asked: Asked,
+        /// Scheme, host and port of the target.
+        to: String,
+        /// Why not.
+        why: RedirectFault,
+    },
+    /// The bytes could not be written on our side.
+    #[error("cannot write to {}", folder.display())]
+    Disk {
+        /// The folder that was to hold the file.
+        folder: PathBuf,
+        /// What the file system says.
+        source: io::Error,
+    },
+}
+
+/// ` of 120`, or nothing where no length was announced.
+fn of(expected: Option<u64>) -> String {
+    expected.map(|bytes| format!(" of {bytes}")).unwrap_or_default()
+}
+
+impl HttpError {
+    /// Whether the same request may succeed a little later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Cut { .. } | Self::Unavailable { .. }
+        )
+    }
+
+    /// Attempts made before giving up; 0 where none could be made.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Setup { .. } | Self::Setting { .. } | Self::Disk { .. } => 0,
+            Self::NotHttp { asked }
+            | Self::Internal { asked }
+            | Self::Refused { asked, .. }
+            | Self::Unavailable { asked, .. }
+            | Self::Unexpected { asked, .. }
+            | Self::Unreachable { asked, .. }
+            | Self::Certificate { asked, .. }
+            | Self::TimedOut { asked, .. }
+            | Self::Cut { asked, .. }
+            | Self::Malformed { asked, .. }
+            | Self::TooLarge { asked, .. }
+            | Self::NotData { asked, .. }
+            | Self::Redirected { asked, .. } => asked.attempts,
+        }
+    }
+}
+
+/// The time that one feed may still take, and how its pauses are drawn.
+///
+/// It begins when it is made. A feed of several addresses passes the same one to each fetch.
+#[derive(Debug)]
+pub struct Patience {
+    started: Instant,
+    deadline: Duration,
+    draw: ChaCha8Rng,
+    sleeps: bool,
+    pauses: Vec<Duration>,
+}
+
+impl Patience {
+    /// Patience that lasts for `deadline` from now. The seed decides the pauses; no two feeds should share
+    /// one, lest they all ask again in the same second.
+    #[must_use]
+    pub fn new(deadline: Duration, seed: u64) -> Self {
+        let draw = ChaCha8Rng::seed_from_u64(seed);
+        Self { started: Instant::now(), deadline, draw, sleeps: true, pauses: Vec::new() }
+    }
+
+    /// The same, but pauses are counted as if slept and not slept: for tests.
+    #[must_use]
+    pub fn without_sleeping(deadline: Duration, seed: u64) -> Self {
+        Self { sleeps: false, ..Self::new(deadline, seed) }
+    }
+
+    /// Pauses made so far, in order.
+    #[must_use]
+    pub fn pauses(&self) -> &[Duration] {
+        &self.pauses
+    }
+
+    /// What is left until the deadline.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        let unslept = if self.sleeps { Duration::ZERO } else { self.pauses.iter().sum() };
+        self.deadline.saturating_sub(self.started.elapsed()).saturating_sub(unslept)
+    }
+
+    /// The pause after the given number of failed attempts: full jitter below a limit that doubles, and no
+    /// less than the publisher asked for.
+    fn next(&mut self, settings: &HttpSettings, failed: u32, asked_for: Option<Duration>) -> Duration {
+        let doubled = 2_u32.saturating_pow(failed.saturating_sub(1));
+        let limit = settings.backoff_base.saturating_mul(doubled).min(settings.backoff_cap);
+        let jitter = limit.mul_f64(self.draw.random_range(0.0..=1.0));
+        jitter.max(asked_for.unwrap_or_default().min(settings.retry_after_cap))
+    }
+
+    async fn pause(&mut self, pause: Duration) {
+        self.pauses.push(pause);
+        if self.sleeps {
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// Asks publishers for files. Built once; it keeps connections open between fetches.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: reqwest::Client,
+    /// Whether private addresses may be asked; see [`HttpSettings::internal`].
+    internal: bool,
+}
+
+/// One fetch on its way: what to ask, and how often it was asked.
+struct Errand<'a> {
+    url: &'a Url,
+    held: Option<&'a Held>,
+    into: &'a Path,
+    settings: &'a HttpSettings,
+    asked: Asked,
+    /// Ask for the whole file, whatever we hold: the publisher claimed that nothing had changed, unasked.
+    afresh: bool,
+}
+
+/// One attempt that came to nothing.
+struct Failure {
+    error: HttpError,
+    /// The pause that the publisher asked for.
+    retry_after: Option<Duration>,
+}
+
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Self {
+        Self { error, retry_after: None }
+    }
+}
+
+impl Client {
+    /// Builds a client that follows no redirect by itself, decodes nothing and reads no environment.
+    ///
+    /// # Errors
+    /// [`HttpError::Setup`] without root certificates; [`HttpError::Setting`] for a proxy with a user name.
+    pub fn new(settings: &HttpSettings) -> Result<Self, HttpError> {
+        // Two providers are compiled in, between which rustls does not choose. It fails where `main` chose
+        // already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let setup = |source: reqwest::Error| HttpError::Setup { source: source.without_url() };
+        let mut builder = reqwest::Client::builder()
+            .use_rustls_tls()
+            .connect_timeout(settings.connect_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .http1_only()
+            .no_proxy()
+            // Other crates may switch these on for all; the digest is one of the bytes as published.
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd();
+        if let Some(proxy) = &settings.proxy {
+            if has_userinfo(proxy) {
+                return Err(HttpError::Setting {
+                    what: "a proxy with user name or password is not supported",
+                });
+            }
+            builder = builder.proxy(reqwest::Proxy::all(proxy.clone()).map_err(setup)?);
+        } else if !settings.internal {
+            builder = builder.dns_resolver(Arc::new(PublicOnly));
+        }
+        Ok(Self { inner: builder.build().map_err(setup)?, internal: settings.internal })
+    }
+
+    /// Fetches `url` into a new file in the folder `into`, asking again where that can help.
+    ///
+    /// With validators in `held` the request is conditional. `patience` limits the time and draws the pauses.
+    ///
+    /// # Errors
+    /// The last failure, with the number of attempts made. No file is left behind.
+    pub async fn fetch(
+        &self,
+        url: &Url,
+        held: Option<&Held>,
+        into: &Path,
+        settings: &HttpSettings,
+        patience: &mut Patience,
+    ) -> Result<Fetched, HttpError> {
+        let asked = Asked { url: public(url), attempts: 0 };
+        let mut errand = Errand { url, held, into, settings, asked, afresh: false };
+        loop {
+            errand.asked.attempts += 1;
+            let watch =
+                Watch { started: Instant::now(), total: settings.total_timeout, left: patience.left() };
+            let failure = match self.attempt(&errand, &watch).await {
+                Ok(fetched) => return Ok(fetched),
+                Err(failure) => failure,
+            };
+            if matches!(failure.error, HttpError::Unexpected { status: 304, .. }) && !errand.afresh {
+                debug!("{}: said `not modified` unasked; asking for the whole file", errand.asked);
+                errand.afresh = true;
+                continue;
+            }
+            let failed = errand.asked.attempts;
+            if failed >= settings.max_attempts || !failure.error.may_pass() {
+                return Err(failure.error);
+            }
+            let pause = patience.next(settings, failed, failure.retry_after);
+            if pause >= patience.left() {
+                return Err(failure.error);
+            }
+            info!(
+                http.url = %errand.asked.url, http.attempt = failed, http.pause_ms = pause.as_millis(),
+                "{}; asking again in {:.1} s", failure.error, pause.as_secs_f64()
+            );
+            patience.pause(pause).await;
+        }
+    }
+
+    /// Asks once, redirects included, and reads the answer to its end.
+    async fn attempt(&self, errand: &Errand<'_>, watch: &Watch) -> Result<Fetched, Failure> {
+        let (response, conditional) = self.ask(errand, watch).await?;
+        let asked = errand.asked.clone();
+        match response.status().as_u16() {
+            200 | 203 => Ok(receive(response, errand, watch).await?),
+            204 | 205 => Err(HttpError::NotData { asked, found: NoData::Empty }.into()),
+            304 if conditional => Ok(Fetched::NotModified),
+            status @ (404 | 410) => Ok(Fetched::Absent { status }),
+            status if may_recover(status) => Err(Failure {
+                retry_after: retry_after(response.headers()),
+                error: HttpError::Unavailable { asked, status },
+            }),
+            status @ 400.. => Err(HttpError::Refused { asked, status }.into()),
+            status => Err(HttpError::Unexpected { asked, status }.into()),
+        }
+    }
+
+    /// Sends the request and follows redirects as far as they are permitted. Also tells whether the request
+    /// that was answered was conditional.
+    async fn ask(&self, errand: &Errand<'_>, watch: &Watch) -> Result<(Response, bool), HttpError> {
+        let settings = errand.settings;
+        let allowed = settings.connect_timeout.saturating_add(settings.idle_timeout);
+        let mut at = errand.url.clone();
+        let mut hops = 0;
+        loop {
+            self.check(&at, errand)?;
+            let (headers, conditional) = headers(&at, errand)?;
+            let sent = self.inner.get(for_sending(&at, errand)).headers(headers).send();
+            let response = watch
+                .within(allowed, Limit::Answer(allowed), sent)
+                .await
+                .map_err(|limit| HttpError::TimedOut { asked: errand.asked.clone(), limit })?
+                .map_err(|error| sending_failed(error, errand.asked.clone()))?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok((response, conditional));
+            }
+            let target = target(&at, response.headers());
+            let refused = |why| HttpError::Redirected {
+                asked: errand.asked.clone(),
+                to: target.as_ref().map_or_else(|| "an unreadable address".to_owned(), origin),
+                why,
+            };
+            hops += 1;
+            if hops > MOST_HOPS {
+                return Err(refused(RedirectFault::TooMany));
+            }
+            let next = target.as_ref().ok_or_else(|| refused(RedirectFault::Unreadable))?;
+            permit(&at, next, errand).map_err(refused)?;
+            at = next.clone();
+        }
+    }
+
+    /// Refuses an address before anything is sent to it. Names are checked when they are resolved.
+    fn check(&self, at: &Url, errand: &Errand<'_>) -> Result<(), HttpError> {
+        let asked = || errand.asked.clone();
+        if !is_http(at) {
+            return Err(HttpError::NotHttp { asked: asked() });
+        }
+        let address = match at.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) => return Ok(()),
+            None => return Err(HttpError::NotHttp { asked: asked() }),
+        };
+        if self.internal || is_public(address) { Ok(()) } else { Err(HttpError::Internal { asked: asked() }) }
+    }
+}
+
+/// The limits on the time of one attempt.
+struct Watch {
+    started: Instant,
+    total: Duration,
+    /// What was left of the feed's time when the attempt began.
+    left: Duration,
+}
+
+impl Watch {
+    /// Waits for `work`, but not longer than `allowed`, nor beyond the end of the attempt or of the feed's
+    /// time.
+    async fn within<T>(
+        &self,
+        allowed: Duration,
+        limit: Limit,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Limit> {
+        let spent = self.started.elapsed();
+        let (mut allowed, mut limit) = (allowed, limit);
+        for (end, reason) in [(self.total, Limit::Total(self.total)), (self.left, Limit::Deadline)] {
+            let rest = end.saturating_sub(spent);
+            if rest < allowed {
+                (allowed, limit) = (rest, reason);
+            }
+        }
+        // A body that never pauses is always ready, and a time-out looks at the body before it looks at the
+        // clock.
+        if allowed.is_zero() {
+            return Err(limit);
+        }
+        tokio::time::timeout(allowed, work).await.map_err(|_| limit)
+    }
+}
+
+/// The slowest that a body may come, measured window after window.
+struct Pulse {
+    window_started: Instant,
+    window_bytes: u64,
+}
+
+impl Pulse {
+    /// Counts bytes that came; false when a full window brought fewer than the settings ask for.
+    fn beats(&mut self, bytes: u64, settings: &HttpSettings) -> bool {
+        self.window_bytes += bytes;
+        let elapsed = self.window_started.elapsed();
+        if elapsed < settings.minimum_rate_window {
+            return true;
+        }
+        let enough = self.window_bytes as f64 >= settings.minimum_rate as f64 * elapsed.as_secs_f64();
+        *self = Self { window_started: Instant::now(), window_bytes: 0 };
+        enough
+    }
+}
+
+/// Writes the body to a new file while hashing it; memory stays flat.
+async fn receive(mut response: Response, errand: &Errand<'_>, watch: &Watch) -> Result<Fetched, HttpError> {
+    let Errand { into, settings, .. } = *errand;
+    let asked = || errand.asked.clone();
+    let disk = |source| HttpError::Disk { folder: into.to_owned(), source };
+    let not_data = |found| HttpError::NotData { asked: asked(), found };
+    let too_large = || HttpError::TooLarge { asked: asked(), limit: settings.max_bytes };
+
+    let content_type = text(response.headers(), &header::CONTENT_TYPE);
+    let etag = text(response.headers(), &header::ETAG);
+    let last_modified = text(response.headers(), &header::LAST_MODIFIED);
+    let expected = response.content_length();
+    let length_stated = expected.is_some() || response.headers().contains_key(header::TRANSFER_ENCODING);
+    if expected.is_some_and(|expected| expected > settings.max_bytes) {
+        return Err(too_large());
+    }
+
+    let temporary =
+        tempfile::Builder::new().prefix("fetch-").suffix(".part").tempfile_in(into).map_err(disk)?;
+    let (file, path) = temporary.into_parts();
+    let mut file = tokio::fs::File::from_std(file);
+    let mut digest = Sha256::new();
+    let mut head = Vec::with_capacity(HEAD);
+    let mut bytes = 0_u64;
+    let mut pulse = Pulse { window_started: Instant::now(), window_bytes: 0 };
+    loop {
+        let idle = settings.idle_timeout;
+        let piece = watch
+            .within(idle, Limit::Idle(idle), response.chunk())
+            .await
+            .map_err(|limit| HttpError::TimedOut { asked: asked(), limit })?
+            .map_err(|error| HttpError::Cut {
+                asked: asked(),
+                bytes,
+                expected,
+                source: error.without_url(),
+            })?;
+        let Some(piece) = piece else { break };
+        bytes += piece.len() as u64;
+        if bytes > settings.max_bytes {
+            return Err(too_large());
+        }
+        if !pulse.beats(piece.len() as u64, settings) {
+            return Err(HttpError::TimedOut { asked: asked(), limit: Limit::Rate(settings.minimum_rate) });
+        }
+        if head.len() < HEAD {
+            head.extend(piece.iter().take(HEAD - head.len()));
+            if looks_like_web_page(content_type.as_deref(), &head) {
+                return Err(not_data(NoData::WebPage));
+            }
+        }
+        digest.update(&piece);
+        file.write_all(&piece).await.map_err(disk)?;
+    }
+    if bytes == 0 {
+        return Err(not_data(NoData::Empty));
+    }
+    file.flush().await.map_err(disk)?;
+    file.sync_all().await.map_err(disk)?;
+    let sha256 = hex::encode(digest.finalize());
+    Ok(Fetched::Delivered { path, bytes, sha256, etag, last_modified, content_type, length_stated })
+}
+
+/// Whether a body is a page for people, such as a sign-in or error page, and not data.
+///
+/// `head` is the beginning of the body. What is labelled as HTML counts as a page whatever it holds, because
+/// a compressed page cannot be looked into; what is labelled otherwise counts when it begins as HTML does.
+#[must_use]
+pub fn looks_like_web_page(content_type: Option<&str>, head: &[u8]) -> bool {
+    let label = content_type.and_then(|label| label.split(';').next()).unwrap_or_default().trim();
+    if label.eq_ignore_ascii_case("text/html") || label.eq_ignore_ascii_case("application/xhtml+xml") {
+        return true;
+    }
+    // Without its zero bytes, UTF-16 reads as ASCII here.
+    let mut rest: Vec<u8> =
+        head.iter().take(HEAD).filter(|byte| **byte != 0).map(u8::to_ascii_lowercase).collect();
+    for mark in [b"\xef\xbb\xbf".as_slice(), b"\xff\xfe", b"\xfe\xff"] {
+        if rest.starts_with(mark) {
+            rest.drain(..mark.len());
+        }
+    }
+    let mut rest = rest.trim_ascii_start();
+    for (opening, closing) in [("<?xml", "?>"), ("<!--", "-->")] {
+        if rest.starts_with(opening.as_bytes())
+            && let Some(end) = memchr::memmem::find(rest, closing.as_bytes())
+        {
+            rest = rest[end + closing.len()..].trim_ascii_start();
+        }
+    }
+    ["<!doctype html", "<html", "<head>", "<body"].iter().any(|opening| rest.starts_with(opening.as_bytes()))
+}
+
+/// An address as it may stand in logs and errors: without user name, password, query and fragment.
+#[must_use]
+pub fn public(url: &Url) -> String {
+    if url.has_host() { format!("{}{}", origin(url), url.path()) } else { origin(url) }
+}
+
+/// Scheme, host and port of an address; of one without host, such as `data:…`, only the scheme.
+fn origin(url: &Url) -> String {
+    let scheme = url.scheme();
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{scheme}://{host}:{port}"),
+        (Some(host), None) => format!("{scheme}://{host}"),
+        (None, _) => format!("{scheme}:"),
+    }
+}
+
+fn is_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+fn has_userinfo(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// Whether two addresses belong to one publisher: same host, same port; moving up from http to https, both on
+/// their usual ports, is no change.
+fn same_publisher(from: &Url, to: &Url) -> bool {
+    let raised =
+        from.scheme() == "http" && to.scheme() == "https" && from.port().is_none() && to.port().is_none();
+    from.host() == to.host()
+        && (raised
+            || (from.scheme() == to.scheme() && from.port_or_known_default() == to.port_or_known_default()))
+}
+
+/// Judges a redirect before anything is sent to its target.
+fn permit(from: &Url, to: &Url, errand: &Errand<'_>) -> Result<(), RedirectFault> {
+    if !is_http(to) {
+        return Err(RedirectFault::Scheme);
+    }
+    if from.scheme() == "https" && to.scheme() == "http" {
+        return Err(RedirectFault::Downgrade);
+    }
+    let host = to.host_str().unwrap_or_default();
+    let place = to.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let listed = errand.settings.redirect_hosts.iter().any(|listed| listed.eq_ignore_ascii_case(&place));
+    if listed || same_publisher(from, to) || same_publisher(errand.url, to) {
+        Ok(())
+    } else {
+        Err(RedirectFault::OtherHost)
+    }
+}
+
+/// Where a redirect leads, as seen from the address that was asked.
+fn target(at: &Url, headers: &HeaderMap) -> Option<Url> {
+    headers.get(header::LOCATION)?.to_str().ok().and_then(|location| at.join(location).ok())
+}
+
+/// The address as it is handed to the library, which turns a user name in it into an `Authorization` header:
+/// so it has the ones of the feed's own address, for its own publisher only, and none that a redirect brought
+/// along.
+fn for_sending(at: &Url, errand: &Errand<'_>) -> Url {
+    let own = same_publisher(errand.url, at) && errand.settings.authorization.is_none();
+    let (user, password) = if own { (errand.url.username(), errand.url.password()) } else { ("", None) };
+    let mut sent = at.clone();
+    // Both fail for addresses without a host only, and those were refused before.
+    let _ = sent.set_username(user);
+    let _ = sent.set_password(password);
+    sent
+}
+
+/// The headers for one hop, and whether they make the request a conditional one. What we hold and who we are
+/// is told to the feed's own publisher only.
+fn headers(at: &Url, errand: &Errand<'_>) -> Result<(HeaderMap, bool), HttpError> {
+    let mut headers = HeaderMap::new();
+    let agent = HeaderValue::from_str(&errand.settings.user_agent).map_err(|_| HttpError::Setting {
+        what: "the user agent holds a character that a header cannot carry",
+    })?;
+    headers.insert(header::USER_AGENT, agent);
+    if errand.afresh {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+    let mut conditional = false;
+    if same_publisher(errand.url, at) {
+        if let Some(Authorization(value)) = &errand.settings.authorization {
+            headers.insert(header::AUTHORIZATION, value.clone());
+        }
+        if let Some(held) = errand.held.filter(|_| !errand.afresh) {
+            for (name, value) in
+                [(header::IF_NONE_MATCH, &held.etag), (header::IF_MODIFIED_SINCE, &held.last_modified)]
+            {
+                if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
+                    headers.insert(name, value);
+                    conditional = true;
+                }
+            }
+        }
+    }
+    Ok((headers, conditional))
+}
+
+/// Whether the status speaks of a passing trouble. 520 to 524 are those of Cloudflare, behind which many
+/// councils publish: the publisher's own server did not answer it.
+fn may_recover(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 520..=524)
+}
+
+/// The pause that the publisher asks for: seconds, or a date, which is read against the answer's own `Date`
+/// since the two clocks may differ. Absent: none, or nothing that makes sense.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let asked_for = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if !asked_for.is_empty() && asked_for.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are a very long time.
+        return Some(Duration::from_secs(asked_for.parse().unwrap_or(u64::MAX)));
+    }
+    let date = |text: &str| NaiveDateTime::parse_from_str(text.trim(), "%a, %d %b %Y %H:%M:%S GMT").ok();
+    let sent = date(headers.get(header::DATE)?.to_str().ok()?)?;
+    (date(asked_for)? - sent).to_std().ok()
+}
+
+/// A header of reasonable length as text.
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    (!value.is_empty() && value.len() <= LONGEST_TEXT).then(|| value.to_owned())
+}
+
+/// Sorts out why no answer came.
+fn sending_failed(error: reqwest::Error, asked: Asked) -> HttpError {
+    let source = error.without_url();
+    if causes(&source).any(is_private) {
+        return HttpError::Internal { asked };
+    }
+    if causes(&source).any(is_tls) {
+        return HttpError::Certificate { asked, source };
+    }
+    if source.is_timeout() {
+        return HttpError::TimedOut { asked, limit: Limit::Connect };
+    }
+    if source.is_connect() {
+        return HttpError::Unreachable { asked, source };
+    }
+    // hyper tells a head that is no HTTP from a broken connection only by these words. An unknown wording
+    // falls through to `Cut`, which is asked again: the safe side.
+    let malformed = causes(&source)
+        .map(ToString::to_string)
+        .any(|words| words.starts_with("invalid HTTP") || words.starts_with("message head is too large"));
+    if malformed || source.is_builder() {
+        return HttpError::Malformed { asked, source };
+    }
+    HttpError::Cut { asked, bytes: 0, expected: None, source }
+}
+
+/// The error and all that caused it, outermost first.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| match error.downcast_ref::<io::Error>() {
+        // The `source` of an I/O error skips the error that it wraps.
+        Some(wrapper) => wrapper.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+        None => error.source(),
+    })
+}
+
+fn is_private(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<PrivateAddress>()
+}
+
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<rustls::Error>()
+}
+
+/// A name stands for addresses in private networks only.
+#[derive(Debug, thiserror::Error)]
+#[error("the name stands for an address in a private network")]
+struct PrivateAddress;
+
+/// Looks names up and passes public addresses on; the connection is made to just these, so that a name cannot
+/// stand for something else a moment later.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let public: Vec<_> = found.iter().copied().filter(|found| is_public(found.ip())).collect();
+            if public.is_empty() && !found.is_empty() {
+                return Err(PrivateAddress.into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address belongs to the internet at large: not to a private network, this machine, a link, a
+/// group or a range kept for other ends. Source: IANA special-purpose address registries for IPv4 and IPv6.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let special = match address.octets() {
+        [0 | 10 | 127, ..]
+        | [169, 254, ..]
+        | [192, 168, ..]
+        | [192, 0, 0 | 2, _]
+        | [198, 18 | 19, ..]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _] => true,
+        [100, second, ..] => (64..128).contains(&second),
+        [172, second, ..] => (16..32).contains(&second),
+        [first, ..] => first >= 224,
+    };
+    !special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    if let Some(mapped) = address.to_ipv4_mapped() {
+        return is_public_v4(mapped);
+    }
+    match address.segments() {
+        // 6to4 carries an IPv4 address; Teredo and the other protocol assignments, and the ranges for
+        // examples.
+        [0x2002, high, low, ..] => is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))),
+        [0x2001, second, ..] => second >= 0x200 && second != 0x0db8,
+        [0x3fff, second, ..] => second >= 0x1000,
+        [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect("addresses in tests are well-formed")
+    }
+
+    #[test]
+    fn what_begins_as_html_or_is_labelled_so_looks_like_a_web_page() {
+        let utf16: Vec<u8> = "\u{feff}<HTML>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let pages: [(Option<&str>, &[u8]); 9] = [
+            (None, b"<!DOCTYPE html><title>Sign in</title>"),
+            (None, b"\xef\xbb\xbf \r\n\t<!doctype HTML public"),
+            (Some("text/csv"), b"<HTML lang=en>"),
+            (Some("application/octet-stream"), b"<!-- moved --> <html>"),
+            (None, b"<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC"),
+            (None, &utf16),
+            (Some("Text/HTML; charset=utf-8"), b"\x1f\x8b\x08"),
+            (Some("text/html"), b"month,incidents"),
+            (Some("application/xhtml+xml"), b"<?xml"),
+        ];
+        for (label, head) in pages {
+            assert!(looks_like_web_page(label, head), "{label:?} {}", head.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn data_does_not_look_like_a_web_page() {
+        let data: [(Option<&str>, &[u8]); 9] = [
+            (None, b""),
+            (Some("text/csv"), b"month,incidents\n2025-04,<html>\n"),
+            (Some("application/zip"), b"PK\x03\x04"),
+            (None, b"\x1f\x8b\x08"),
+            (Some("application/json"), b"{\"html\": \"<html>\"}"),
+            (Some("application/xml"), b"<?xml version=\"1.0\"?><incidents/>"),
+            (None, b"<!-- an unfinished remark <html>"),
+            (Some("text/htmlish"), b"header,body"),
+            (None, b"<?xml"),
+        ];
+        for (label, head) in data {
+            assert!(!looks_like_web_page(label, head), "{label:?} {}", head.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_user_password_query_and_fragment() {
+        let shown = public(&url("https://csp:secret@data.police.uk:8443/a/b.csv?key=secret#secret"));
+        assert_eq!(shown, "https://data.police.uk:8443/a/b.csv");
+        assert_eq!(public(&url("https://data.police.uk")), "https://data.police.uk/");
+        assert_eq!(public(&url("data:text/plain,secret")), "data:");
+        assert_eq!(public(&url("mailto:secret@example.org")), "mailto:");
+    }
+
+    #[test]
+    fn a_publisher_is_known_by_host_and_port_and_may_move_up_to_https() {
+        let same = |from, to| same_publisher(&url(from), &url(to));
+        assert!(same("https://a.uk/x", "https://A.uk:443/y?z"));
+        assert!(same("http://a.uk/", "https://a.uk/"));
+        assert!(!same("https://a.uk/", "http://a.uk/"));
+        assert!(!same("https://a.uk/", "https://www.a.uk/"));
+        assert!(!same("https://a.uk/", "https://a.uk:8443/"));
+        assert!(!same("http://a.uk:8080/", "https://a.uk/"));
+        assert!(!same("http://a.uk/", "https://a.uk.evil.org/"));
+    }
+
+    #[test]
+    fn a_redirect_never_leads_from_https_to_http_even_at_a_listed_host() {
+        let settings =
+            HttpSettings { redirect_hosts: vec!["files.uk".to_owned()], ..HttpSettings::default() };
+        let feed = url("https://a.uk/");
+        let errand = Errand {
+            url: &feed,
+            held: None,
+            into: Path::new("."),
+            settings: &settings,
+            asked: Asked { url: public(&feed), attempts: 1 },
+            afresh: false,
+        };
+        let judge = |from, to| permit(&url(from), &url(to), &errand);
+        assert_eq!(judge("https://a.uk/", "http://a.uk/"), Err(RedirectFault::Downgrade));
+        assert_eq!(judge("https://a.uk/", "http://files.uk/"), Err(RedirectFault::Downgrade));
+        assert_eq!(judge("https://a.uk/", "https://files.uk:8443/"), Err(RedirectFault::OtherHost));
+        assert_eq!(judge("https://a.uk/", "https://FILES.uk/"), Ok(()));
+        assert_eq!(judge("https://files.uk/", "https://a.uk/"), Ok(()), "and back again");
+    }
+
+    #[tokio::test]
+    async fn what_is_always_ready_is_not_taken_after_the_end_of_the_attempt() {
+        let watch = |total, left| Watch { started: Instant::now(), total, left };
+        let (none, hour) = (Duration::ZERO, Duration::from_hours(1));
+        let ready = || std::future::ready(());
+        assert_eq!(watch(none, hour).within(hour, Limit::Connect, ready()).await, Err(Limit::Total(none)));
+        assert_eq!(watch(hour, none).within(hour, Limit::Connect, ready()).await, Err(Limit::Deadline));
+        assert_eq!(watch(hour, hour).within(hour, Limit::Connect, ready()).await, Ok(()));
+    }
+
+    #[test]
+    fn addresses_for_special_purposes_are_not_public() {
+        let special = [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:a00:1::1",
+            "3fff::1",
+            "fc00::1",
+            "fd00::1",
+            "fe80::1",
+            "ff02::1",
+        ];
+        for address in special {
+            assert!(!is_public(address.parse().expect("an address")), "{address}");
+        }
+        let public = [
+            "1.1.1.1",
+            "100.63.255.255",
+            "100.128.0.1",
+            "151.101.0.144",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.169.0.1",
+            "::ffff:1.1.1.1",
+            "2001:4860:4860::8888",
+            "2a00:1450::1",
+            "2002:101:101::1",
+        ];
+        for address in public {
+            assert!(is_public(address.parse().expect("an address")), "{address}");
+        }
+    }
+}
