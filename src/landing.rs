@@ -3,7 +3,7 @@
 //! `landing/objects/ab/abcd…` holds the bytes; `landing/deliveries.jsonl` has one line a delivery, appended and synced. A
 //! line that a killed run left half written is not a delivery and is cut off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -71,6 +71,8 @@ pub struct Landing {
     folder: PathBuf,
     /// In the order of their arrival.
     deliveries: Vec<Delivery>,
+    /// Position of the latest delivery of each feed, month and file.
+    latest: HashMap<(String, Month, String), usize>,
 }
 
 impl Landing {
@@ -98,7 +100,9 @@ impl Landing {
                 }
             }
         }
-        Ok(Self { folder, deliveries })
+        let mut landing = Self { folder, deliveries: Vec::new(), latest: HashMap::new() };
+        landing.extend(deliveries);
+        Ok(landing)
     }
 
     /// The folder in which deliveries in the making are written.
@@ -142,19 +146,27 @@ impl Landing {
         self.deliveries.iter().rev().find(|delivery| delivery.source == source)
     }
 
+    /// The latest delivery of a slot of a feed.
+    #[must_use]
+    pub fn latest_of(&self, feed: &str, period: Month, file: &str) -> Option<&Delivery> {
+        let number = self.latest.get(&(feed.to_owned(), period, file.to_owned()))?;
+        self.deliveries.get(*number)
+    }
+
     /// Takes a finished file under its digest. The same bytes are kept once.
     ///
     /// # Errors
     /// What the file system reports.
-    pub fn keep(&self, file: tempfile::NamedTempFile, sha256: &str) -> io::Result<()> {
+    pub fn keep(&self, file: tempfile::TempPath, sha256: &str) -> io::Result<()> {
         let place = self.object(sha256);
         if place.is_file() {
             return Ok(());
         }
-        if let Some(folder) = place.parent() {
-            durable::create_folder(folder)?;
-        }
-        durable::finish(file, &place)
+        let folder = place.parent().unwrap_or(&self.folder);
+        durable::create_folder(folder)?;
+        File::open(&file)?.sync_all()?;
+        file.persist(&place).map_err(|error| error.error)?;
+        durable::sync_folder(folder)
     }
 
     fn object(&self, sha256: &str) -> PathBuf {
@@ -192,8 +204,16 @@ impl Landing {
         if new {
             durable::sync_folder(&self.folder)?;
         }
-        self.deliveries.extend(deliveries);
+        self.extend(deliveries);
         Ok(())
+    }
+
+    fn extend(&mut self, deliveries: Vec<Delivery>) {
+        for delivery in deliveries {
+            let slot = (delivery.feed.clone(), delivery.period, delivery.file.clone());
+            self.latest.insert(slot, self.deliveries.len());
+            self.deliveries.push(delivery);
+        }
     }
 
     /// The unpacked text of a delivery, from its first byte.
@@ -212,7 +232,12 @@ impl Landing {
     /// # Errors
     /// What the file system reports.
     pub fn remove_leftovers(&self) -> io::Result<()> {
-        durable::remove_leftovers(&self.folder.join("incoming"))
+        let folder = self.folder.join("incoming");
+        let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
+        for entry in entries.flatten() {
+            fs::remove_file(entry.path())?;
+        }
+        Ok(())
     }
 }
 

@@ -2,4 +2,20 @@
 //!
 //! The modules stand in the order in which the data flows.
 
+pub mod cli;
+pub mod run;
+pub mod config;
+pub mod diagnose;
 pub mod feed;
+pub mod landing;
+pub mod normalise;
+pub mod lookup;
+pub mod warehouse;
+pub mod engine;
+pub mod measure;
+pub mod assess;
+pub mod release;
+pub mod simulate;
+pub mod durable;
+pub mod geography;
+pub mod period;

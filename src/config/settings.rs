@@ -236,6 +236,8 @@ pub struct HttpConfig {
     pub backoff_seconds: f64,
     /// Largest delivery that is accepted.
     pub max_bytes: u64,
+    /// The address lies in the partnership's own network. Otherwise private addresses are refused.
+    pub internal: bool,
 }
 
 impl Default for HttpConfig {
@@ -247,6 +249,7 @@ impl Default for HttpConfig {
             attempts: 5,
             backoff_seconds: 2.0,
             max_bytes: 2 << 30,
+            internal: false,
         }
     }
 }

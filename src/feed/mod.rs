@@ -1,3 +1,215 @@
-//! Fetching a delivery; the bytes stay as the partner sent them.
+//! Fetching deliveries; the bytes stay as the partner sent them. One feed's fault is that feed's: it is reported, and
+//! what was landed before stays.
 
+mod address;
+mod folder;
 pub mod http;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use crate::config::Project;
+use crate::config::settings::{FeedConfig, GapConfig};
+use crate::landing::{Delivery, Landing};
+use crate::period::Month;
+
+/// What a run knows of a feed once it has been asked.
+#[derive(Debug, Clone)]
+pub struct FeedState {
+    /// The feed.
+    pub feed: Arc<FeedConfig>,
+    /// The deliveries of each slot that stand now, the latest first.
+    pub slots: BTreeMap<(Month, String), Vec<Delivery>>,
+    /// Months that are expected and for which nothing stands, each with the reason in words.
+    pub missing: BTreeMap<Month, String>,
+    /// Deliveries that this run landed.
+    pub landed: usize,
+    /// What went wrong in this run, in words; empty when nothing did.
+    pub faults: Vec<String>,
+}
+
+/// The months for which a feed is expected to have delivered by a day.
+#[must_use]
+pub fn expected_months(feed: &FeedConfig, as_of: NaiveDate) -> Vec<Month> {
+    let delay = i32::try_from(feed.published_after_months).unwrap_or(i32::MAX);
+    let newest = Month::containing(as_of).plus(-delay.min(1200));
+    let last = feed.to.map_or(newest, |to| to.min(newest));
+    feed.from.through(last).collect()
+}
+
+/// The known gap in which a month lies.
+#[must_use]
+pub fn gap_at(feed: &FeedConfig, month: Month) -> Option<&GapConfig> {
+    feed.gap.iter().find(|gap| gap.from <= month && gap.to.is_none_or(|to| month <= to))
+}
+
+/// Asks every feed for what it lacks, all feeds at once, and lands what comes.
+///
+/// `now` is the time that deliveries are stamped with. A feed that fails keeps what it has.
+///
+/// # Errors
+/// Only what the landing itself reports: without it nothing can be kept.
+pub async fn land_all(project: &Project, landing: Landing, now: DateTime<Utc>) -> io::Result<(Landing, Vec<FeedState>)> {
+    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
+    let landing = Arc::new(Mutex::new(landing));
+    let feeds: Vec<Arc<FeedConfig>> = project.feeds.values().map(|feed| Arc::new(feed.config.clone())).collect();
+    let addresses = Arc::new(address::Addresses::default());
+    let asked = feeds.iter().map(|feed| {
+        let visit = Visit {
+            project,
+            feed: Arc::clone(feed),
+            landing: Arc::clone(&landing),
+            addresses: Arc::clone(&addresses),
+            now,
+            as_of,
+        };
+        visit.ask()
+    });
+    let states = futures::future::join_all(asked).await.into_iter().collect::<io::Result<Vec<_>>>()?;
+    let landing = Arc::try_unwrap(landing).map_err(|_| io::Error::other("the landing is still in use"))?;
+    Ok((landing.into_inner(), states))
+}
+
+/// Where a feed's deliveries really come from, once the mirrors are applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// A path with `{period}`, `{names}` and `*`, below the project or absolute.
+    Files { pattern: String },
+    /// A folder that stands in for an address; one file a month.
+    Mirror { folder: PathBuf, rest: String },
+    /// An address with `{period}`.
+    Address { template: String },
+}
+
+fn place(project: &Project, feed: &FeedConfig) -> (Place, bool) {
+    for mirror in &project.settings.mirror {
+        let Some(rest) = feed.source.strip_prefix(&mirror.prefix) else { continue };
+        let place = match (&mirror.folder, &mirror.address) {
+            (Some(folder), _) => Place::Mirror { folder: project.root.join(folder), rest: rest.to_owned() },
+            (None, Some(address)) => Place::Address { template: format!("{address}{rest}") },
+            (None, None) => continue,
+        };
+        return (place, mirror.synthetic);
+    }
+    let place = if feed.source.contains("://") {
+        Place::Address { template: feed.source.clone() }
+    } else {
+        let pattern = if Path::new(&feed.source).is_absolute() {
+            feed.source.clone()
+        } else {
+            format!("{}/{}", project.root.display(), feed.source)
+        };
+        Place::Files { pattern }
+    };
+    (place, false)
+}
+
+/// One feed being asked.
+struct Visit<'a> {
+    project: &'a Project,
+    feed: Arc<FeedConfig>,
+    landing: Arc<Mutex<Landing>>,
+    addresses: Arc<address::Addresses>,
+    now: DateTime<Utc>,
+    as_of: NaiveDate,
+}
+
+/// What asking one feed brought.
+#[derive(Debug, Default)]
+struct Haul {
+    deliveries: Vec<Delivery>,
+    /// For a folder that is itself the archive: the files that are there now.
+    present: Option<Vec<(Month, String, String)>>,
+    faults: BTreeMap<Month, String>,
+    /// Months for which the publisher says that it has nothing.
+    absent: Vec<Month>,
+    /// Faults that concern no month.
+    general: Vec<String>,
+}
+
+impl Visit<'_> {
+    async fn ask(self) -> io::Result<FeedState> {
+        let expected = expected_months(&self.feed, self.as_of);
+        let (place, synthetic) = place(self.project, &self.feed);
+        let haul = match &place {
+            Place::Files { pattern } => folder::look(&self, pattern, synthetic).await,
+            Place::Mirror { folder, rest } => folder::look_in_mirror(&self, folder, rest, &expected, synthetic).await,
+            Place::Address { template } => address::fetch(&self, template, &expected, synthetic).await,
+        };
+        let landed = haul.deliveries.len();
+        let mut landing = self.landing.lock().await;
+        landing.record(haul.deliveries)?;
+        let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
+            .slots(&self.feed.id)
+            .into_iter()
+            .filter(|((month, _), _)| *month >= self.feed.from && self.feed.to.is_none_or(|to| *month <= to))
+            .map(|(slot, deliveries)| (slot, deliveries.into_iter().cloned().collect()))
+            .collect();
+        drop(landing);
+        if let Some(present) = haul.present {
+            slots.retain(|(month, file), deliveries| {
+                deliveries.retain(|delivery| {
+                    present.iter().any(|(m, f, digest)| m == month && f == file && *digest == delivery.sha256)
+                });
+                !deliveries.is_empty()
+            });
+        }
+        // What the simulator made goes when the feed is real, and the other way round.
+        slots.retain(|_, deliveries| {
+            deliveries.retain(|delivery| delivery.synthetic == synthetic);
+            !deliveries.is_empty()
+        });
+        let mut missing = BTreeMap::new();
+        for month in expected {
+            if slots.keys().any(|(found, _)| *found == month) {
+                continue;
+            }
+            let reason = match (gap_at(&self.feed, month), haul.faults.get(&month)) {
+                (Some(gap), _) => gap.reason.clone(),
+                (None, Some(fault)) => fault.clone(),
+                (None, None) if haul.absent.contains(&month) => "the publisher has nothing for it".to_owned(),
+                (None, None) => "not supplied".to_owned(),
+            };
+            missing.insert(month, reason);
+        }
+        let mut faults = haul.general;
+        faults.extend(haul.faults.iter().map(|(month, fault)| format!("{month}: {fault}")));
+        for fault in &faults {
+            warn!(feed.id = %self.feed.id, "feed `{}`: {fault}", self.feed.id);
+        }
+        if landed > 0 {
+            info!(feed.id = %self.feed.id, "feed `{}` landed {landed} deliveries", self.feed.id);
+        }
+        Ok(FeedState { feed: self.feed, slots, missing, landed, faults })
+    }
+
+    /// Months of `expected` that are still wanted: those without a delivery, and the latest few again.
+    async fn wanted(&self, expected: &[Month], synthetic: bool) -> Vec<Month> {
+        let landing = self.landing.lock().await;
+        let mut have: Vec<Month> = landing
+            .of_feed(&self.feed.id)
+            .filter(|delivery| delivery.synthetic == synthetic)
+            .map(|delivery| delivery.period)
+            .collect();
+        have.sort_unstable();
+        have.dedup();
+        let again = have.len().saturating_sub(self.feed.recheck_months as usize);
+        let again: Vec<Month> = have.iter().skip(again).copied().collect();
+        expected
+            .iter()
+            .copied()
+            .filter(|month| gap_at(&self.feed, *month).is_none())
+            .filter(|month| !have.contains(month) || again.contains(month))
+            .collect()
+    }
+}
+
+fn with_period(template: &str, month: Month) -> String {
+    template.replace("{period}", &month.to_string())
+}

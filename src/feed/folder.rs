@@ -1,0 +1,307 @@
+//! Deliveries that lie in a folder: a partner's share, an archive on this disk, or a mirror of an address.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use super::{Haul, Visit, with_period};
+use crate::config::settings::LandingMode;
+use crate::landing::{self, Delivery, Landing};
+use crate::normalise::month::UNPACKED_LIMIT;
+use crate::period::Month;
+
+/// A file that a pattern found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    path: PathBuf,
+    period: Month,
+    captures: BTreeMap<String, String>,
+}
+
+/// Every file that a pattern with `{period}`, `{names}` and `*` finds, in order of month and path.
+pub(super) async fn look(visit: &Visit<'_>, pattern: &str, synthetic: bool) -> Haul {
+    let found = match find(pattern) {
+        Ok(found) => found,
+        Err((path, error)) => {
+            let general = vec![format!("{}: {error}", path.display())];
+            // A folder that cannot be read is not an empty one: what was landed stays.
+            return Haul { general, ..Haul::default() };
+        }
+    };
+    let member = visit.feed.member.clone();
+    let mut haul = Haul::default();
+    let mut present = Vec::new();
+    let mut landing = visit.landing.lock().await;
+    for file in found {
+        let member = member.as_ref().map(|member| with_period(member, file.period));
+        let name = slot_name(&file.path, member.as_deref());
+        match take(visit, &mut landing, &file, &name, member, synthetic) {
+            Ok(Taken::Known(digest)) => present.push((file.period, name, digest)),
+            Ok(Taken::New(delivery)) => {
+                present.push((file.period, name, delivery.sha256.clone()));
+                haul.deliveries.push(*delivery);
+            }
+            Err(error) => {
+                haul.faults.insert(file.period, format!("{}: {error}", file.path.display()));
+            }
+        }
+    }
+    if visit.feed.landing == LandingMode::Reference {
+        haul.present = Some(present);
+    }
+    haul
+}
+
+/// One file a month from a folder that mirrors an address: the file itself, or the archive's member beside it, unpacked,
+/// either of them gzipped or not.
+pub(super) async fn look_in_mirror(
+    visit: &Visit<'_>,
+    folder: &Path,
+    rest: &str,
+    expected: &[Month],
+    synthetic: bool,
+) -> Haul {
+    let mut haul = Haul::default();
+    let mut landing = visit.landing.lock().await;
+    for month in expected {
+        let path = folder.join(with_period(rest, *month));
+        let member = visit.feed.member.as_ref().map(|member| with_period(member, *month));
+        let Some((path, member)) = mirrored(&path, member) else { continue };
+        let name = slot_name(&path, member.as_deref().or(visit.feed.member.as_deref()));
+        let name = name.strip_suffix(".gz").map_or(name.clone(), str::to_owned).replace("{period}", &month.to_string());
+        let found = Found { path: path.clone(), period: *month, captures: BTreeMap::new() };
+        match take(visit, &mut landing, &found, &name, member, synthetic) {
+            Ok(Taken::Known(_)) => {}
+            Ok(Taken::New(delivery)) => haul.deliveries.push(*delivery),
+            Err(error) => {
+                haul.faults.insert(*month, format!("{}: {error}", path.display()));
+            }
+        }
+    }
+    haul
+}
+
+fn mirrored(path: &Path, member: Option<String>) -> Option<(PathBuf, Option<String>)> {
+    if path.is_file() {
+        return Some((path.to_path_buf(), member));
+    }
+    let zipped = |path: &Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".gz");
+        let path = PathBuf::from(name);
+        path.is_file().then_some(path)
+    };
+    if let Some(path) = zipped(path) {
+        return Some((path, None));
+    }
+    let unpacked = path.parent()?.join(member?);
+    if unpacked.is_file() {
+        return Some((unpacked, None));
+    }
+    zipped(&unpacked).map(|path| (path, None))
+}
+
+/// What tells the file of a month apart from the others of that month: base name of the member or of the file.
+fn slot_name(path: &Path, member: Option<&str>) -> String {
+    let name = member.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned);
+    name.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+enum Taken {
+    /// Seen before, with this digest.
+    Known(String),
+    New(Box<Delivery>),
+}
+
+fn take(
+    visit: &Visit<'_>,
+    landing: &mut Landing,
+    found: &Found,
+    name: &str,
+    member: Option<String>,
+    synthetic: bool,
+) -> io::Result<Taken> {
+    let metadata = fs::metadata(&found.path)?;
+    let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let modified_ns = u64::try_from(modified.as_nanos()).unwrap_or(u64::MAX);
+    let source = found.path.to_string_lossy().into_owned();
+    let known = landing.latest_of(&visit.feed.id, found.period, name);
+    if let Some(known) = known.filter(|known| {
+        known.source == source
+            && known.modified_ns == Some(modified_ns)
+            && known.bytes == metadata.len()
+            && known.synthetic == synthetic
+    }) {
+        return Ok(Taken::Known(known.sha256.clone()));
+    }
+    let mut file = File::open(&found.path)?;
+    let reference = visit.feed.landing == LandingMode::Reference;
+    let (sha256, bytes) = if reference {
+        landing::digest(&mut file)?
+    } else {
+        let mut copy = crate::durable::temporary(&landing.incoming()?)?;
+        let taken = landing::copy_digest(&mut file, &mut copy)?;
+        landing.keep(copy.into_temp_path(), &taken.0)?;
+        taken
+    };
+    let mut delivery = Delivery {
+        feed: visit.feed.id.clone(),
+        period: found.period,
+        file: name.to_owned(),
+        source,
+        content_sha256: sha256.clone(),
+        sha256,
+        bytes,
+        member,
+        captures: found.captures.clone(),
+        received: visit.now,
+        etag: None,
+        last_modified: None,
+        modified_ns: Some(modified_ns),
+        reference: reference.then(|| found.path.clone()),
+        synthetic,
+    };
+    if delivery.member.is_some() {
+        delivery.content_sha256 = landing::digest(&mut landing.read(&delivery, UNPACKED_LIMIT)?)?.0;
+    }
+    Ok(Taken::New(Box::new(delivery)))
+}
+
+type Unreadable = (PathBuf, io::Error);
+
+/// Files that a pattern finds; folders and links to nowhere are passed over.
+fn find(pattern: &str) -> Result<Vec<Found>, Unreadable> {
+    let root = if pattern.starts_with('/') { PathBuf::from("/") } else { PathBuf::new() };
+    let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
+    let mut found = Vec::new();
+    descend(root, &parts, &BTreeMap::new(), &mut found)?;
+    found.sort_by(|a, b| (a.period, &a.path).cmp(&(b.period, &b.path)));
+    Ok(found)
+}
+
+fn descend(
+    folder: PathBuf,
+    parts: &[&str],
+    captures: &BTreeMap<String, String>,
+    found: &mut Vec<Found>,
+) -> Result<(), Unreadable> {
+    let Some((part, rest)) = parts.split_first() else { return Ok(()) };
+    if !part.contains(['{', '*']) {
+        return arrive(folder.join(part), rest, captures, found);
+    }
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) => return Err((folder, error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(|error| (folder.clone(), error))?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+        if rest.is_empty() != !entry.path().is_dir() {
+            continue;
+        }
+        let mut taken = captures.clone();
+        if matches(part, name, &mut taken) {
+            arrive(entry.path(), rest, &taken, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn arrive(
+    path: PathBuf,
+    rest: &[&str],
+    captures: &BTreeMap<String, String>,
+    found: &mut Vec<Found>,
+) -> Result<(), Unreadable> {
+    if !rest.is_empty() {
+        return descend(path, rest, captures, found);
+    }
+    let period = captures.get("period").and_then(|text| text.parse().ok());
+    if let Some(period) = period.filter(|_| path.is_file()) {
+        let mut captures = captures.clone();
+        captures.remove("period");
+        found.push(Found { path, period, captures });
+    }
+    Ok(())
+}
+
+/// Whether a name fits a part of a pattern; a name in braces that stands twice must stand for the same text.
+fn matches(pattern: &str, name: &str, captures: &mut BTreeMap<String, String>) -> bool {
+    let Some(first) = pattern.chars().next() else { return name.is_empty() };
+    if let Some(rest) = pattern.strip_prefix('*') {
+        return ends(name).any(|at| matches(rest, name.get(at..).unwrap_or_default(), captures));
+    }
+    if let Some((key, rest)) = pattern.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+        for at in ends(name).filter(|at| *at > 0) {
+            let text = name.get(..at).unwrap_or_default();
+            if key == "period" && text.parse::<Month>().is_err() {
+                continue;
+            }
+            if captures.get(key).is_some_and(|known| known != text) {
+                continue;
+            }
+            let mut taken = captures.clone();
+            taken.insert(key.to_owned(), text.to_owned());
+            if matches(rest, name.get(at..).unwrap_or_default(), &mut taken) {
+                *captures = taken;
+                return true;
+            }
+        }
+        return false;
+    }
+    name.starts_with(first)
+        && matches(
+            pattern.get(first.len_utf8()..).unwrap_or_default(),
+            name.get(first.len_utf8()..).unwrap_or_default(),
+            captures,
+        )
+}
+
+fn ends(text: &str) -> impl Iterator<Item = usize> {
+    (0..=text.len()).filter(|at| text.is_char_boundary(*at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn captured(pattern: &str, name: &str) -> Option<Vec<(String, String)>> {
+        let mut captures = BTreeMap::new();
+        matches(pattern, name, &mut captures).then(|| captures.into_iter().collect())
+    }
+
+    #[test]
+    fn names_in_braces_are_read_from_the_file_name() {
+        let found = captured("{period}-{force}-street.csv", "2025-06-avon-and-somerset-street.csv").unwrap();
+        let found: Vec<(&str, &str)> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        assert_eq!(found, [("force", "avon-and-somerset"), ("period", "2025-06")]);
+    }
+
+    #[test]
+    fn a_name_that_does_not_fit_is_passed_over() {
+        assert_eq!(captured("{period}-street.csv", "2025-13-street.csv"), None);
+        assert_eq!(captured("{period}-street.csv", "2025-06-street.csv.part"), None);
+        assert_eq!(captured("{a}-{a}.csv", "x-y.csv"), None);
+        assert!(captured("*-street.csv", "2025-06-street.csv").is_some());
+    }
+
+    #[test]
+    fn a_month_that_stands_twice_in_a_path_must_be_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        for (month, file) in [("2025-05", "2025-05-x.csv"), ("2025-06", "2025-05-x.csv"), ("2025-06", "2025-06-x.csv")] {
+            fs::create_dir_all(folder.path().join(month)).unwrap();
+            fs::write(folder.path().join(month).join(file), "a\n").unwrap();
+        }
+        let pattern = format!("{}/{{period}}/{{period}}-x.csv", folder.path().display());
+        let months: Vec<String> = find(&pattern).unwrap().iter().map(|found| found.period.to_string()).collect();
+        assert_eq!(months, ["2025-05", "2025-06"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error_and_not_an_empty_one() {
+        assert!(find("/nowhere-at-all/{period}.csv").is_err());
+    }
+}
