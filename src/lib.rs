@@ -2,4 +2,5 @@
 //!
 //! The modules stand in the order in which the data flows.
 
+pub mod schedule;
 pub mod serve;
