@@ -126,6 +126,15 @@ impl Engine {
         Ok(())
     }
 
+    /// Adds a table in memory in the place of one of the same name.
+    ///
+    /// # Errors
+    /// Rows that do not fit their columns.
+    pub fn replace(&mut self, name: &str, batch: &RecordBatch, origin: Origin) -> Result<(), DataFusionError> {
+        self.context.deregister_table(TableReference::bare(name))?;
+        self.add_batch(name, batch, origin)
+    }
+
     /// Plans the shared views in whatever order they need each other.
     async fn add_views(&mut self, project: &Project) -> Vec<Problem> {
         let mut waiting: Vec<_> = project.views.iter().collect();
@@ -174,7 +183,9 @@ impl Engine {
         })
     }
 
-    fn problem(&self, source: &Source, error: &DataFusionError) -> Problem {
+    /// What is wrong with a statement, at its place in its file.
+    #[must_use]
+    pub fn problem(&self, source: &Source, error: &DataFusionError) -> Problem {
         let diagnostic = error.diagnostic();
         let message = plain_message(error);
         let span = diagnostic

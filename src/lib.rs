@@ -4,6 +4,9 @@
 
 pub mod cli;
 pub mod run;
+pub mod plan;
+pub mod inspect;
+pub mod check;
 pub mod config;
 pub mod diagnose;
 pub mod feed;
@@ -15,7 +18,12 @@ pub mod engine;
 pub mod measure;
 pub mod assess;
 pub mod release;
+pub mod schedule;
+pub mod serve;
+pub mod simulated;
 pub mod simulate;
+pub mod progress;
+pub mod lock;
 pub mod durable;
 pub mod geography;
 pub mod period;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::settings::{ColumnConfig, ColumnType, ContractConfig, MeasureKind};
 use super::{Loaded, Project, front_matter_span, span_of};
 use crate::diagnose::Problem;
+use crate::schedule::Calendar;
 
 /// Columns that the product itself adds to every dataset.
 pub(crate) const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
@@ -28,7 +29,10 @@ fn settings(project: &Project, problems: &mut Vec<Problem>) {
     let path = project.root.join("outturn.toml");
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let source = crate::diagnose::Source::new("outturn.toml", text);
-    // CALENDAR
+    if let Err(error) = Calendar::new(&project.settings.schedule.run, &project.settings.schedule.time_zone) {
+        let key = if error.is_time_zone() { "time-zone" } else { "run" };
+        problems.push(Problem::new(&source, span_of(&source, &["schedule", key]), error.to_string()));
+    }
     for (number, mirror) in project.settings.mirror.iter().enumerate() {
         if mirror.folder.is_some() == mirror.address.is_some() {
             let span = span_of(&source, &["mirror", &number.to_string(), "prefix"]);

@@ -76,6 +76,8 @@ pub struct Project {
     pub tables: BTreeMap<String, SqlFile<TableConfig>>,
     /// SHA-256 over every file that was read, look-ups included.
     pub digest: String,
+    /// `outturn.toml` itself could not be read, so that not even the warehouse is known.
+    pub settings_unread: bool,
 }
 
 impl Project {
@@ -113,8 +115,11 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
     let settings = root.join("outturn.toml");
     match reader.toml::<ProjectConfig>(&settings) {
         Some(loaded) => project.settings = loaded.config,
-        None if !settings.is_file() => return (project, reader.no_project()),
-        None => {}
+        None if !settings.is_file() => {
+            project.settings_unread = true;
+            return (project, reader.no_project());
+        }
+        None => project.settings_unread = true,
     }
     for folder in reader.entries(&root.join("pipelines"), "") {
         reader.pipeline(&folder, &mut project);

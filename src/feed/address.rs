@@ -42,7 +42,8 @@ pub(super) async fn fetch(visit: &Visit<'_>, template: &str, expected: &[Month],
     // Feeds that wait at the same moment must not ask again at the same moment.
     let seed = crate::normalise::hash(0, visit.feed.id.as_bytes());
     let mut patience = Patience::new(settings.deadline, seed);
-    for month in visit.wanted(expected, synthetic).await {
+    let wanted = super::wanted(&*visit.landing.lock().await, &visit.feed, expected, synthetic);
+    for month in wanted {
         let text = with_period(template, month);
         let url = match Url::parse(&text) {
             Ok(url) => url,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::{Haul, Visit, with_period};
-use crate::config::settings::LandingMode;
+use crate::config::settings::{FeedConfig, LandingMode};
 use crate::landing::{self, Delivery, Landing};
 use crate::normalise::month::UNPACKED_LIMIT;
 use crate::period::Month;
@@ -66,11 +66,7 @@ pub(super) async fn look_in_mirror(
     let mut haul = Haul::default();
     let mut landing = visit.landing.lock().await;
     for month in expected {
-        let path = folder.join(with_period(rest, *month));
-        let member = visit.feed.member.as_ref().map(|member| with_period(member, *month));
-        let Some((path, member)) = mirrored(&path, member) else { continue };
-        let name = slot_name(&path, member.as_deref().or(visit.feed.member.as_deref()));
-        let name = name.strip_suffix(".gz").map_or(name.clone(), str::to_owned).replace("{period}", &month.to_string());
+        let Some((path, member, name)) = in_mirror(&visit.feed, folder, rest, *month) else { continue };
         let found = Found { path: path.clone(), period: *month, captures: BTreeMap::new() };
         match take(visit, &mut landing, &found, &name, member, synthetic) {
             Ok(Taken::Known(_)) => {}
@@ -81,6 +77,83 @@ pub(super) async fn look_in_mirror(
         }
     }
     haul
+}
+
+/// Months of which a pattern finds a file that was not landed, and of which it finds one that changed since.
+pub(super) fn foresee(
+    landing: &Landing,
+    feed: &FeedConfig,
+    pattern: &str,
+    synthetic: bool,
+) -> (Vec<Month>, Vec<Month>) {
+    let mut news = (Vec::new(), Vec::new());
+    for file in find(pattern).unwrap_or_default() {
+        let member = feed.member.as_ref().map(|member| with_period(member, file.period));
+        let name = slot_name(&file.path, member.as_deref());
+        note(landing, feed, &file.path, file.period, &name, synthetic, &mut news);
+    }
+    news
+}
+
+/// The same for a folder that mirrors an address.
+pub(super) fn foresee_mirror(
+    landing: &Landing,
+    feed: &FeedConfig,
+    folder: &Path,
+    rest: &str,
+    expected: &[Month],
+    synthetic: bool,
+) -> (Vec<Month>, Vec<Month>) {
+    let mut news = (Vec::new(), Vec::new());
+    for month in expected {
+        if let Some((path, _, name)) = in_mirror(feed, folder, rest, *month) {
+            note(landing, feed, &path, *month, &name, synthetic, &mut news);
+        }
+    }
+    news
+}
+
+fn note(
+    landing: &Landing,
+    feed: &FeedConfig,
+    path: &Path,
+    month: Month,
+    name: &str,
+    synthetic: bool,
+    (new, changed): &mut (Vec<Month>, Vec<Month>),
+) {
+    let Some(known) = landing.latest_of(&feed.id, month, name) else {
+        new.push(month);
+        return;
+    };
+    let same = fs::metadata(path).is_ok_and(|metadata| is_same(known, path, &metadata, synthetic));
+    if !same {
+        changed.push(month);
+    }
+}
+
+/// Whether a file is the one that was landed, judged by path, size and time without reading it.
+fn is_same(known: &Delivery, path: &Path, metadata: &fs::Metadata, synthetic: bool) -> bool {
+    known.source == path.to_string_lossy()
+        && known.modified_ns == modified_ns(metadata)
+        && known.bytes == metadata.len()
+        && known.synthetic == synthetic
+}
+
+fn modified_ns(metadata: &fs::Metadata) -> Option<u64> {
+    let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(modified.as_nanos()).ok()
+}
+
+/// The file of a month in a mirror, the member to take out of it, and the name of its slot.
+fn in_mirror(feed: &FeedConfig, folder: &Path, rest: &str, month: Month) -> Option<(PathBuf, Option<String>, String)> {
+    let path = folder.join(with_period(rest, month));
+    let wanted = feed.member.as_ref().map(|member| with_period(member, month));
+    let (path, member) = mirrored(&path, wanted.clone())?;
+    // The slot bears the publisher's name for the file, however the mirror keeps it.
+    let name = wanted.unwrap_or_else(|| with_period(rest, month));
+    let name = name.rsplit('/').next().unwrap_or_default().to_owned();
+    Some((path, member, name))
 }
 
 fn mirrored(path: &Path, member: Option<String>) -> Option<(PathBuf, Option<String>)> {
@@ -124,16 +197,9 @@ fn take(
     synthetic: bool,
 ) -> io::Result<Taken> {
     let metadata = fs::metadata(&found.path)?;
-    let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let modified_ns = u64::try_from(modified.as_nanos()).unwrap_or(u64::MAX);
     let source = found.path.to_string_lossy().into_owned();
     let known = landing.latest_of(&visit.feed.id, found.period, name);
-    if let Some(known) = known.filter(|known| {
-        known.source == source
-            && known.modified_ns == Some(modified_ns)
-            && known.bytes == metadata.len()
-            && known.synthetic == synthetic
-    }) {
+    if let Some(known) = known.filter(|known| is_same(known, &found.path, &metadata, synthetic)) {
         return Ok(Taken::Known(known.sha256.clone()));
     }
     let mut file = File::open(&found.path)?;
@@ -159,7 +225,7 @@ fn take(
         received: visit.now,
         etag: None,
         last_modified: None,
-        modified_ns: Some(modified_ns),
+        modified_ns: modified_ns(&metadata),
         reference: reference.then(|| found.path.clone()),
         synthetic,
     };

@@ -76,6 +76,100 @@ pub async fn land_all(project: &Project, landing: Landing, now: DateTime<Utc>) -
     Ok((landing.into_inner(), states))
 }
 
+/// A feed that would be asked: its id, why, and for which months.
+pub type Pending = (String, String, Vec<Month>);
+
+/// The state of every feed from what is landed, and what a run would ask for. Nobody is asked and nothing is landed.
+///
+/// # Errors
+/// What reading the landing reports.
+pub fn foresee(
+    project: &Project,
+    landing: &Landing,
+    as_of: NaiveDate,
+) -> io::Result<(Vec<FeedState>, Vec<Pending>)> {
+    let mut states = Vec::new();
+    let mut pending = Vec::new();
+    for feed in project.feeds.values() {
+        let feed = Arc::new(feed.config.clone());
+        let expected = expected_months(&feed, as_of);
+        let (place, synthetic) = place(project, &feed);
+        let mut slots = landed_slots(landing, &feed, synthetic);
+        let (new, changed) = match &place {
+            Place::Address { .. } => {
+                let wanted = wanted(landing, &feed, &expected, synthetic);
+                let (again, new): (Vec<Month>, Vec<Month>) =
+                    wanted.into_iter().partition(|month| slots.keys().any(|(found, _)| found == month));
+                if !again.is_empty() {
+                    let why = "delivered before, asked again in case it was restated".to_owned();
+                    pending.push((feed.id.clone(), why, again));
+                }
+                (new, Vec::new())
+            }
+            Place::Files { pattern } => folder::foresee(landing, &feed, pattern, synthetic),
+            Place::Mirror { folder, rest } => {
+                folder::foresee_mirror(landing, &feed, folder, rest, &expected, synthetic)
+            }
+        };
+        if feed.landing == crate::config::settings::LandingMode::Reference {
+            slots.retain(|_, deliveries| {
+                deliveries.retain(|d| d.reference.as_ref().is_some_and(|path| path.is_file()));
+                !deliveries.is_empty()
+            });
+        }
+        for (why, months) in [("not delivered yet", new), ("the file changed", changed)] {
+            if !months.is_empty() {
+                pending.push((feed.id.clone(), why.to_owned(), months));
+            }
+        }
+        let missing = expected
+            .into_iter()
+            .filter(|month| !slots.keys().any(|(found, _)| found == month))
+            .map(|month| {
+                let reason = gap_at(&feed, month).map_or_else(|| "not supplied".to_owned(), |gap| gap.reason.clone());
+                (month, reason)
+            })
+            .collect();
+        states.push(FeedState { feed, slots, missing, landed: 0, faults: Vec::new() });
+    }
+    Ok((states, pending))
+}
+
+/// The deliveries of each slot of a feed that stand, the latest first.
+fn landed_slots(landing: &Landing, feed: &FeedConfig, synthetic: bool) -> BTreeMap<(Month, String), Vec<Delivery>> {
+    let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
+        .slots(&feed.id)
+        .into_iter()
+        .filter(|((month, _), _)| *month >= feed.from && feed.to.is_none_or(|to| *month <= to))
+        .map(|(slot, deliveries)| (slot, deliveries.into_iter().cloned().collect()))
+        .collect();
+    // What the simulator made goes when the feed is real, and the other way round.
+    slots.retain(|_, deliveries| {
+        deliveries.retain(|delivery| delivery.synthetic == synthetic);
+        !deliveries.is_empty()
+    });
+    slots
+}
+
+/// Months of `expected` that are still wanted from an address: those without a delivery, and the latest few again.
+fn wanted(landing: &Landing, feed: &FeedConfig, expected: &[Month], synthetic: bool) -> Vec<Month> {
+    let mut have: Vec<Month> = landing
+        .of_feed(&feed.id)
+        .filter(|delivery| delivery.synthetic == synthetic)
+        .map(|delivery| delivery.period)
+        .collect();
+    have.sort_unstable();
+    have.dedup();
+    let again = have.len().saturating_sub(feed.recheck_months as usize);
+    let again: Vec<Month> = have.iter().skip(again).copied().collect();
+    expected
+        .iter()
+        .copied()
+        .filter(|month| gap_at(feed, *month).is_none())
+        .filter(|month| !have.contains(month) || again.contains(month))
+        .collect()
+}
+
 /// Where a feed's deliveries really come from, once the mirrors are applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
@@ -145,12 +239,7 @@ impl Visit<'_> {
         let landed = haul.deliveries.len();
         let mut landing = self.landing.lock().await;
         landing.record(haul.deliveries)?;
-        let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
-            .slots(&self.feed.id)
-            .into_iter()
-            .filter(|((month, _), _)| *month >= self.feed.from && self.feed.to.is_none_or(|to| *month <= to))
-            .map(|(slot, deliveries)| (slot, deliveries.into_iter().cloned().collect()))
-            .collect();
+        let mut slots = landed_slots(&landing, &self.feed, synthetic);
         drop(landing);
         if let Some(present) = haul.present {
             slots.retain(|(month, file), deliveries| {
@@ -160,11 +249,6 @@ impl Visit<'_> {
                 !deliveries.is_empty()
             });
         }
-        // What the simulator made goes when the feed is real, and the other way round.
-        slots.retain(|_, deliveries| {
-            deliveries.retain(|delivery| delivery.synthetic == synthetic);
-            !deliveries.is_empty()
-        });
         let mut missing = BTreeMap::new();
         for month in expected {
             if slots.keys().any(|(found, _)| *found == month) {
@@ -187,26 +271,6 @@ impl Visit<'_> {
             info!(feed.id = %self.feed.id, "feed `{}` landed {landed} deliveries", self.feed.id);
         }
         Ok(FeedState { feed: self.feed, slots, missing, landed, faults })
-    }
-
-    /// Months of `expected` that are still wanted: those without a delivery, and the latest few again.
-    async fn wanted(&self, expected: &[Month], synthetic: bool) -> Vec<Month> {
-        let landing = self.landing.lock().await;
-        let mut have: Vec<Month> = landing
-            .of_feed(&self.feed.id)
-            .filter(|delivery| delivery.synthetic == synthetic)
-            .map(|delivery| delivery.period)
-            .collect();
-        have.sort_unstable();
-        have.dedup();
-        let again = have.len().saturating_sub(self.feed.recheck_months as usize);
-        let again: Vec<Month> = have.iter().skip(again).copied().collect();
-        expected
-            .iter()
-            .copied()
-            .filter(|month| gap_at(&self.feed, *month).is_none())
-            .filter(|month| !have.contains(month) || again.contains(month))
-            .collect()
     }
 }
 

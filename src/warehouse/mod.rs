@@ -252,6 +252,21 @@ impl Warehouse {
             .with_storage_backend(Arc::clone(&self.store) as _, store_root))
     }
 
+    /// Latest version in a table's log, without reading the log; `None` before the first commit.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub async fn log_version(&self, table: &str) -> Result<Option<u64>, WarehouseError> {
+        let log = self.place(table, "_delta_log");
+        let listed = self.store.list_with_delimiter(Some(&log)).await.map_err(|source| WarehouseError::File {
+            table: table.to_owned(),
+            path: log.to_string(),
+            source: source.into(),
+        })?;
+        let version = |name: &str| name.strip_suffix(".json")?.parse::<u64>().ok();
+        Ok(listed.objects.iter().filter_map(|object| version(object.location.filename()?)).max())
+    }
+
     /// The table as it is now.
     ///
     /// # Errors

@@ -1,0 +1,542 @@
+//! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
+
+mod daemon;
+mod output;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use tokio_util::sync::CancellationToken;
+
+use crate::check::check;
+use crate::diagnose::Problem;
+use crate::inspect::{self, QueryError, Selection};
+use crate::lock::LockError;
+use crate::period::Month;
+use crate::plan;
+use crate::progress::Progress;
+use crate::run::{self, RunError, RunReport};
+use crate::schedule::Clock;
+use output::{Format, print_batches, print_json, say};
+
+/// Exit codes; `docs/tables.md` and the README list them.
+mod code {
+    pub(super) const DONE: u8 = 0;
+    pub(super) const NOT_RELEASED: u8 = 1;
+    pub(super) const INVALID: u8 = 2;
+    pub(super) const GAPS: u8 = 3;
+    pub(super) const NOTHING: u8 = 4;
+    pub(super) const OVERDUE: u8 = 5;
+    pub(super) const PENDING: u8 = 6;
+    pub(super) const DAMAGED: u8 = 7;
+    pub(super) const DEFECT: u8 = 70;
+    pub(super) const BUSY: u8 = 75;
+    pub(super) const TERMINATED: u8 = 143;
+}
+
+/// Turns the data feeds of a Community Safety Partnership into published outcome-framework tables.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    /// Folder of the project: the one with outturn.toml.
+    #[arg(long, global = true, default_value = ".")]
+    project: PathBuf,
+    /// How much is logged to standard error: error, warn, info, debug, or filters such as outturn=debug.
+    #[arg(long, global = true, default_value = "warn", env = "OUTTURN_LOG")]
+    log: String,
+    /// Take this moment for now, such as 2025-08-01T05:30:00Z.
+    #[arg(long, global = true, hide = true)]
+    now: Option<DateTime<Utc>>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Reads every file of the project and names every problem; touches no feed.
+    Check {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// Says what a run would fetch, rebuild and publish, and why; does nothing.
+    Plan {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+        /// Exit with 6 when something would change.
+        #[arg(long)]
+        detailed_exit_code: bool,
+    },
+    /// Fetches, normalises, measures and publishes, once.
+    Run {
+        /// Print nothing but errors and data.
+        #[arg(long)]
+        quiet: bool,
+        /// How to print the report.
+        #[arg(long, value_enum)]
+        output: Option<Format>,
+    },
+    /// Runs on the schedule of outturn.toml until it is stopped.
+    Serve,
+    /// Asks a running `serve` whether it is healthy; exits with 0 or 1.
+    Health,
+    /// Tells the current release, its gaps, and how old each feed is.
+    Status {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+        /// Exit with 5 when something is past its expected date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Runs a SELECT over the current release and the datasets.
+    Query {
+        /// The SELECT.
+        sql: String,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// Leads from a published value back to its SQL, datasets and deliveries.
+    Explain {
+        /// The measure.
+        measure: String,
+        /// Code of the area; all of the measure's when absent.
+        #[arg(long)]
+        area: Option<String>,
+        /// The period; the latest with a value when absent.
+        #[arg(long)]
+        period: Option<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// Shows rows that are set aside.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Holds the files of a release against their digests; exits with 7 when one differs.
+    Verify {
+        /// The release; the current one when absent.
+        release: Option<String>,
+    },
+    /// Makes the synthetic deliveries of `[simulate]`.
+    Simulate,
+    /// Prints the JSON Schema of a kind of file.
+    Schema {
+        /// outturn, partnership, feed, contract, dataset, lookup, measure or table; all when absent.
+        kind: Option<String>,
+    },
+    /// Prints a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Quarantine {
+    /// Counts by feed, month, file and rule.
+    List {
+        /// Only of this feed.
+        feed: Option<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// The rows themselves, as the partner sent them.
+    Show {
+        /// Only of this feed.
+        feed: Option<String>,
+        /// Only of this month.
+        #[arg(long)]
+        month: Option<Month>,
+        /// Only those that break this rule.
+        #[arg(long)]
+        reason: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
+}
+
+/// Reads the arguments, does what they ask and returns the exit code. `clock` is the only source of the present.
+#[must_use]
+pub fn main(clock: &Clock) -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("{},tokio_cron_scheduler=warn", arguments.log));
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    // Two providers are compiled in by different dependencies; one must be chosen. Chosen already is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(&format!("error: the program cannot start: {error}"));
+            return ExitCode::from(code::NOT_RELEASED);
+        }
+    };
+    let fixed = arguments.now;
+    let clock: Clock = match fixed {
+        Some(moment) => std::sync::Arc::new(move || moment),
+        None => std::sync::Arc::clone(clock),
+    };
+    let done = runtime.block_on(obey(arguments, clock));
+    // What still reads or writes in the background must not keep a stopped program alive.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    ExitCode::from(done)
+}
+
+async fn obey(arguments: Arguments, clock: Clock) -> u8 {
+    let root = arguments.project;
+    let now = clock();
+    match arguments.command {
+        Command::Check { output } => check_project(&root, output).await,
+        Command::Plan { output, detailed_exit_code } => show_plan(&root, now, output, detailed_exit_code).await,
+        Command::Run { quiet, output } => run_once(&root, now, quiet, output).await,
+        Command::Serve => daemon::serve(&root, clock).await,
+        Command::Health => daemon::health(&root).await,
+        Command::Status { output, check } => show_status(&root, now, output, check).await,
+        Command::Query { sql, output } => query(&root, &sql, output).await,
+        Command::Explain { measure, area, period, output } => {
+            explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
+        }
+        Command::Quarantine(which) => quarantine(&root, which).await,
+        Command::Verify { release } => verify(&root, release.as_deref()),
+        Command::Simulate => simulate(&root, now),
+        Command::Schema { kind } => schema(kind.as_deref()),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "outturn", &mut text);
+            output::print(&text)
+        }
+    }
+}
+
+fn colour() -> bool {
+    use std::io::IsTerminal;
+    io::stderr().is_terminal()
+}
+
+fn say_problems(problems: &[Problem]) {
+    for problem in problems {
+        say(&problem.render(colour()));
+        say("");
+    }
+}
+
+/// Prints an error with its causes and returns the exit code that it stands for.
+fn say_error(error: &RunError) -> u8 {
+    match error {
+        RunError::Invalid(problems) => {
+            say_problems(problems);
+            say(&format!("error: {} problem(s); nothing was read", problems.len()));
+            return code::INVALID;
+        }
+        RunError::Stopped => {
+            say("stopped; what was finished stays, and the last release stands");
+            return code::TERMINATED;
+        }
+        _ => {}
+    }
+    let mut text = format!("error: {error}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!("\n  because: {cause}"));
+        source = cause.source();
+    }
+    say(&text);
+    match error {
+        RunError::Lock(LockError::Held { .. }) => code::BUSY,
+        RunError::Release(crate::release::ReleaseError::Damaged { .. }) => code::DAMAGED,
+        RunError::Arrow(_) | RunError::Broken(_) => code::DEFECT,
+        _ => code::NOT_RELEASED,
+    }
+}
+
+async fn check_project(root: &std::path::Path, output: Format) -> u8 {
+    let result = check(root).await;
+    if output == Format::Json {
+        let problems: Vec<serde_json::Value> = result
+            .as_ref()
+            .err()
+            .into_iter()
+            .flatten()
+            .map(|problem| {
+                let (line, column) = problem.source.position(problem.span.start);
+                serde_json::json!({
+                    "file": problem.source.path, "line": line, "column": column,
+                    "message": problem.message, "help": problem.help,
+                })
+            })
+            .collect();
+        print_json(&problems);
+        return if result.is_ok() { code::DONE } else { code::INVALID };
+    }
+    match result {
+        Ok(checked) => {
+            say(&format!(
+                "no problems: {} measures, {} tables, {} feeds, {} look-ups",
+                checked.measures.len(),
+                checked.tables.len(),
+                checked.project.feeds.len(),
+                checked.lookups.len()
+            ));
+            code::DONE
+        }
+        Err(problems) => {
+            say_problems(&problems);
+            say(&format!("error: {} problem(s)", problems.len()));
+            code::INVALID
+        }
+    }
+}
+
+async fn show_plan(root: &std::path::Path, now: DateTime<Utc>, output: Format, detailed: bool) -> u8 {
+    let steps = match plan::plan(root, now).await {
+        Ok(steps) => steps,
+        Err(error) => return say_error(&error),
+    };
+    if output == Format::Json {
+        print_json(&steps);
+    } else if steps.is_empty() {
+        say("nothing to do: the current release follows from everything that is here");
+    } else {
+        let lines: Vec<String> = steps
+            .iter()
+            .map(|step| {
+                let months = if step.months.is_empty() { String::new() } else { format!(" {}", step.months) };
+                format!("{:8} {}{months}: {}\n", step.action, step.what, step.why)
+            })
+            .collect();
+        output::print(lines.concat().as_bytes());
+    }
+    if detailed && !steps.is_empty() { code::PENDING } else { code::DONE }
+}
+
+async fn run_once(root: &std::path::Path, now: DateTime<Utc>, quiet: bool, output: Option<Format>) -> u8 {
+    let started = Instant::now();
+    let stop = CancellationToken::new();
+    let progress = Progress::new(quiet);
+    let listening = stop.clone();
+    let signal = tokio::spawn(async move {
+        let mut signals = crate::schedule::Signals::listen().ok()?;
+        Some(signals.cancel(&listening).await)
+    });
+    let result = run::run(root, now, &stop, &progress).await;
+    progress.done();
+    match result {
+        Ok(report) => {
+            if output == Some(Format::Json) {
+                print_json(&report_json(&report));
+            }
+            if !quiet {
+                for gap in &report.gaps {
+                    say(&format!("gap: {gap}"));
+                }
+                say(&closing_line(&report, started.elapsed().as_secs_f64()));
+            }
+            if report.gaps.is_empty() { code::DONE } else { code::GAPS }
+        }
+        Err(error) => {
+            let exit = say_error(&error);
+            if matches!(error, RunError::Stopped)
+                && let Ok(Some(signal)) = signal.await
+            {
+                return signal.exit_code();
+            }
+            exit
+        }
+    }
+}
+
+fn report_json(report: &RunReport) -> serde_json::Value {
+    serde_json::json!({
+        "release": report.release, "new": report.new, "measures": report.measures,
+        "measures_released": report.measures_released, "measures_computed": report.measures_computed,
+        "months_made": report.months_made, "rows_read": report.rows_read,
+        "rows_quarantined": report.rows_quarantined, "gaps": report.gaps,
+    })
+}
+
+/// `released 2026-11-22.1: 20 of 20 measures, 271,257 rows read, 17 quarantined, 3.2 s`.
+fn closing_line(report: &RunReport, seconds: f64) -> String {
+    let name = report.release.as_deref().unwrap_or("nothing");
+    let verb = if report.new { "released" } else { "already current" };
+    format!(
+        "{verb} {name}: {} of {} measures, {} rows read, {} quarantined, {seconds:.1} s",
+        report.measures_released,
+        report.measures,
+        thousands(report.rows_read),
+        thousands(report.rows_quarantined)
+    )
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format, check: bool) -> u8 {
+    let status = match inspect::status(root, now).await {
+        Ok(status) => status,
+        Err(error) => return say_error(&error),
+    };
+    let overdue = status.feeds.iter().any(|feed| !feed.overdue.is_empty());
+    if output == Format::Json {
+        print_json(&status);
+    } else {
+        let mut text = match (&status.release, status.as_of) {
+            (Some(release), Some(day)) => format!("release {release}, as of {day}\n"),
+            _ => "no release yet\n".to_owned(),
+        };
+        for feed in &status.feeds {
+            let latest = feed.latest.map_or_else(|| "nothing yet".to_owned(), |month| format!("up to {month}"));
+            let synthetic = if feed.synthetic { ", synthetic" } else { "" };
+            let overdue =
+                if feed.overdue.is_empty() { String::new() } else { format!(", overdue: {}", feed.overdue) };
+            text.push_str(&format!("feed {}: {latest}{synthetic}{overdue}\n", feed.feed));
+        }
+        for gap in &status.gaps {
+            text.push_str(&format!("gap: {gap}\n"));
+        }
+        output::print(text.as_bytes());
+    }
+    if check && overdue { code::OVERDUE } else { code::DONE }
+}
+
+async fn query(root: &std::path::Path, sql: &str, output: Format) -> u8 {
+    match inspect::query(root, sql).await {
+        Ok((schema, batches)) => print_batches(&schema, &batches, output),
+        Err(QueryError::Run(error)) => say_error(&error),
+        Err(QueryError::Sql(problem)) => {
+            say_problems(&[*problem]);
+            code::INVALID
+        }
+    }
+}
+
+async fn explain(
+    root: &std::path::Path,
+    measure: &str,
+    area: Option<&str>,
+    period: Option<&str>,
+    output: Format,
+) -> u8 {
+    match inspect::explain(root, measure, area, period).await {
+        Err(error) => say_error(&error),
+        Ok(None) => {
+            say(&format!("nothing matches: measure `{measure}`, area and period as given, in the current release"));
+            code::NOTHING
+        }
+        Ok(Some(found)) if output == Format::Json => print_json(&found),
+        Ok(Some(found)) => output::print(output::explanation(&found).as_bytes()),
+    }
+}
+
+async fn quarantine(root: &std::path::Path, which: Quarantine) -> u8 {
+    match which {
+        Quarantine::List { feed, output } => match inspect::quarantine_summary(root, feed.as_deref()) {
+            Ok((schema, batches)) => print_batches(&schema, &batches, output),
+            Err(error) => say_error(&error),
+        },
+        Quarantine::Show { feed, month, reason, limit, output } => {
+            let selection = Selection { feed, month, reason, limit };
+            match inspect::quarantined(root, &selection).await {
+                Err(error) => say_error(&error),
+                Ok(rows) if rows.is_empty() => {
+                    say("nothing is set aside that matches");
+                    code::NOTHING
+                }
+                Ok(rows) if output == Format::Json => print_json(&rows),
+                Ok(rows) => output::print(output::set_aside(&rows).as_bytes()),
+            }
+        }
+    }
+}
+
+fn verify(root: &std::path::Path, name: Option<&str>) -> u8 {
+    let (project, _) = crate::config::load(root);
+    let published = crate::release::Published::in_warehouse(&project.warehouse());
+    let folder = name.map_or_else(|| published.current(), |name| published.release(name));
+    let Some(folder) = folder else {
+        say(&format!("there is no release {}", name.unwrap_or("yet")));
+        return code::NOTHING;
+    };
+    match crate::release::verify(&folder) {
+        Err(error) => say_error(&RunError::Release(error)).max(code::DAMAGED),
+        Ok(wrong) if wrong.is_empty() => {
+            say("every file is as it was released");
+            code::DONE
+        }
+        Ok(wrong) => {
+            for line in wrong {
+                say(&format!("error: {line}"));
+            }
+            code::DAMAGED
+        }
+    }
+}
+
+fn simulate(root: &std::path::Path, now: DateTime<Utc>) -> u8 {
+    let (project, problems) = crate::config::load(root);
+    if !problems.is_empty() {
+        return say_error(&RunError::Invalid(problems));
+    }
+    let Some(config) = &project.settings.simulate else {
+        say("outturn.toml has no [simulate]");
+        return code::NOTHING;
+    };
+    let as_of: NaiveDate = now.with_timezone(&chrono_tz::Europe::London).date_naive();
+    match crate::simulated::make(&project, as_of) {
+        Ok(()) => {
+            say(&format!("synthetic deliveries are in {}", config.folder));
+            code::DONE
+        }
+        Err(error) => say_error(&RunError::Simulate(error)),
+    }
+}
+
+fn schema(kind: Option<&str>) -> u8 {
+    let schemas = crate::config::schemas();
+    match kind {
+        None => print_json(&schemas),
+        Some(kind) => match schemas.get(kind) {
+            Some(schema) => print_json(schema),
+            None => {
+                let help = crate::diagnose::suggestion(kind, schemas.keys().copied()).unwrap_or_default();
+                say(&format!("error: there is no kind of file `{kind}`; {help}"));
+                code::INVALID
+            }
+        },
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Table, Self::Csv, Self::Json, Self::Parquet]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(match self {
+            Self::Table => "table",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Parquet => "parquet",
+        }))
+    }
+}

@@ -1,0 +1,163 @@
+//! `outturn serve` and `outturn health`.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::output::say;
+use super::{code, say_error};
+use crate::check::check;
+use crate::lock::LockError;
+use crate::progress::Progress;
+use crate::release::Published;
+use crate::run::{self, RunError};
+use crate::schedule::{Calendar, Clock, LastRun, Signals, TICK, keep_time};
+use crate::serve::{DaemonState, HEARTBEAT_LIMIT, Outcome, RunSummary, bind, serve_pages};
+
+/// Runs on the schedule until it is stopped; never ends for a feed's fault.
+pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
+    let checked = match check(root).await {
+        Ok(checked) => checked,
+        Err(problems) => return say_error(&RunError::Invalid(problems)),
+    };
+    let settings = checked.project.settings.clone();
+    let place = checked.project.warehouse();
+    let calendar = match Calendar::new(&settings.schedule.run, &settings.schedule.time_zone) {
+        Ok(calendar) => calendar,
+        Err(fault) => {
+            say(&format!("error: {fault}"));
+            return code::INVALID;
+        }
+    };
+    drop(checked);
+    let (state, mut signals) = match (DaemonState::new(HEARTBEAT_LIMIT), Signals::listen()) {
+        (Ok(state), Ok(signals)) => (Arc::new(state), signals),
+        (Err(fault), _) => return cannot_start(&fault),
+        (_, Err(fault)) => return cannot_start(&fault),
+    };
+    if let Ok(Some(manifest)) = Published::in_warehouse(&place).manifest() {
+        state.release_is(&manifest.release);
+    }
+    let last = LastRun::read(&place);
+    if let Some(last) = &last {
+        state.last_run_ended(last.finished, last.outcome);
+    }
+    let listener = match bind(&settings.serve.listen).await {
+        Ok(listener) => listener,
+        Err(fault) => return cannot_start(&fault),
+    };
+    let stop = CancellationToken::new();
+    let pages = tokio::spawn(serve_pages(listener, Arc::clone(&state), stop.clone()));
+    let (folder, warehouse) = (root.to_path_buf(), place.clone());
+    let run_clock = Arc::clone(&clock);
+    let night = move |due: chrono::DateTime<chrono::Utc>, stop: CancellationToken| {
+        let (root, warehouse, clock) = (folder.clone(), warehouse.clone(), Arc::clone(&run_clock));
+        async move {
+            let now = clock();
+            let runtime = tokio::runtime::Handle::current();
+            // A run holds threads for long; it must not keep the pages waiting.
+            let work = tokio::task::spawn_blocking(move || runtime.block_on(one_night(&root, now, &stop)));
+            let summary = work.await.unwrap_or_else(|_| RunSummary::of(Outcome::Defect));
+            if !summary.outcome.leaves_time_due() {
+                let record = LastRun { last_due: due, finished: clock(), outcome: summary.outcome.exit_code() };
+                if let Err(fault) = record.write(&warehouse) {
+                    warn!("the record of the last run cannot be written: {fault}");
+                }
+            }
+            summary
+        }
+    };
+    info!("serving; runs are due at `{}` in {}", settings.schedule.run, settings.schedule.time_zone);
+    let last_done = last.map(|last| last.last_due);
+    let keeping = keep_time(calendar, clock, TICK, last_done, night, stop.clone(), state);
+    tokio::pin!(keeping);
+    let exit = tokio::select! {
+        ended = &mut keeping => match ended {
+            Ok(()) => code::DONE,
+            Err(fault) => cannot_start(&fault),
+        },
+        signal = signals.cancel(&stop) => {
+            info!("stopping at the next safe point");
+            if let Err(fault) = keeping.await {
+                error!("the schedule ended with an error: {fault}");
+            }
+            signal.exit_code()
+        }
+    };
+    stop.cancel();
+    let _ = pages.await;
+    exit
+}
+
+async fn one_night(root: &Path, now: chrono::DateTime<chrono::Utc>, stop: &CancellationToken) -> RunSummary {
+    let progress = Progress::new(true);
+    match run::run(root, now, stop, &progress).await {
+        Ok(report) => {
+            for gap in &report.gaps {
+                warn!("gap: {gap}");
+            }
+            let outcome = match (report.gaps.is_empty(), report.new) {
+                (false, _) => Outcome::Gaps,
+                (true, true) => Outcome::Released,
+                (true, false) => Outcome::Current,
+            };
+            RunSummary {
+                outcome,
+                rows_read: report.rows_read,
+                rows_quarantined: report.rows_quarantined,
+                release: report.release,
+                feed_age_days: report.feed_age_days,
+            }
+        }
+        Err(fault) => {
+            let exit = say_error(&fault);
+            RunSummary::of(match &fault {
+                RunError::Invalid(_) => Outcome::Invalid,
+                RunError::Lock(LockError::Held { .. }) => Outcome::Busy,
+                RunError::Stopped => Outcome::Stopped,
+                _ if exit == code::DEFECT => Outcome::Defect,
+                _ => Outcome::Failed,
+            })
+        }
+    }
+}
+
+fn cannot_start(fault: &dyn std::error::Error) -> u8 {
+    say(&format!("error: the daemon cannot start: {fault}"));
+    code::NOT_RELEASED
+}
+
+/// Asks the pages of a running daemon, for a container's health check.
+pub(super) async fn health(root: &Path) -> u8 {
+    let (project, _) = crate::config::load(root);
+    let listen = project.settings.serve.listen.clone();
+    let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(&listen)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: {listen}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.take(4096).read_to_string(&mut answer)?;
+        Ok(answer)
+    });
+    match asked.await {
+        Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200") => {
+            say("healthy");
+            code::DONE
+        }
+        Ok(Ok(answer)) => {
+            say(&format!("not healthy: {}", answer.lines().last().unwrap_or("no answer")));
+            code::NOT_RELEASED
+        }
+        Ok(Err(fault)) => {
+            say(&format!("not healthy: {fault}"));
+            code::NOT_RELEASED
+        }
+        Err(_) => code::DEFECT,
+    }
+}

@@ -1,0 +1,71 @@
+//! Who holds the warehouse. The lock is the kernel's: it is gone when its holder is, however that ended.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// What keeps a run from holding the warehouse.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another run holds it.
+    #[error("another run holds the warehouse: {holder}")]
+    Held {
+        /// Process and host as the other run wrote them, or that it did not yet.
+        holder: String,
+    },
+    /// The lock's file cannot be used.
+    #[error("{path}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The warehouse is held until this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the warehouse without waiting. Nothing is written when the lock's file is there already.
+    ///
+    /// # Errors
+    /// Another holder, or a folder that cannot be written.
+    pub fn take(warehouse: &Path) -> Result<Self, LockError> {
+        let path = warehouse.join("lock");
+        let failed = |source| LockError::File { path: path.display().to_string(), source };
+        crate::durable::create_folder(warehouse).map_err(failed)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { file, path }),
+            Err(TryLockError::WouldBlock) => {
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                let holder = text.trim();
+                let holder = if holder.is_empty() { "it has just begun" } else { holder };
+                Err(LockError::Held { holder: holder.to_owned() })
+            }
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// Writes who holds it, for those who find it held.
+    ///
+    /// # Errors
+    /// A disk that cannot be written.
+    pub fn sign(&mut self, since: &str) -> Result<(), LockError> {
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let text = format!("process {} on {}, since {since}\n", std::process::id(), host.trim());
+        let written = (|| {
+            self.file.set_len(0)?;
+            self.file.seek(SeekFrom::Start(0))?;
+            self.file.write_all(text.as_bytes())
+        })();
+        written.map_err(|source| LockError::File { path: self.path.display().to_string(), source })
+    }
+}

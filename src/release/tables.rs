@@ -1,0 +1,525 @@
+//! The tables of every release: their columns, what each means, and how they are filled.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampSecondArray,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use chrono::NaiveDate;
+
+use crate::assess::Figure;
+use crate::config::SqlFile;
+use crate::config::settings::MeasureConfig;
+use crate::feed::FeedState;
+use crate::geography::Areas;
+use crate::normalise::DeliveryReport;
+use crate::period::{Month, Period};
+
+/// One column: name, type, and what it means.
+pub struct Column(pub &'static str, pub Kind, pub &'static str);
+
+/// Type of a published column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A whole number.
+    Whole,
+    /// A number.
+    Number,
+    /// True or false.
+    Flag,
+    /// A day.
+    Day,
+    /// A moment, in UTC.
+    Moment,
+}
+
+/// A table that the product publishes itself.
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds, in words.
+    pub title: &'static str,
+    /// Its columns, in order.
+    pub columns: &'static [Column],
+}
+
+use Kind::{Day, Flag, Moment, Number, Text, Whole};
+
+/// Every figure.
+pub const OUTTURN: Table = Table {
+    name: "outturn",
+    title: "Every figure: one row per measure, area, breakdown and period",
+    columns: &[
+        Column("measure", Text, "Short name of the measure; its words are in table `measure`"),
+        Column("partnership", Text, "Partnership that publishes it"),
+        Column("area", Text, "Code of the area; its name is in table `area`"),
+        Column("period", Text, "The period, such as 2025-06, 2025/26 Q1, 2024/25 or 12 months to 2025-06"),
+        Column("period_kind", Text, "month, financial-quarter, financial-year or rolling-12-months"),
+        Column("breakdown", Text, "all, or what the figure is broken down by, such as crime_type: Burglary"),
+        Column("numerator", Number, "Events; empty where none can be told"),
+        Column("denominator", Number, "Those who could have had them; empty for a count"),
+        Column("value", Number, "The outturn, in the measure's unit; empty where `status` is not available"),
+        Column("status", Text, "available, not_available, incomplete, not_applicable or not_calculated"),
+        Column("note", Text, "Why a cell is empty, or what a reader should know; empty otherwise"),
+        Column("synthetic", Flag, "True where some of what it was counted from was made by the simulator"),
+        Column("as_of", Day, "Day of the release"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// Every measure.
+pub const MEASURE: Table = Table {
+    name: "measure",
+    title: "Every measure: its words in the plan, its definition, and whether it was released",
+    columns: &[
+        Column("measure", Text, "Short name, unique in the project"),
+        Column("partnership", Text, "Partnership that publishes it"),
+        Column("title", Text, "Wording of the plan"),
+        Column("framework", Text, "The plan that names it"),
+        Column("theme", Text, "Theme of the plan"),
+        Column("priority", Text, "Priority of the plan"),
+        Column("ref", Text, "Number of the measure in the plan"),
+        Column("owner", Text, "Role that answers for it"),
+        Column("quote", Text, "The plan's own words"),
+        Column("kind", Text, "How the value follows from numerator and denominator"),
+        Column("unit", Text, "What one of the value is"),
+        Column("per", Whole, "Multiplier of a rate; empty for other kinds"),
+        Column("polarity", Text, "higher-is-better, lower-is-better or context"),
+        Column("notes", Text, "What a reader should know about it"),
+        Column("status", Text, "released, or withheld"),
+        Column("reason", Text, "Why it was withheld; empty otherwise"),
+        Column("latest_period", Text, "Latest period with a value; empty where there is none"),
+        Column("reads", Text, "Tables that its SQL reads, separated by commas"),
+        Column("sql_file", Text, "File of its SQL"),
+        Column("sql", Text, "Its SQL, as it was run"),
+        Column("fingerprint", Text, "Digest of everything that its figures follow from"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// Every area.
+pub const AREA: Table = Table {
+    name: "area",
+    title: "Every area: its name and the area that it lies in",
+    columns: &[
+        Column("area", Text, "Code of the Office for National Statistics"),
+        Column("level", Text, "ward, authority, csp, force or country"),
+        Column("title", Text, "Its name"),
+        Column("parent", Text, "Code of the area that it lies in; empty at the top"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// Every period.
+pub const PERIOD: Table = Table {
+    name: "period",
+    title: "Every period that table `outturn` names",
+    columns: &[
+        Column("period", Text, "The period as table `outturn` names it"),
+        Column("kind", Text, "month, financial-quarter, financial-year or rolling-12-months"),
+        Column("title", Text, "The words for a report"),
+        Column("first_day", Day, "Its first day"),
+        Column("last_day", Day, "Its last day"),
+        Column("months", Whole, "How many months it has"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// Every delivery, and every month without one.
+pub const FEED_DELIVERY: Table = Table {
+    name: "feed_delivery",
+    title: "Every delivery and what became of its rows; also every expected month without one",
+    columns: &[
+        Column("feed", Text, "Short name of the feed"),
+        Column("title", Text, "What it is"),
+        Column("supplier", Text, "Who supplies it"),
+        Column("dataset", Text, "Dataset that it fills"),
+        Column("period", Text, "Month that the delivery is about"),
+        Column("source_file", Text, "Base name of the file; empty where there is none"),
+        Column("source", Text, "Address or path that it came from"),
+        Column("delivery", Text, "SHA-256 of the bytes as received"),
+        Column("bytes", Whole, "Number of bytes as received"),
+        Column("received_at", Moment, "When it was received"),
+        Column("status", Text, "accepted, refused, held, known_gap or not_supplied"),
+        Column("note", Text, "Why, or what a reader should know; empty otherwise"),
+        Column("received", Whole, "Rows that it brought; equals accepted + duplicate + quarantined"),
+        Column("accepted", Whole, "Rows in the dataset"),
+        Column("duplicate", Whole, "Rows that repeat an accepted one"),
+        Column("quarantined", Whole, "Rows that are set aside; all of them where the delivery was refused or held"),
+        Column("synthetic", Flag, "True where the simulator made it"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// Rows that are set aside, by rule.
+pub const QUARANTINE_SUMMARY: Table = Table {
+    name: "quarantine_summary",
+    title: "Rows that are set aside, by feed, month, file and the rule that they break",
+    columns: &[
+        Column("feed", Text, "Short name of the feed"),
+        Column("period", Text, "Month of the delivery"),
+        Column("source_file", Text, "Base name of the file"),
+        Column("reason", Text, "The rule; delivery_refused and delivery_held where the delivery as a whole is set aside"),
+        Column("rows", Whole, "How many rows"),
+        Column("synthetic", Flag, "True where the simulator made them"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// The release itself.
+pub const RELEASE: Table = Table {
+    name: "release",
+    title: "The release itself: one row",
+    columns: &[
+        Column("release", Text, "Its name: the day and a number"),
+        Column("as_of", Day, "Its day"),
+        Column("previous", Text, "The release before it; empty for the first"),
+        Column("program", Text, "Version of the program that made it"),
+        Column("measures", Whole, "Measures of the project"),
+        Column("measures_released", Whole, "Measures whose figures are in it"),
+        Column("deliveries", Whole, "Deliveries that its figures were counted from"),
+        Column("rows_accepted", Whole, "Rows in the datasets"),
+        Column("rows_quarantined", Whole, "Rows that are set aside"),
+        Column("gaps", Whole, "Expected months that are missing, refused or held, known gaps not counted"),
+        Column("synthetic", Flag, "True where some of what it was counted from was made by the simulator"),
+    ],
+};
+
+/// Every table that the product publishes itself.
+pub const TABLES: [&Table; 7] =
+    [&OUTTURN, &MEASURE, &AREA, &PERIOD, &FEED_DELIVERY, &QUARANTINE_SUMMARY, &RELEASE];
+
+impl Table {
+    /// Its columns, with what each means in their metadata.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        let fields: Vec<Field> = self
+            .columns
+            .iter()
+            .map(|Column(name, kind, about)| {
+                let kind = match kind {
+                    Text => DataType::Utf8,
+                    Whole => DataType::Int64,
+                    Number => DataType::Float64,
+                    Flag => DataType::Boolean,
+                    Day => DataType::Date32,
+                    Moment => DataType::Timestamp(TimeUnit::Second, Some("UTC".into())),
+                };
+                Field::new(*name, kind, true).with_metadata([("description".to_owned(), (*about).to_owned())].into())
+            })
+            .collect();
+        Arc::new(Schema::new(fields))
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch, arrow::error::ArrowError> {
+        RecordBatch::try_new(self.schema(), columns)
+    }
+}
+
+/// Columns of `feed_delivery` while a release is being made: as published, without the release.
+#[must_use]
+pub fn feed_delivery_schema() -> SchemaRef {
+    let schema = FEED_DELIVERY.schema();
+    let fields: Vec<_> = schema.fields().iter().filter(|field| field.name() != "release").cloned().collect();
+    Arc::new(Schema::new(fields))
+}
+
+fn text<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+/// Text in which an empty one is no value.
+fn some_text<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {
+    let values: Vec<S> = values.into_iter().collect();
+    Arc::new(values.iter().map(|v| Some(v.as_ref()).filter(|v| !v.is_empty())).collect::<StringArray>())
+}
+
+fn whole(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
+    Arc::new(values.into_iter().map(|n| n.and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>())
+}
+
+fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
+    Arc::new(values.into_iter().map(Some).collect::<BooleanArray>())
+}
+
+fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
+    let since = |day: NaiveDate| i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).ok();
+    Arc::new(values.into_iter().map(since).collect::<Date32Array>())
+}
+
+fn same<'a>(value: &'a str, rows: usize) -> ArrayRef {
+    let values: std::iter::RepeatN<&'a str> = std::iter::repeat_n(value, rows);
+    text(values)
+}
+
+/// Rows of `outturn` for one measure.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn outturn(
+    measure: &SqlFile<MeasureConfig>,
+    figures: &[Figure],
+    as_of: NaiveDate,
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let rows = figures.len();
+    let number = |of: fn(&Figure) -> Option<f64>| -> ArrayRef {
+        Arc::new(figures.iter().map(of).collect::<Float64Array>())
+    };
+    OUTTURN.batch(vec![
+        same(&measure.config.id, rows),
+        same(&measure.partnership, rows),
+        text(figures.iter().map(|figure| figure.area.as_str())),
+        text(figures.iter().map(|figure| figure.period.to_string())),
+        text(figures.iter().map(|figure| figure.period.kind.name())),
+        text(figures.iter().map(|figure| figure.breakdown.as_str())),
+        number(|figure| figure.numerator),
+        number(|figure| figure.denominator),
+        number(|figure| figure.value),
+        text(figures.iter().map(|figure| figure.status.name())),
+        some_text(figures.iter().map(|figure| figure.note.as_str())),
+        flags(figures.iter().map(|figure| figure.synthetic)),
+        days(std::iter::repeat_n(as_of, rows)),
+        same(release, rows),
+    ])
+}
+
+/// What `measure` says of one measure beyond its settings.
+pub struct MeasureRow<'a> {
+    /// The measure.
+    pub file: &'a SqlFile<MeasureConfig>,
+    /// Why it is withheld; empty when it is released.
+    pub reason: String,
+    /// Latest period with a value.
+    pub latest: String,
+    /// Tables that it reads.
+    pub reads: String,
+    /// Digest of everything that its figures follow from.
+    pub fingerprint: String,
+}
+
+/// Table `measure`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn measure(rows: &[MeasureRow<'_>], release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let of = |value: fn(&MeasureConfig) -> &str| some_text(rows.iter().map(|row| value(&row.file.config)));
+    MEASURE.batch(vec![
+        of(|m| &m.id),
+        text(rows.iter().map(|row| row.file.partnership.as_str())),
+        of(|m| &m.title),
+        of(|m| &m.framework),
+        of(|m| &m.theme),
+        of(|m| &m.priority),
+        of(|m| &m.reference),
+        of(|m| &m.owner),
+        of(|m| &m.quote),
+        of(|m| m.kind.name()),
+        of(|m| &m.unit),
+        whole(rows.iter().map(|row| row.file.config.per.map(u64::from))),
+        of(|m| m.polarity.name()),
+        some_text(rows.iter().map(|row| row.file.config.notes.trim().to_owned())),
+        text(rows.iter().map(|row| if row.reason.is_empty() { "released" } else { "withheld" })),
+        some_text(rows.iter().map(|row| row.reason.as_str())),
+        some_text(rows.iter().map(|row| row.latest.as_str())),
+        some_text(rows.iter().map(|row| row.reads.as_str())),
+        text(rows.iter().map(|row| row.file.source.path.to_string_lossy().replace('\\', "/"))),
+        text(rows.iter().map(|row| row.file.sql())),
+        text(rows.iter().map(|row| row.fingerprint.as_str())),
+        same(release, rows.len()),
+    ])
+}
+
+/// Table `area`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn area(areas: &Areas, release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
+    AREA.batch(vec![
+        text(areas.iter().map(|area| area.code.as_str())),
+        some_text(areas.iter().map(|area| area.level.as_str())),
+        some_text(areas.iter().map(|area| area.title.as_str())),
+        some_text(areas.iter().map(|area| area.parent.as_str())),
+        same(release, areas.iter().count()),
+    ])
+}
+
+/// Table `period`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn period(periods: &BTreeSet<Period>, release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
+    PERIOD.batch(vec![
+        text(periods.iter().map(ToString::to_string)),
+        text(periods.iter().map(|period| period.kind.name())),
+        text(periods.iter().map(|period| period.title())),
+        days(periods.iter().map(|period| period.first.first_day())),
+        days(periods.iter().map(|period| period.last.last_day())),
+        whole(periods.iter().map(|period| Some(period.months().count() as u64))),
+        same(release, periods.len()),
+    ])
+}
+
+/// One row of `feed_delivery`: a delivery, or a month without one.
+struct DeliveryRow<'a> {
+    state: &'a FeedState,
+    dataset: &'a str,
+    month: Month,
+    report: Option<&'a DeliveryReport>,
+    status: &'a str,
+    note: &'a str,
+}
+
+/// What became of deliveries, by dataset and month.
+pub type Reports = BTreeMap<String, BTreeMap<Month, Vec<DeliveryReport>>>;
+
+fn delivery_rows<'a>(
+    states: &'a [FeedState],
+    reports: &'a Reports,
+    dataset_of: &'a dyn Fn(&FeedState) -> Option<&'a str>,
+) -> Vec<DeliveryRow<'a>> {
+    let mut rows = Vec::new();
+    for state in states {
+        let dataset = dataset_of(state).unwrap_or_default();
+        let mut by_month: BTreeMap<Month, Vec<DeliveryRow<'a>>> = BTreeMap::new();
+        for (month, reports) in reports.get(dataset).into_iter().flatten() {
+            for report in reports.iter().filter(|report| report.delivery.feed == state.feed.id) {
+                by_month.entry(*month).or_default().push(DeliveryRow {
+                    state,
+                    dataset,
+                    month: *month,
+                    report: Some(report),
+                    status: report.status.name(),
+                    note: &report.note,
+                });
+            }
+        }
+        for (month, reason) in &state.missing {
+            let known = crate::feed::gap_at(&state.feed, *month).is_some();
+            by_month.entry(*month).or_default().push(DeliveryRow {
+                state,
+                dataset,
+                month: *month,
+                report: None,
+                status: if known { "known_gap" } else { "not_supplied" },
+                note: reason,
+            });
+        }
+        rows.extend(by_month.into_values().flatten());
+    }
+    rows
+}
+
+/// Table `feed_delivery` without its last column, for SQL and for the release.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn feed_delivery<'a>(
+    states: &'a [FeedState],
+    reports: &'a Reports,
+    dataset_of: &'a dyn Fn(&FeedState) -> Option<&'a str>,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let rows = delivery_rows(states, reports, dataset_of);
+    let of = |value: fn(&DeliveryReport) -> String| -> ArrayRef {
+        some_text(rows.iter().map(|row| row.report.map(value).unwrap_or_default()))
+    };
+    let n = |value: fn(&DeliveryReport) -> u64| whole(rows.iter().map(|row| row.report.map(value)));
+    let received = rows.iter().map(|row| row.report.map(|report| report.delivery.received.timestamp()));
+    RecordBatch::try_new(
+        feed_delivery_schema(),
+        vec![
+            text(rows.iter().map(|row| row.state.feed.id.as_str())),
+            text(rows.iter().map(|row| row.state.feed.title.as_str())),
+            text(rows.iter().map(|row| row.state.feed.supplier.as_str())),
+            text(rows.iter().map(|row| row.dataset)),
+            text(rows.iter().map(|row| row.month.to_string())),
+            of(|report| report.delivery.file.clone()),
+            of(|report| report.delivery.source.clone()),
+            of(|report| report.delivery.sha256.clone()),
+            n(|report| report.delivery.bytes),
+            Arc::new(received.collect::<TimestampSecondArray>().with_timezone("UTC")),
+            text(rows.iter().map(|row| row.status)),
+            some_text(rows.iter().map(|row| row.note)),
+            n(|report| report.received),
+            n(|report| report.accepted),
+            n(|report| report.duplicate),
+            n(|report| report.quarantined),
+            flags(rows.iter().map(|row| row.report.is_some_and(|report| report.delivery.synthetic))),
+        ],
+    )
+}
+
+/// Table `quarantine_summary`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let mut rows: BTreeMap<(&str, Month, &str, &str, bool), u64> = BTreeMap::new();
+    for (month, reports) in reports.values().flatten() {
+        for report in reports {
+            let delivery = &report.delivery;
+            for (rule, n) in &report.rules {
+                let key = (delivery.feed.as_str(), *month, delivery.file.as_str(), rule.as_str(), delivery.synthetic);
+                *rows.entry(key).or_default() += n;
+            }
+        }
+    }
+    QUARANTINE_SUMMARY.batch(vec![
+        text(rows.keys().map(|key| key.0)),
+        text(rows.keys().map(|key| key.1.to_string())),
+        text(rows.keys().map(|key| key.2)),
+        text(rows.keys().map(|key| key.3)),
+        whole(rows.values().map(|n| Some(*n))),
+        flags(rows.keys().map(|key| key.4)),
+        same(release, rows.len()),
+    ])
+}
+
+/// What `release` says.
+#[derive(Debug, Clone, Default)]
+pub struct ReleaseRow {
+    /// Its name.
+    pub release: String,
+    /// Its day.
+    pub as_of: NaiveDate,
+    /// The release before it.
+    pub previous: String,
+    /// Measures of the project.
+    pub measures: u64,
+    /// Measures whose figures are in it.
+    pub measures_released: u64,
+    /// Deliveries that its figures were counted from.
+    pub deliveries: u64,
+    /// Rows in the datasets.
+    pub rows_accepted: u64,
+    /// Rows that are set aside.
+    pub rows_quarantined: u64,
+    /// Expected months that are missing, refused or held.
+    pub gaps: u64,
+    /// Whether some of it is synthetic.
+    pub synthetic: bool,
+}
+
+/// Table `release`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn release(row: &ReleaseRow) -> Result<RecordBatch, arrow::error::ArrowError> {
+    RELEASE.batch(vec![
+        same(&row.release, 1),
+        days([row.as_of]),
+        some_text([&row.previous]),
+        same(env!("CARGO_PKG_VERSION"), 1),
+        whole([Some(row.measures)]),
+        whole([Some(row.measures_released)]),
+        whole([Some(row.deliveries)]),
+        whole([Some(row.rows_accepted)]),
+        whole([Some(row.rows_quarantined)]),
+        whole([Some(row.gaps)]),
+        flags([row.synthetic]),
+    ])
+}
