@@ -55,6 +55,20 @@ pub fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
     finish(file, place)
 }
 
+/// Lets others read a file or folder that was made for one user alone, as temporary ones are.
+///
+/// # Errors
+/// What the file system reports.
+pub fn share(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = if path.is_dir() { 0o755 } else { 0o644 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
 /// A file in the making, in the folder where it will stand; it goes away when it is dropped unfinished.
 ///
 /// # Errors

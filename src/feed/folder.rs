@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::{Haul, Visit, with_period};
+use crate::config::Project;
 use crate::config::settings::{FeedConfig, LandingMode};
+use crate::diagnose::shown_path;
 use crate::landing::{self, Delivery, Landing};
 use crate::normalise::month::UNPACKED_LIMIT;
 use crate::period::Month;
@@ -81,6 +83,7 @@ pub(super) async fn look_in_mirror(
 
 /// Months of which a pattern finds a file that was not landed, and of which it finds one that changed since.
 pub(super) fn foresee(
+    project: &Project,
     landing: &Landing,
     feed: &FeedConfig,
     pattern: &str,
@@ -90,13 +93,14 @@ pub(super) fn foresee(
     for file in find(pattern).unwrap_or_default() {
         let member = feed.member.as_ref().map(|member| with_period(member, file.period));
         let name = slot_name(&file.path, member.as_deref());
-        note(landing, feed, &file.path, file.period, &name, synthetic, &mut news);
+        note(project, landing, feed, &file.path, file.period, &name, synthetic, &mut news);
     }
     news
 }
 
 /// The same for a folder that mirrors an address.
 pub(super) fn foresee_mirror(
+    project: &Project,
     landing: &Landing,
     feed: &FeedConfig,
     folder: &Path,
@@ -107,13 +111,14 @@ pub(super) fn foresee_mirror(
     let mut news = (Vec::new(), Vec::new());
     for month in expected {
         if let Some((path, _, name)) = in_mirror(feed, folder, rest, *month) {
-            note(landing, feed, &path, *month, &name, synthetic, &mut news);
+            note(project, landing, feed, &path, *month, &name, synthetic, &mut news);
         }
     }
     news
 }
 
 fn note(
+    project: &Project,
     landing: &Landing,
     feed: &FeedConfig,
     path: &Path,
@@ -126,18 +131,23 @@ fn note(
         new.push(month);
         return;
     };
-    let same = fs::metadata(path).is_ok_and(|metadata| is_same(known, path, &metadata, synthetic));
+    let same = fs::metadata(path).is_ok_and(|metadata| is_same(known, &shown(project, path), &metadata, synthetic));
     if !same {
         changed.push(month);
     }
 }
 
 /// Whether a file is the one that was landed, judged by path, size and time without reading it.
-fn is_same(known: &Delivery, path: &Path, metadata: &fs::Metadata, synthetic: bool) -> bool {
-    known.source == path.to_string_lossy()
+fn is_same(known: &Delivery, source: &str, metadata: &fs::Metadata, synthetic: bool) -> bool {
+    known.source == source
         && known.modified_ns == modified_ns(metadata)
         && known.bytes == metadata.len()
         && known.synthetic == synthetic
+}
+
+/// A path as the tables show it: relative to the project where it lies inside.
+fn shown(project: &Project, path: &Path) -> String {
+    shown_path(&project.root, path).to_string_lossy().into_owned()
 }
 
 fn modified_ns(metadata: &fs::Metadata) -> Option<u64> {
@@ -197,9 +207,9 @@ fn take(
     synthetic: bool,
 ) -> io::Result<Taken> {
     let metadata = fs::metadata(&found.path)?;
-    let source = found.path.to_string_lossy().into_owned();
+    let source = shown(visit.project, &found.path);
     let known = landing.latest_of(&visit.feed.id, found.period, name);
-    if let Some(known) = known.filter(|known| is_same(known, &found.path, &metadata, synthetic)) {
+    if let Some(known) = known.filter(|known| is_same(known, &source, &metadata, synthetic)) {
         return Ok(Taken::Known(known.sha256.clone()));
     }
     let mut file = File::open(&found.path)?;

@@ -46,18 +46,23 @@ impl MonthJob {
     #[must_use]
     pub fn inputs_digest(&self) -> String {
         let mut digest = Sha256::new();
+        let mut take = |part: &str| {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part.as_bytes());
+        };
         for slot in &self.slots {
-            let latest = slot.deliveries.first();
-            let content = latest.map(|delivery| delivery.content_sha256.as_str()).unwrap_or_default();
-            let file = latest.map(|delivery| delivery.file.as_str()).unwrap_or_default();
-            let synthetic = latest.is_some_and(|delivery| delivery.synthetic);
-            let hold = slot.feed.hold_above_quarantined_share;
-            for part in [&slot.contract.digest, slot.feed.id.as_str(), file, content, &format!("{hold} {synthetic}")] {
-                digest.update((part.len() as u64).to_le_bytes());
-                digest.update(part.as_bytes());
-            }
-            for (name, value) in latest.iter().flat_map(|delivery| &delivery.captures) {
-                digest.update(format!("{name}={value};"));
+            take(&slot.contract.digest);
+            take(&slot.feed.id);
+            take(&slot.feed.hold_above_quarantined_share.to_string());
+            // An earlier delivery stands in where a later one is turned down, so all of them decide.
+            for delivery in &slot.deliveries {
+                take(&delivery.file);
+                take(&delivery.content_sha256);
+                take(if delivery.synthetic { "synthetic" } else { "real" });
+                for (name, value) in &delivery.captures {
+                    take(name);
+                    take(value);
+                }
             }
         }
         hex::encode(digest.finalize()).chars().take(32).collect()

@@ -246,12 +246,8 @@ impl Draft {
         durable::sync_folder(self.staging.path()).map_err(failed)?;
         let staging = self.staging.keep();
         let made = (|| {
-            // A folder made for one user alone would lock out the readers of the share that it lies on.
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                fs::set_permissions(&staging, fs::Permissions::from_mode(0o755))?;
-            }
+            durable::share(&staging)?;
+            durable::share(&staging.join("manifest.json"))?;
             fs::rename(&staging, &released)?;
             durable::sync_folder(&self.published.folder.join("releases"))?;
             point(&self.published.folder, &self.name)
