@@ -99,7 +99,12 @@ pub struct Figure {
 /// Sums come first and ratios are taken of them. A period in which a month is missing has no value: missing is never
 /// zero. The denominator of a rate is the residents of the period's last year; that of other kinds is summed.
 #[must_use]
-pub fn figures(config: &MeasureConfig, areas: &[&str], monthly: &MonthlyCounts, residents: &Residents) -> Vec<Figure> {
+pub fn figures(
+    config: &MeasureConfig,
+    areas: &[&str],
+    monthly: &MonthlyCounts,
+    residents: &Residents,
+) -> Vec<Figure> {
     let Some((first, last)) = monthly.span else { return Vec::new() };
     let periods = periods(config, (first, last));
     let all = ["all".to_owned()];
@@ -123,7 +128,9 @@ pub fn figures(config: &MeasureConfig, areas: &[&str], monthly: &MonthlyCounts, 
 /// The periods of a measure: all of its kinds that lie wholly in the span.
 #[must_use]
 pub fn periods(config: &MeasureConfig, (first, last): (Month, Month)) -> Vec<Period> {
-    let of = |kind| first.through(last).filter_map(move |m| Period::ending(kind, m)).filter(move |p| p.first >= first);
+    let of = |kind| {
+        first.through(last).filter_map(move |m| Period::ending(kind, m)).filter(move |p| p.first >= first)
+    };
     config.periods.iter().flat_map(|kind| of(*kind)).collect()
 }
 
@@ -200,7 +207,8 @@ impl<'a> Series<'a> {
                 figure.status = Status::Incomplete;
                 figure.note = format!("{delivered} of {wanted} months were delivered");
             } else {
-                let reason = self.reasons.and_then(|months| period.months().find_map(|month| months.get(&month)));
+                let reason =
+                    self.reasons.and_then(|months| period.months().find_map(|month| months.get(&month)));
                 figure.note = reason.cloned().unwrap_or_else(|| "not supplied".to_owned());
             }
             return figure;
@@ -308,7 +316,8 @@ mod tests {
             .map(|m| (m, Counted { numerator: 10.0, denominator: Some(20.0) }))
             .collect();
         monthly.counts.insert(("A".into(), "all".into()), counts);
-        let delivered = first.through(last).map(|m| (m, Coverage::Delivered { synthetic: m.number() == 1 })).collect();
+        let delivered =
+            first.through(last).map(|m| (m, Coverage::Delivered { synthetic: m.number() == 1 })).collect();
         monthly.coverage.insert("A".into(), delivered);
         monthly
     }
@@ -335,7 +344,10 @@ mod tests {
         monthly.reasons.insert("A".into(), [(month("2024-05"), "held".to_owned())].into());
         let figures = figures(&config(MeasureKind::Count), &["A"], &monthly, &Residents::default());
         let may = of(&figures, "2024-05");
-        assert_eq!((may.value, may.numerator, may.status, may.note.as_str()), (None, None, Status::NotAvailable, "held"));
+        assert_eq!(
+            (may.value, may.numerator, may.status, may.note.as_str()),
+            (None, None, Status::NotAvailable, "held")
+        );
         assert_eq!(of(&figures, "2024/25 Q1").status, Status::Incomplete);
         assert_eq!(of(&figures, "2024/25 Q1").value, None);
         assert_eq!(of(&figures, "2024/25").note, "11 of 12 months were delivered");

@@ -96,7 +96,8 @@ fn reference(
     problems: &mut Vec<Problem>,
 ) -> (Areas, Residents) {
     let mut missing = |name: &str, column: Option<&str>| {
-        let source = project.lookups.get(name).map_or_else(|| Source::new("pipelines", ""), |l| l.source.clone());
+        let source =
+            project.lookups.get(name).map_or_else(|| Source::new("pipelines", ""), |l| l.source.clone());
         let message = match column {
             Some(column) => format!("look-up `{name}` has no column `{column}`, or not of the right type"),
             None => format!("look-up `{name}` is missing; measures need it"),
@@ -112,7 +113,9 @@ fn reference(
     match lookups.get("area").map(|lookup| Areas::from_lookup(lookup)) {
         Some(Ok(found)) => areas = found,
         Some(Err(column)) => missing("area", Some(column)),
-        None if !project.measures.is_empty() && !project.lookups.contains_key("area") => missing("area", None),
+        None if !project.measures.is_empty() && !project.lookups.contains_key("area") => {
+            missing("area", None)
+        }
         None => {}
     }
     let per_resident = project.measures.values().any(|measure| measure.config.kind.per_resident());
@@ -136,7 +139,8 @@ fn fed(
 ) {
     for dataset in &planned.datasets {
         let covers: Vec<&String> = project.feeds_of(dataset).flat_map(|feed| &feed.covers).collect();
-        if let Some(area) = chosen.iter().find(|area| !covers.iter().any(|whole| areas.lies_in(area, whole))) {
+        if let Some(area) = chosen.iter().find(|area| !covers.iter().any(|whole| areas.lies_in(area, whole)))
+        {
             let span = config::front_matter_span(&file.source, &["areas"]);
             let message = format!("no feed of dataset `{dataset}` covers area `{area}`");
             let help = "name the area, or one that it lies in, in `covers` of a feed";

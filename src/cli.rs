@@ -171,9 +171,15 @@ enum Quarantine {
 #[must_use]
 pub fn main(clock: &Clock) -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("{},tokio_cron_scheduler=warn", arguments.log));
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(format!("{},tokio_cron_scheduler=warn", arguments.log));
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colour())
+        .with_target(false)
+        .init();
     // Two providers are compiled in by different dependencies; one must be chosen. Chosen already is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -199,7 +205,9 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
     let now = clock();
     match arguments.command {
         Command::Check { output } => check_project(&root, output).await,
-        Command::Plan { output, detailed_exit_code } => show_plan(&root, now, output, detailed_exit_code).await,
+        Command::Plan { output, detailed_exit_code } => {
+            show_plan(&root, now, output, detailed_exit_code).await
+        }
         Command::Run { quiet, output } => run_once(&root, now, quiet, output).await,
         Command::Serve => daemon::serve(&root, clock).await,
         Command::Health => daemon::health(&root).await,
@@ -405,7 +413,8 @@ async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format,
             _ => "no release yet\n".to_owned(),
         };
         for feed in &status.feeds {
-            let latest = feed.latest.map_or_else(|| "nothing yet".to_owned(), |month| format!("up to {month}"));
+            let latest =
+                feed.latest.map_or_else(|| "nothing yet".to_owned(), |month| format!("up to {month}"));
             let synthetic = if feed.synthetic { ", synthetic" } else { "" };
             let overdue =
                 if feed.overdue.is_empty() { String::new() } else { format!(", overdue: {}", feed.overdue) };
@@ -440,7 +449,9 @@ async fn explain(
     match inspect::explain(root, measure, area, period).await {
         Err(error) => say_error(&error),
         Ok(None) => {
-            say(&format!("nothing matches: measure `{measure}`, area and period as given, in the current release"));
+            say(&format!(
+                "nothing matches: measure `{measure}`, area and period as given, in the current release"
+            ));
             code::NOTHING
         }
         Ok(Some(found)) if output == Format::Json => print_json(&found),

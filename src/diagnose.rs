@@ -167,8 +167,11 @@ mod tests {
     #[test]
     fn a_problem_shows_message_place_excerpt_and_help() {
         let source = Source::new("pipelines/a.toml", "id = \"x\"\ntitel = \"y\"\n");
-        let text = Problem::new(&source, 9..14, "unknown key `titel`").nearest("titel", ["title"]).render(false);
-        for part in ["error: unknown key `titel`", "pipelines/a.toml:2:1", "titel = \"y\"", "did you mean `title`?"] {
+        let text =
+            Problem::new(&source, 9..14, "unknown key `titel`").nearest("titel", ["title"]).render(false);
+        for part in
+            ["error: unknown key `titel`", "pipelines/a.toml:2:1", "titel = \"y\"", "did you mean `title`?"]
+        {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
     }

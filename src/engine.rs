@@ -73,8 +73,7 @@ impl Engine {
         if let Some((warehouse, _)) = stored {
             context.register_object_store(&warehouse.store_address(), warehouse.object_store());
         }
-        let mut engine =
-            Self { context, tables: BTreeMap::new(), view_reads: BTreeMap::new(), incomplete };
+        let mut engine = Self { context, tables: BTreeMap::new(), view_reads: BTreeMap::new(), incomplete };
         for dataset in datasets.values() {
             let origin = Origin::Dataset { dataset: dataset.id.clone() };
             engine.add_stored(&dataset.id, &dataset.schema, &dataset.hex_columns, &origin, stored)?;
@@ -87,8 +86,8 @@ impl Engine {
         for (name, lookup) in lookups {
             engine.add_batch(name, &lookup.batch, Origin::Lookup)?;
         }
-        let deliveries =
-            deliveries.unwrap_or_else(|| RecordBatch::new_empty(crate::release::tables::feed_delivery_schema()));
+        let deliveries = deliveries
+            .unwrap_or_else(|| RecordBatch::new_empty(crate::release::tables::feed_delivery_schema()));
         engine.add_batch("feed_delivery", &deliveries, Origin::FeedDelivery)?;
         let problems = engine.add_views(project).await;
         Ok((engine, problems))
@@ -119,7 +118,12 @@ impl Engine {
     ///
     /// # Errors
     /// A name that is taken.
-    pub fn add_batch(&mut self, name: &str, batch: &RecordBatch, origin: Origin) -> Result<(), DataFusionError> {
+    pub fn add_batch(
+        &mut self,
+        name: &str,
+        batch: &RecordBatch,
+        origin: Origin,
+    ) -> Result<(), DataFusionError> {
         let table = MemTable::try_new(batch.schema(), vec![vec![batch.clone()]])?;
         self.context.register_table(TableReference::bare(name), Arc::new(table))?;
         self.tables.insert(name.to_owned(), origin);
@@ -130,7 +134,12 @@ impl Engine {
     ///
     /// # Errors
     /// Rows that do not fit their columns.
-    pub fn replace(&mut self, name: &str, batch: &RecordBatch, origin: Origin) -> Result<(), DataFusionError> {
+    pub fn replace(
+        &mut self,
+        name: &str,
+        batch: &RecordBatch,
+        origin: Origin,
+    ) -> Result<(), DataFusionError> {
         self.context.deregister_table(TableReference::bare(name))?;
         self.add_batch(name, batch, origin)
     }
@@ -147,7 +156,11 @@ impl Engine {
                     Ok(plan) => {
                         let reads = self.reads(&plan);
                         let table = ViewTable::new(plan, Some(view.sql().to_owned()));
-                        if self.context.register_table(TableReference::bare(name.as_str()), Arc::new(table)).is_ok() {
+                        if self
+                            .context
+                            .register_table(TableReference::bare(name.as_str()), Arc::new(table))
+                            .is_ok()
+                        {
                             self.tables.insert(name.clone(), Origin::View);
                             self.view_reads.insert(name.clone(), reads);
                         }
@@ -199,7 +212,8 @@ impl Engine {
             .or_else(|| place_in_message(source, &message))
             .unwrap_or_else(|| {
                 let start = source.text.find("*/").map_or(0, |at| at + 2);
-                let start = start + source.text.get(start..).map_or(0, |rest| rest.len() - rest.trim_start().len());
+                let start =
+                    start + source.text.get(start..).map_or(0, |rest| rest.len() - rest.trim_start().len());
                 start..start
             });
         let mut problem = Problem::new(source, span, message);
@@ -253,15 +267,20 @@ impl Engine {
     /// # Errors
     /// What the views themselves report.
     pub async fn keep_views(&mut self, wanted: &BTreeMap<String, usize>) -> Result<(), DataFusionError> {
-        let mut order: Vec<String> =
-            self.view_reads.keys().filter(|name| wanted.get(*name).is_some_and(|n| *n > 1)).cloned().collect();
+        let mut order: Vec<String> = self
+            .view_reads
+            .keys()
+            .filter(|name| wanted.get(*name).is_some_and(|n| *n > 1))
+            .cloned()
+            .collect();
         order.sort_by_key(|name| self.view_reads.get(name).map_or(0, BTreeSet::len));
         for name in order {
             let frame = self.context.table(name.as_str()).await?;
             let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
             let batches = frame.collect().await?;
             self.context.deregister_table(name.as_str())?;
-            self.context.register_table(name.as_str(), Arc::new(MemTable::try_new(schema, vec![batches])?))?;
+            self.context
+                .register_table(name.as_str(), Arc::new(MemTable::try_new(schema, vec![batches])?))?;
         }
         Ok(())
     }
@@ -281,7 +300,11 @@ impl Engine {
 
 /// Only a statement that reads is run: nothing in a project's SQL may write a file or change a table.
 fn read_only(plan: &LogicalPlan) -> Result<(), DataFusionError> {
-    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(plan)
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
+        .verify_plan(plan)
 }
 
 fn empty(schema: &SchemaRef) -> Result<Arc<dyn TableProvider>, DataFusionError> {
@@ -298,11 +321,7 @@ fn hex_as_text(
     let expressions = schema.fields().iter().map(|field| {
         let name = field.name();
         let column = datafusion::common::Column::from_name(name);
-        if columns.contains(name) {
-            encode(col(column), lit("hex")).alias(name)
-        } else {
-            col(column)
-        }
+        if columns.contains(name) { encode(col(column), lit("hex")).alias(name) } else { col(column) }
     });
     let plan = LogicalPlanBuilder::scan("stored", source, None)?.project(expressions)?.build()?;
     Ok(Arc::new(ViewTable::new(plan, None)))

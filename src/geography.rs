@@ -33,7 +33,8 @@ impl Areas {
     /// The name of a column that is missing.
     pub fn from_lookup(lookup: &Lookup) -> Result<Self, &'static str> {
         let text = |name: &'static str| lookup.text(name).ok_or(name);
-        let (codes, levels, titles, parents) = (text("area")?, text("level")?, text("title")?, text("parent")?);
+        let (codes, levels, titles, parents) =
+            (text("area")?, text("level")?, text("title")?, text("parent")?);
         let value = |column: &StringArray, row: usize| {
             if column.is_null(row) { String::new() } else { column.value(row).to_owned() }
         };
@@ -86,14 +87,24 @@ impl Areas {
     /// What is wrong with the setting.
     pub fn select(&self, setting: &str) -> Result<Vec<&Area>, String> {
         let Some((whole, level)) = setting.split_once('/') else {
-            return self.get(setting).map(|area| vec![area]).ok_or_else(|| format!("area `{setting}` is not known"));
+            return self
+                .get(setting)
+                .map(|area| vec![area])
+                .ok_or_else(|| format!("area `{setting}` is not known"));
         };
         if self.get(whole).is_none() {
             return Err(format!("area `{whole}` is not known"));
         }
-        let found: Vec<&Area> =
-            self.areas.values().filter(|area| area.level == level && self.lies_in(&area.code, whole)).collect();
-        if found.is_empty() { Err(format!("no area of level `{level}` lies in `{whole}`")) } else { Ok(found) }
+        let found: Vec<&Area> = self
+            .areas
+            .values()
+            .filter(|area| area.level == level && self.lies_in(&area.code, whole))
+            .collect();
+        if found.is_empty() {
+            Err(format!("no area of level `{level}` lies in `{whole}`"))
+        } else {
+            Ok(found)
+        }
     }
 
     /// Codes of all areas, for suggestions.

@@ -191,7 +191,9 @@ pub async fn explain(
 ) -> Result<Option<Explanation>, RunError> {
     let checked = check(root).await.map_err(RunError::Invalid)?;
     let published = Published::in_warehouse(&checked.project.warehouse());
-    let (Some(folder), Some(manifest)) = (published.current(), published.manifest()?) else { return Ok(None) };
+    let (Some(folder), Some(manifest)) = (published.current(), published.manifest()?) else {
+        return Ok(None);
+    };
     let measures = rows(&folder, "measure", &[("measure", measure)])?;
     let Some(about) = measures.first() else { return Ok(None) };
     let field = |name: &str| about.get(name).cloned().unwrap_or_default();
@@ -273,9 +275,11 @@ fn rows(
             .map(|column| arrow::util::display::ArrayFormatter::try_new(column, &Default::default()))
             .collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
-            let texts = schema.fields().iter().zip(&columns).map(|(field, column)| {
-                (field.name().clone(), column.value(row).to_string())
-            });
+            let texts = schema
+                .fields()
+                .iter()
+                .zip(&columns)
+                .map(|(field, column)| (field.name().clone(), column.value(row).to_string()));
             rows.push(texts.filter(|(_, text)| !text.is_empty()).collect());
         }
     }
@@ -320,10 +324,15 @@ pub struct Selection {
 ///
 /// # Errors
 /// A release that cannot be read.
-pub fn quarantine_summary(root: &Path, feed: Option<&str>) -> Result<(SchemaRef, Vec<RecordBatch>), RunError> {
+pub fn quarantine_summary(
+    root: &Path,
+    feed: Option<&str>,
+) -> Result<(SchemaRef, Vec<RecordBatch>), RunError> {
     let (project, _) = crate::config::load(root);
     let published = Published::in_warehouse(&project.warehouse());
-    let Some(folder) = published.current() else { return Ok((tables::QUARANTINE_SUMMARY.schema(), Vec::new())) };
+    let Some(folder) = published.current() else {
+        return Ok((tables::QUARANTINE_SUMMARY.schema(), Vec::new()));
+    };
     let (schema, mut batches) = release::read_table(&folder, "quarantine_summary")?;
     if let Some(feed) = feed {
         batches = release::rows_where(&batches, "feed", feed)?;
@@ -369,7 +378,8 @@ fn take(batch: &RecordBatch, landing: &Landing, found: &mut Vec<SetAside>) -> Re
         let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
         column.ok_or_else(|| DataFusionError::Internal(name.to_owned()))
     };
-    let (feed, month, file, delivery) = (texts("feed")?, texts("month")?, texts("source_file")?, texts("delivery")?);
+    let (feed, month, file, delivery) =
+        (texts("feed")?, texts("month")?, texts("source_file")?, texts("delivery")?);
     let (reason, column, detail) = (texts("reason")?, texts("column")?, texts("detail")?);
     let (line, offset, length) = (numbers("line")?, numbers("byte_offset")?, numbers("byte_length")?);
     for row in 0..batch.num_rows() {
@@ -398,7 +408,12 @@ fn take(batch: &RecordBatch, landing: &Landing, found: &mut Vec<SetAside>) -> Re
 }
 
 /// The bytes of a quarantined row out of the landing.
-fn line_of(landing: &Landing, feed: &str, delivery: &str, (offset, length): (i64, i64)) -> std::io::Result<String> {
+fn line_of(
+    landing: &Landing,
+    feed: &str,
+    delivery: &str,
+    (offset, length): (i64, i64),
+) -> std::io::Result<String> {
     let landed = landing.of_feed(feed).find(|landed| landed.content_sha256.starts_with(delivery));
     let landed = landed.ok_or_else(|| std::io::Error::other("the delivery is not in the landing"))?;
     let mut reader = landing.read(landed, UNPACKED_LIMIT)?;

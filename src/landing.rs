@@ -268,11 +268,8 @@ pub fn unpack(mut file: File, member: Option<&str>, limit: u64) -> io::Result<Bo
     };
     let mut plain = BufReader::with_capacity(1 << 16, plain);
     let gzipped = io::BufRead::fill_buf(&mut plain)?.starts_with(b"\x1f\x8b");
-    let reader: Box<dyn Read + Send> = if gzipped {
-        Box::new(flate2::read::MultiGzDecoder::new(plain))
-    } else {
-        Box::new(plain)
-    };
+    let reader: Box<dyn Read + Send> =
+        if gzipped { Box::new(flate2::read::MultiGzDecoder::new(plain)) } else { Box::new(plain) };
     Ok(Box::new(Limited { reader, left: limit, limit }))
 }
 
@@ -424,7 +421,9 @@ mod tests {
     fn the_latest_delivery_of_a_slot_comes_first_and_the_same_bytes_are_one_delivery() {
         let folder = tempfile::tempdir().unwrap();
         let mut landing = Landing::open(folder.path()).unwrap();
-        landing.record(vec![delivery("a.csv", "11"), delivery("a.csv", "22"), delivery("a.csv", "22")]).unwrap();
+        landing
+            .record(vec![delivery("a.csv", "11"), delivery("a.csv", "22"), delivery("a.csv", "22")])
+            .unwrap();
         let again = Landing::open(folder.path()).unwrap();
         let slots = again.slots("f");
         let digests: Vec<&str> = slots.values().flatten().map(|d| d.sha256.as_str()).collect();

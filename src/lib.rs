@@ -2,28 +2,28 @@
 //!
 //! The modules stand in the order in which the data flows.
 
-pub mod cli;
-pub mod run;
-pub mod plan;
-pub mod inspect;
+pub mod assess;
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod diagnose;
-pub mod feed;
-pub mod landing;
-pub mod normalise;
-pub mod lookup;
-pub mod warehouse;
+pub mod durable;
 pub mod engine;
+pub mod feed;
+pub mod geography;
+pub mod inspect;
+pub mod landing;
+pub mod lock;
+pub mod lookup;
 pub mod measure;
-pub mod assess;
+pub mod normalise;
+pub mod period;
+pub mod plan;
+pub mod progress;
 pub mod release;
+pub mod run;
 pub mod schedule;
 pub mod serve;
-pub mod simulated;
 pub mod simulate;
-pub mod progress;
-pub mod lock;
-pub mod durable;
-pub mod geography;
-pub mod period;
+pub mod simulated;
+pub mod warehouse;

@@ -40,8 +40,13 @@ impl Lock {
         let path = warehouse.join("lock");
         let failed = |source| LockError::File { path: path.display().to_string(), source };
         crate::durable::create_folder(warehouse).map_err(failed)?;
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { file, path }),
             Err(TryLockError::WouldBlock) => {

@@ -23,7 +23,7 @@ pub struct Lookup {
     /// Its rows. Numbers are `Float64` or `Int64`, everything else `Utf8`; an empty field is null.
     pub batch: RecordBatch,
     /// Values of the first key column and the rows in which they stand.
-    index: HashMap<String, u32>,
+    index: HashMap<String, u32, foldhash::fast::FixedState>,
     /// The first key column.
     key: String,
     /// SHA-256 over settings and contents.
@@ -87,7 +87,10 @@ async fn load(loaded: &Loaded<LookupConfig>) -> Result<Lookup, Box<Problem>> {
     let batch = match (&config.sql, tables.as_slice()) {
         (None, [(_, only)]) => only.clone(),
         (None, _) => {
-            return Err(problem(&["file"], "a look-up of several files needs `sql` that joins them".to_owned()));
+            return Err(problem(
+                &["file"],
+                "a look-up of several files needs `sql` that joins them".to_owned(),
+            ));
         }
         (Some(sql), _) => {
             select(sql, &tables).await.map_err(|e| problem(&["sql"], crate::engine::plain_message(&e)))?
@@ -105,7 +108,8 @@ async fn load(loaded: &Loaded<LookupConfig>) -> Result<Lookup, Box<Problem>> {
         keys.push(text.as_string::<i32>().clone());
     }
     let mut seen = HashMap::with_capacity(batch.num_rows());
-    let mut index = HashMap::with_capacity(batch.num_rows());
+    let mut index =
+        HashMap::with_capacity_and_hasher(batch.num_rows(), foldhash::fast::FixedState::default());
     for row in 0..batch.num_rows() {
         let key: Vec<&str> = keys.iter().map(|column| column.value(row)).collect();
         let number = u32::try_from(row).unwrap_or(u32::MAX);
@@ -134,7 +138,12 @@ fn read_text(path: &std::path::Path) -> Result<RecordBatch, String> {
             continue;
         }
         if fields.len() != header.len() {
-            return Err(format!("line {}: {} fields under {} headings", place.line, fields.len(), header.len()));
+            return Err(format!(
+                "line {}: {} fields under {} headings",
+                place.line,
+                fields.len(),
+                header.len()
+            ));
         }
         for (column, value) in columns.iter_mut().zip(fields.iter()) {
             column.push((!value.is_empty()).then(|| value.to_owned()));
@@ -170,7 +179,9 @@ fn typed(batch: &RecordBatch, numbers: &[String]) -> Result<RecordBatch, String>
         let array = if numbers.contains(field.name()) {
             let text = cast(array, &DataType::Utf8).map_err(|e| e.to_string())?;
             let whole = strict(&text, &DataType::Int64);
-            whole.or_else(|_| strict(&text, &DataType::Float64)).map_err(|e| format!("column `{}`: {e}", field.name()))?
+            whole
+                .or_else(|_| strict(&text, &DataType::Float64))
+                .map_err(|e| format!("column `{}`: {e}", field.name()))?
         } else {
             cast(array, &DataType::Utf8).map_err(|e| e.to_string())?
         };

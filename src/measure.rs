@@ -53,7 +53,8 @@ pub async fn check_table(engine: &Engine, table: &SqlFile<TableConfig>) -> Resul
     }
     for name in ["synthetic", "release"].iter().filter(|name| fields.contains(*name)) {
         let message = format!("column `{name}` is added by the product itself");
-        problems.push(Problem::new(&table.source, select_span(&table.source.text), message).help("leave it out"));
+        problems
+            .push(Problem::new(&table.source, select_span(&table.source.text), message).help("leave it out"));
     }
     if problems.is_empty() { Ok(planned(engine, &plan)) } else { Err(problems) }
 }
@@ -107,13 +108,21 @@ fn columns(measure: &SqlFile<MeasureConfig>, plan: &LogicalPlan) -> Vec<Problem>
         let message = format!("the SELECT has no column `{name}`");
         let problem = at(message).nearest(name, found.iter().copied().filter(|name| !wanted.contains(name)));
         let help = problem.help.clone().unwrap_or_default();
-        problems.push(problem.help(format!("a {} selects {}; {help}", config.kind.name(), wanted.join(", "))));
+        problems.push(problem.help(format!(
+            "a {} selects {}; {help}",
+            config.kind.name(),
+            wanted.join(", ")
+        )));
     }
     for name in found.iter().filter(|name| !wanted.contains(name)) {
         let help = if *name == "denominator" {
             "the product itself divides by the residents of the look-up `population`".to_owned()
         } else {
-            format!("a {} selects {}; name it in `breakdowns` or leave it out", config.kind.name(), wanted.join(", "))
+            format!(
+                "a {} selects {}; name it in `breakdowns` or leave it out",
+                config.kind.name(),
+                wanted.join(", ")
+            )
         };
         problems.push(at(format!("column `{name}` has no place in the measure")).help(help));
     }
@@ -173,7 +182,8 @@ impl Supply<'_> {
         let mut span: Option<(Month, Month)> = None;
         for dataset in datasets {
             for feed in self.project.feeds_of(dataset) {
-                let concerned = areas.iter().any(|area| feed.covers.iter().any(|c| self.areas.lies_in(area, c)));
+                let concerned =
+                    areas.iter().any(|area| feed.covers.iter().any(|c| self.areas.lies_in(area, c)));
                 let mut months = expected_months(feed, self.as_of);
                 let delivered = self.feeds.get(feed.id.as_str()).and_then(|state| state.slots.keys().last());
                 months.extend(delivered.map(|(month, _)| *month));
@@ -188,12 +198,19 @@ impl Supply<'_> {
     /// The periods that a measure is published for.
     #[must_use]
     pub fn periods(&self, file: &SqlFile<MeasureConfig>, planned: &Planned, areas: &[String]) -> Vec<Period> {
-        self.span(&planned.datasets, areas).map(|span| assess::periods(&file.config, span)).unwrap_or_default()
+        self.span(&planned.datasets, areas)
+            .map(|span| assess::periods(&file.config, span))
+            .unwrap_or_default()
     }
 
     /// What was delivered for an area: all datasets that a measure reads, and of each all feeds that cover the area.
     #[must_use]
-    pub fn coverage(&self, datasets: &BTreeSet<String>, area: &str, (first, last): (Month, Month)) -> Covered {
+    pub fn coverage(
+        &self,
+        datasets: &BTreeSet<String>,
+        area: &str,
+        (first, last): (Month, Month),
+    ) -> Covered {
         let mut coverage = BTreeMap::new();
         let mut reasons = BTreeMap::new();
         for month in first.through(last) {
@@ -279,7 +296,10 @@ pub async fn evaluate(
     let figures = assess::figures(&measure.config, &codes, &monthly, residents);
     for figure in &figures {
         if figure.value.is_some_and(|value| !value.is_finite()) {
-            return Err(Withheld(format!("{} {}: the value is not a finite number", figure.area, figure.period)));
+            return Err(Withheld(format!(
+                "{} {}: the value is not a finite number",
+                figure.area, figure.period
+            )));
         }
         if measure.config.kind == MeasureKind::Percentage && figure.value.is_some_and(|value| value > 100.0) {
             return Err(Withheld(format!("{} {}: more than 100 %", figure.area, figure.period)));
@@ -329,11 +349,13 @@ fn count(
     monthly: &mut MonthlyCounts,
 ) -> Result<(), Withheld> {
     let text = |name: &str| -> Result<_, Withheld> {
-        let column = batch.column_by_name(name).ok_or_else(|| Withheld(format!("column `{name}` is missing")))?;
+        let column =
+            batch.column_by_name(name).ok_or_else(|| Withheld(format!("column `{name}` is missing")))?;
         cast(column, &DataType::Utf8).map_err(|error| Withheld(error.to_string()))
     };
     let number = |name: &str| -> Result<_, Withheld> {
-        let column = batch.column_by_name(name).ok_or_else(|| Withheld(format!("column `{name}` is missing")))?;
+        let column =
+            batch.column_by_name(name).ok_or_else(|| Withheld(format!("column `{name}` is missing")))?;
         cast(column, &DataType::Float64).map_err(|error| Withheld(error.to_string()))
     };
     let (area, month) = (text("area")?, text("month")?);
@@ -391,7 +413,9 @@ fn count(
 /// The latest period, of the shortest kind, for which a measure has a value.
 #[must_use]
 pub fn latest(figures: &[Figure]) -> Option<Period> {
-    figures.iter().filter(|figure| figure.value.is_some()).map(|figure| figure.period).max_by_key(|period| {
-        (period.last, std::cmp::Reverse(period.kind))
-    })
+    figures
+        .iter()
+        .filter(|figure| figure.value.is_some())
+        .map(|figure| figure.period)
+        .max_by_key(|period| (period.last, std::cmp::Reverse(period.kind)))
 }

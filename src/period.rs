@@ -145,7 +145,8 @@ pub enum PeriodKind {
 
 impl PeriodKind {
     /// Every kind, from short to long.
-    pub const ALL: [Self; 4] = [Self::Month, Self::FinancialQuarter, Self::FinancialYear, Self::Rolling12Months];
+    pub const ALL: [Self; 4] =
+        [Self::Month, Self::FinancialQuarter, Self::FinancialYear, Self::Rolling12Months];
 
     /// The word in tables and settings.
     #[must_use]
@@ -203,7 +204,11 @@ impl Period {
         match self.kind {
             PeriodKind::Month => self.first.first_day().format("%B %Y").to_string(),
             PeriodKind::FinancialQuarter => {
-                format!("{} to {}", self.first.first_day().format("%B"), self.last.first_day().format("%B %Y"))
+                format!(
+                    "{} to {}",
+                    self.first.first_day().format("%B"),
+                    self.last.first_day().format("%B %Y")
+                )
             }
             PeriodKind::FinancialYear => format!("Financial year {}", financial_year(self.first)),
             PeriodKind::Rolling12Months => {
@@ -250,7 +255,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_month_is_refused_with_an_example() {
-        for text in ["2025-13", "2025-00", "2025-6", "25-06", "2025/06", "", "2025-06-01", "２０２５-06"] {
+        for text in ["2025-13", "2025-00", "2025-6", "25-06", "2025/06", "", "2025-06-01", "２０２５-06"]
+        {
             let error = text.parse::<Month>().unwrap_err();
             assert_eq!(error.to_string(), format!("expected a month such as 2025-06, found `{text}`"));
         }
@@ -281,7 +287,10 @@ mod tests {
         assert_eq!(Period::ending(PeriodKind::FinancialQuarter, month("2025-04")), None);
         assert_eq!(Period::ending(PeriodKind::FinancialYear, month("2025-04")), None);
         let rolling = Period::ending(PeriodKind::Rolling12Months, month("2025-04")).unwrap();
-        assert_eq!((rolling.first, rolling.to_string()), (month("2024-05"), "12 months to 2025-04".to_owned()));
+        assert_eq!(
+            (rolling.first, rolling.to_string()),
+            (month("2024-05"), "12 months to 2025-04".to_owned())
+        );
     }
 
     #[test]

@@ -58,7 +58,10 @@ pub async fn plan(root: &Path, now: DateTime<Utc>) -> Result<Vec<Step>, RunError
     let now_prints = Fingerprints::new(&checked, &stored, &states, &supply);
     let manifest = Published::in_warehouse(&project.warehouse()).manifest()?;
     let before = manifest.clone().unwrap_or_default();
-    let why = |id: &str, datasets: &BTreeSet<String>, now: &BTreeMap<String, String>, old: &BTreeMap<String, String>| {
+    let why = |id: &str,
+               datasets: &BTreeSet<String>,
+               now: &BTreeMap<String, String>,
+               old: &BTreeMap<String, String>| {
         let read: Vec<&str> = datasets.intersection(&changing).map(String::as_str).collect();
         if !old.contains_key(id) {
             Some("it is in no release yet".to_owned())
@@ -113,10 +116,12 @@ async fn datasets(
         let before = warehouse.snapshot(&dataset.id).await?;
         let jobs = month_jobs(checked, dataset, states);
         let wanted: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
-        let stale: Vec<Month> = jobs.iter().filter(|job| is_stale(job, &before)).map(|job| job.month).collect();
+        let stale: Vec<Month> =
+            jobs.iter().filter(|job| is_stale(job, &before)).map(|job| job.month).collect();
         let (changed, new): (Vec<Month>, Vec<Month>) =
             stale.into_iter().partition(|month| before.months.contains_key(month));
-        let dropped: Vec<Month> = before.months.keys().copied().filter(|month| !wanted.contains(month)).collect();
+        let dropped: Vec<Month> =
+            before.months.keys().copied().filter(|month| !wanted.contains(month)).collect();
         for (action, months, why) in [
             ("rebuild", new, "delivered and not yet in the dataset"),
             ("rebuild", changed, "the delivery, its contract or a look-up changed"),

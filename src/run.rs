@@ -162,7 +162,12 @@ struct MadeMonth {
 }
 
 impl<'a> Run<'a> {
-    fn open(project: Project, place: PathBuf, now: DateTime<Utc>, progress: &'a Progress) -> Result<Self, RunError> {
+    fn open(
+        project: Project,
+        place: PathBuf,
+        now: DateTime<Utc>,
+        progress: &'a Progress,
+    ) -> Result<Self, RunError> {
         let warehouse = open_warehouse(&project)?;
         let published = Published::in_warehouse(&place);
         let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
@@ -235,7 +240,9 @@ impl<'a> Run<'a> {
             names.push((*dataset).to_owned());
             names.push(quarantine_table(dataset));
             let told = self.project.datasets.get(*dataset);
-            names.extend(told.into_iter().flat_map(|d| d.config.summary.iter().map(|summary| summary.id.clone())));
+            names.extend(
+                told.into_iter().flat_map(|d| d.config.summary.iter().map(|summary| summary.id.clone())),
+            );
         }
         names
     }
@@ -330,7 +337,8 @@ impl<'a> Run<'a> {
             months: made.iter().filter_map(|m| m.quarantine.clone().map(|file| (m.month, file))).collect(),
             dropped: clean,
         };
-        let after = self.warehouse.commit(&quarantine_before, &quarantine_schema(), change, milliseconds).await?;
+        let after =
+            self.warehouse.commit(&quarantine_before, &quarantine_schema(), change, milliseconds).await?;
         self.sweep(&after)?;
         stored.snapshots.insert(quarantine, after);
         for (number, summary) in dataset.summaries.iter().enumerate() {
@@ -339,8 +347,10 @@ impl<'a> Run<'a> {
             let mut gone = dropped.clone();
             gone.retain(|month| summary_before.months.contains_key(month));
             let change = Change { months: files.collect(), dropped: gone };
-            let after =
-                self.warehouse.commit(&summary_before, &summary_schema(summary), change, milliseconds).await?;
+            let after = self
+                .warehouse
+                .commit(&summary_before, &summary_schema(summary), change, milliseconds)
+                .await?;
             self.sweep(&after)?;
             stored.snapshots.insert(summary.id.clone(), after);
         }
@@ -376,6 +386,7 @@ impl<'a> Run<'a> {
         let warehouse = self.warehouse.clone();
         let month = job.month;
         let inputs = job.inputs_digest();
+        let runtime = tokio::runtime::Handle::current();
         let work = tokio::task::spawn_blocking(move || -> Result<_, RunError> {
             let dataset = Arc::clone(&job.dataset);
             let mut writer = warehouse.writer(&dataset.id, month, &dataset.schema, &dataset.hex_columns)?;
@@ -384,11 +395,12 @@ impl<'a> Run<'a> {
                 month,
                 source: Box::new(source),
             })?;
-            let file = writer.finish(&result.reports)?;
-            let one = |table: &str, batch: &RecordBatch| -> Result<_, RunError> {
+            let placed = |file| runtime.block_on(warehouse.place_file(month, file, &inputs));
+            let rows = placed(writer.finish(&result.reports)?)?;
+            let one = |table: &str, batch: &RecordBatch| -> Result<LiveFile, RunError> {
                 let mut writer = warehouse.writer(table, month, &batch.schema(), &[])?;
                 writer.add(batch)?;
-                Ok(writer.finish(&[])?)
+                Ok(placed(writer.finish(&[])?)?)
             };
             let quarantine = (result.quarantine.num_rows() > 0)
                 .then(|| one(&quarantine_table(&dataset.id), &result.quarantine))
@@ -399,19 +411,9 @@ impl<'a> Run<'a> {
                 .zip(&result.summaries)
                 .map(|(summary, batch)| one(&summary.id, batch))
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok((file, quarantine, summaries, result.reports))
+            Ok(MadeMonth { month, rows, quarantine, summaries, reports: result.reports })
         });
-        let (file, quarantine, summaries, reports) = work.await.map_err(RunError::Broken)??;
-        let quarantine = match quarantine {
-            Some(file) => Some(self.warehouse.place_file(month, file, &inputs).await?),
-            None => None,
-        };
-        let mut placed = Vec::new();
-        for file in summaries {
-            placed.push(self.warehouse.place_file(month, file, &inputs).await?);
-        }
-        let rows = self.warehouse.place_file(month, file, &inputs).await?;
-        Ok(MadeMonth { month, rows, quarantine, summaries: placed, reports })
+        work.await.map_err(RunError::Broken)?
     }
 
     async fn publish(
@@ -514,7 +516,8 @@ impl<'a> Run<'a> {
             self.progress.step();
         }
         let released = measure_rows.iter().filter(|row| row.reason.is_empty()).count();
-        let any_synthetic = synthetic || stored.reports.values().flat_map(BTreeMap::values).flatten().any(|r| r.delivery.synthetic);
+        let any_synthetic = synthetic
+            || stored.reports.values().flat_map(BTreeMap::values).flatten().any(|r| r.delivery.synthetic);
 
         let mut writing = tokio::task::JoinSet::new();
         for (id, planned) in &checked.tables {
@@ -522,7 +525,10 @@ impl<'a> Run<'a> {
             let Some(file) = self.project.tables.get(id) else { continue };
             let made_of_synthetic = planned.datasets.iter().any(|dataset| {
                 stored.reports.get(dataset).is_some_and(|months| {
-                    months.values().flatten().any(|r| r.delivery.synthetic && r.status == DeliveryStatus::Accepted)
+                    months
+                        .values()
+                        .flatten()
+                        .any(|r| r.delivery.synthetic && r.status == DeliveryStatus::Accepted)
                 })
             });
             let batches = match before.table(id, &fingerprints)? {
@@ -592,7 +598,11 @@ impl<'a> Run<'a> {
             contents,
             measures: fingerprints.measures,
             own_tables: fingerprints.tables,
-            datasets: stored.snapshots.iter().map(|(table, snapshot)| (table.clone(), version_of(snapshot))).collect(),
+            datasets: stored
+                .snapshots
+                .iter()
+                .map(|(table, snapshot)| (table.clone(), version_of(snapshot)))
+                .collect(),
             ..Manifest::default()
         };
         draft.finish(manifest)?;
@@ -634,7 +644,10 @@ fn write(
 ) {
     let (folder, name, title) = (draft.folder().to_path_buf(), name.to_owned(), title.to_owned());
     writing.spawn_blocking(move || {
-        let schema = batches.first().map(RecordBatch::schema).unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
+        let schema = batches
+            .first()
+            .map(RecordBatch::schema)
+            .unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
         let files = release::write_table(&folder, &name, &title, &schema, &batches)?;
         Ok((name, files))
     });
@@ -667,10 +680,7 @@ pub fn month_jobs(
             });
         }
     }
-    months
-        .into_iter()
-        .map(|(month, slots)| MonthJob { dataset: Arc::clone(dataset), month, slots })
-        .collect()
+    months.into_iter().map(|(month, slots)| MonthJob { dataset: Arc::clone(dataset), month, slots }).collect()
 }
 
 /// Whether a month must be made anew: the file that the log has was made from something else.
@@ -756,8 +766,10 @@ pub(crate) fn delivery_gaps_of(folder: &Path) -> Result<Vec<String>, RunError> {
             }
         }
     }
-    let mut lines: Vec<String> =
-        missing.iter().map(|(feed, months)| format!("feed `{feed}`: nothing for {}", spans(months))).collect();
+    let mut lines: Vec<String> = missing
+        .iter()
+        .map(|(feed, months)| format!("feed `{feed}`: nothing for {}", spans(months)))
+        .collect();
     lines.extend(gaps);
     Ok(lines)
 }
@@ -767,19 +779,32 @@ fn fault_lines(states: &[FeedState]) -> Vec<String> {
     lines.map(|(state, fault)| format!("feed `{}`: {fault}", state.feed.id)).collect()
 }
 
+/// Measures that a release withholds, each with the reason.
 pub(crate) fn withheld_measures(folder: &Path) -> Result<Vec<(String, String)>, RunError> {
+    let told = told_measures(folder)?.into_iter().map(|(measure, (reason, _))| (measure, reason));
+    Ok(told.filter(|(_, reason)| !reason.is_empty()).collect())
+}
+
+/// What a release says of each measure: why it is withheld (empty when it is not), and its latest period.
+fn told_measures(folder: &Path) -> Result<BTreeMap<String, (String, String)>, RunError> {
     use arrow::array::{Array, AsArray};
     let (_, batches) = release::read_table(folder, "measure")?;
-    let mut found = Vec::new();
+    let mut told = BTreeMap::new();
     for batch in &batches {
         let column = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-        if let (Some(name), Some(reason)) = (column("measure"), column("reason")) {
-            for row in (0..batch.num_rows()).filter(|row| reason.is_valid(*row)) {
-                found.push((name.value(row).to_owned(), reason.value(row).to_owned()));
-            }
+        let (Some(name), Some(reason), Some(latest)) =
+            (column("measure"), column("reason"), column("latest_period"))
+        else {
+            continue;
+        };
+        let text = |column: &arrow::array::StringArray, row: usize| {
+            if column.is_null(row) { String::new() } else { column.value(row).to_owned() }
+        };
+        for row in 0..batch.num_rows() {
+            told.insert(name.value(row).to_owned(), (text(reason, row), text(latest, row)));
         }
     }
-    Ok(found)
+    Ok(told)
 }
 
 /// Months as a reader says them: `2024-01 to 2024-03, 2024-06`.
@@ -834,7 +859,10 @@ impl Fingerprints {
             }
         }
         for report in all_reports(&stored.reports) {
-            deliveries.update(format!("{} {} {:?};", report.delivery.feed, report.delivery.content_sha256, report.rules));
+            deliveries.update(format!(
+                "{} {} {:?};",
+                report.delivery.feed, report.delivery.content_sha256, report.rules
+            ));
         }
         parts.insert("feed_delivery", hex::encode(deliveries.finalize()));
         let of = |sql: &str, reads: &BTreeSet<String>, more: &str| {
@@ -883,6 +911,8 @@ struct Earlier {
     measures: BTreeMap<String, String>,
     tables: BTreeMap<String, String>,
     outturn: std::cell::OnceCell<Vec<RecordBatch>>,
+    /// By measure: why it was withheld, and its latest period.
+    told: std::cell::OnceCell<BTreeMap<String, (String, String)>>,
 }
 
 /// Figures of a measure as the release before has them.
@@ -900,11 +930,13 @@ impl Earlier {
             measures: manifest.map(|m| m.measures.clone()).unwrap_or_default(),
             tables: manifest.map(|m| m.own_tables.clone()).unwrap_or_default(),
             outturn: std::cell::OnceCell::new(),
+            told: std::cell::OnceCell::new(),
         }
     }
 
     fn has_measure(&self, id: &str, now: &Fingerprints) -> bool {
-        self.folder.is_some() && self.measures.get(id).is_some_and(|known| now.measures.get(id) == Some(known))
+        self.folder.is_some()
+            && self.measures.get(id).is_some_and(|known| now.measures.get(id) == Some(known))
     }
 
     fn has_table(&self, id: &str, now: &Fingerprints) -> bool {
@@ -914,30 +946,33 @@ impl Earlier {
     /// The figures of a measure, unless something that they follow from changed, or it was withheld.
     fn measure(&self, id: &str, now: &Fingerprints) -> Result<Option<Kept>, RunError> {
         use arrow::array::AsArray;
-        let Some(folder) = self.folder.as_ref().filter(|_| self.has_measure(id, now)) else { return Ok(None) };
-        if withheld_measures(folder)?.iter().any(|(name, _)| name == id) {
+        let Some(folder) = self.folder.as_ref().filter(|_| self.has_measure(id, now)) else {
             return Ok(None);
+        };
+        if self.told.get().is_none() {
+            let _ = self.told.set(told_measures(folder)?);
         }
+        let Some((_, latest)) =
+            self.told.get().and_then(|told| told.get(id)).filter(|(why, _)| why.is_empty())
+        else {
+            return Ok(None);
+        };
         if self.outturn.get().is_none() {
             let (_, batches) = release::read_table(folder, "outturn")?;
             let _ = self.outturn.set(batches);
         }
         let batches = self.outturn.get().map(Vec::as_slice).unwrap_or_default();
-        let rows: Vec<RecordBatch> =
-            release::rows_where(batches, "measure", id)?.into_iter().filter(|batch| batch.num_rows() > 0).collect();
-        let synthetic = rows.iter().any(|batch| {
-            batch.column_by_name("synthetic").and_then(|c| c.as_boolean_opt()).is_some_and(|c| c.true_count() > 0)
-        });
-        let (_, measures) = release::read_table(folder, "measure")?;
-        let latest = release::rows_where(&measures, "measure", id)?
-            .iter()
+        let rows: Vec<RecordBatch> = release::rows_where(batches, "measure", id)?
+            .into_iter()
             .filter(|batch| batch.num_rows() > 0)
-            .find_map(|batch| {
-                let column = batch.column_by_name("latest_period")?.as_string_opt::<i32>()?;
-                column.iter().next().flatten().map(str::to_owned)
-            })
-            .unwrap_or_default();
-        Ok(Some(Kept { rows, latest, synthetic }))
+            .collect();
+        let synthetic = rows.iter().any(|batch| {
+            batch
+                .column_by_name("synthetic")
+                .and_then(|c| c.as_boolean_opt())
+                .is_some_and(|c| c.true_count() > 0)
+        });
+        Ok(Some(Kept { rows, latest: latest.clone(), synthetic }))
     }
 
     /// The rows of a table, unless something that they follow from changed.

@@ -22,8 +22,10 @@ const PUBLISHED_AFTER_MONTHS: i32 = 2;
 pub fn make(project: &Project, as_of: NaiveDate) -> io::Result<()> {
     let Some(config) = &project.settings.simulate else { return Ok(()) };
     let folder = project.root.join(&config.folder);
-    let lookup = project.lookups.get(&config.lookup).ok_or_else(|| io::Error::other("its look-up is missing"))?;
-    let file = lookup.config.file.values().next().ok_or_else(|| io::Error::other("its look-up has no file"))?;
+    let lookup =
+        project.lookups.get(&config.lookup).ok_or_else(|| io::Error::other("its look-up is missing"))?;
+    let file =
+        lookup.config.file.values().next().ok_or_else(|| io::Error::other("its look-up has no file"))?;
     let places = std::fs::read(lookup.folder.join(file))?;
     let digest = hex::encode(Sha256::digest(&places));
     for force in &config.force {
@@ -50,13 +52,19 @@ fn wanted(
 ) -> Vec<(i32, u32)> {
     let newest = Month::containing(as_of).plus(-PUBLISHED_AFTER_MONTHS);
     let last = force.to.map_or(newest, |to| to.min(newest));
-    let same = std::fs::read_to_string(mark_path(folder, name)).is_ok_and(|text| text == mark_text(config, digest));
+    let same =
+        std::fs::read_to_string(mark_path(folder, name)).is_ok_and(|text| text == mark_text(config, digest));
     let there = |month: Month| {
-        ["street", "outcomes", "stop-and-search"]
-            .iter()
-            .all(|kind| folder.join(month.to_string()).join(format!("{month}-{}-{kind}.csv", name.slug())).is_file())
+        ["street", "outcomes", "stop-and-search"].iter().all(|kind| {
+            folder.join(month.to_string()).join(format!("{month}-{}-{kind}.csv", name.slug())).is_file()
+        })
     };
-    force.from.through(last).filter(|month| !(same && there(*month))).map(|m| (m.year(), m.number())).collect()
+    force
+        .from
+        .through(last)
+        .filter(|month| !(same && there(*month)))
+        .map(|m| (m.year(), m.number()))
+        .collect()
 }
 
 fn mark_path(folder: &Path, name: Force) -> std::path::PathBuf {
@@ -64,7 +72,12 @@ fn mark_path(folder: &Path, name: Force) -> std::path::PathBuf {
 }
 
 fn mark_text(config: &SimulateConfig, digest: &str) -> String {
-    format!("seed {}\nscale {}\nplaces {digest}\nprogram {}\n", config.seed, config.scale, env!("CARGO_PKG_VERSION"))
+    format!(
+        "seed {}\nscale {}\nplaces {digest}\nprogram {}\n",
+        config.seed,
+        config.scale,
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 fn mark(config: &SimulateConfig, name: Force, folder: &Path, digest: &str) -> io::Result<()> {

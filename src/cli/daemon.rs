@@ -64,7 +64,8 @@ pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
             let work = tokio::task::spawn_blocking(move || runtime.block_on(one_night(&root, now, &stop)));
             let summary = work.await.unwrap_or_else(|_| RunSummary::of(Outcome::Defect));
             if !summary.outcome.leaves_time_due() {
-                let record = LastRun { last_due: due, finished: clock(), outcome: summary.outcome.exit_code() };
+                let record =
+                    LastRun { last_due: due, finished: clock(), outcome: summary.outcome.exit_code() };
                 if let Err(fault) = record.write(&warehouse) {
                     warn!("the record of the last run cannot be written: {fault}");
                 }

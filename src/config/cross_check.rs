@@ -52,8 +52,12 @@ fn settings(project: &Project, problems: &mut Vec<Problem>) {
             if force.name.parse::<crate::simulate::Force>().is_err() {
                 let span = span_of(&source, &["simulate", "force", &number.to_string(), "name"]);
                 problems.push(
-                    Problem::new(&source, span, format!("the simulator does not know the force `{}`", force.name))
-                        .nearest(&force.name, ["cleveland", "greater-manchester"]),
+                    Problem::new(
+                        &source,
+                        span,
+                        format!("the simulator does not know the force `{}`", force.name),
+                    )
+                    .nearest(&force.name, ["cleveland", "greater-manchester"]),
                 );
             }
         }
@@ -64,16 +68,23 @@ fn feeds(project: &Project, problems: &mut Vec<Problem>) {
     for feed in project.feeds.values() {
         let config = &feed.config;
         if !project.contracts.contains_key(&config.contract) {
-            let message = format!("feed `{}` names contract `{}`, which is not defined", config.id, config.contract);
+            let message =
+                format!("feed `{}` names contract `{}`, which is not defined", config.id, config.contract);
             problems.push(
                 Problem::new(&feed.source, span_of(&feed.source, &["contract"]), message)
                     .nearest(&config.contract, project.contracts.keys().map(String::as_str)),
             );
         }
-        if !config.source.contains("{period}") && config.member.as_ref().is_none_or(|m| !m.contains("{period}")) {
+        if !config.source.contains("{period}")
+            && config.member.as_ref().is_none_or(|m| !m.contains("{period}"))
+        {
             problems.push(
-                Problem::new(&feed.source, span_of(&feed.source, &["source"]), "`source` does not say where the month stands")
-                    .help("write {period} in place of the month, as in crime-{period}.csv"),
+                Problem::new(
+                    &feed.source,
+                    span_of(&feed.source, &["source"]),
+                    "`source` does not say where the month stands",
+                )
+                .help("write {period} in place of the month, as in crime-{period}.csv"),
             );
         }
         if let Some(scheme) = config.source.split_once("://").map(|(scheme, _)| scheme)
@@ -87,7 +98,8 @@ fn feeds(project: &Project, problems: &mut Vec<Problem>) {
         }
         if !(0.0..=1.0).contains(&config.hold_above_quarantined_share) {
             let span = span_of(&feed.source, &["hold-above-quarantined-share"]);
-            let message = format!("expected a share from 0 to 1, found {}", config.hold_above_quarantined_share);
+            let message =
+                format!("expected a share from 0 to 1, found {}", config.hold_above_quarantined_share);
             problems.push(Problem::new(&feed.source, span, message));
         }
         if let Some(to) = config.to.filter(|to| *to < config.from) {
@@ -112,7 +124,9 @@ fn feeds(project: &Project, problems: &mut Vec<Problem>) {
 
 fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, problems: &mut Vec<Problem>) {
     let config = &contract.config;
-    let at = |keys: &[&str], message: String| Problem::new(&contract.source, span_of(&contract.source, keys), message);
+    let at = |keys: &[&str], message: String| {
+        Problem::new(&contract.source, span_of(&contract.source, keys), message)
+    };
     let header: Vec<&str> = config.header.iter().map(String::as_str).collect();
     if !header.contains(&config.month.from.as_str()) {
         let message = format!("`{}` is not in `header`", config.month.from);
@@ -124,7 +138,8 @@ fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, proble
         let place = |key| ["column", &number, key];
         if !is_sql_name(&column.name) {
             let message = format!("`{}` is not a name that SQL reads without quotes", column.name);
-            problems.push(at(&place("name"), message).help("use small letters, digits and _, a letter first"));
+            problems
+                .push(at(&place("name"), message).help("use small letters, digits and _, a letter first"));
         }
         if OWN_COLUMNS.contains(&column.name.as_str()) {
             let message = format!("column `{}` is added by the product itself", column.name);
@@ -154,18 +169,24 @@ fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, proble
             && !project.lookups.contains_key(lookup)
         {
             let message = format!("look-up `{lookup}` is not defined");
-            problems.push(at(&place("lookup"), message).nearest(lookup, project.lookups.keys().map(String::as_str)));
+            problems.push(
+                at(&place("lookup"), message).nearest(lookup, project.lookups.keys().map(String::as_str)),
+            );
         }
         if column.from_lookup.is_some() {
             let by = column.by.as_deref().unwrap_or_default();
             if seen.get(by).is_none_or(|found| found.lookup.is_none()) {
-                let message = format!("column `{}` needs `by`: a column before it that has a `lookup`", column.name);
+                let message =
+                    format!("column `{}` needs `by`: a column before it that has a `lookup`", column.name);
                 let known = seen.values().filter(|c| c.lookup.is_some()).map(|c| c.name.as_str());
                 problems.push(at(&place("by"), message).nearest(by, known));
             }
         }
         if !column.codes.is_empty() && column.kind != ColumnType::Category {
-            problems.push(at(&place("codes"), format!("column `{}` has codes, so its type is `category`", column.name)));
+            problems.push(at(
+                &place("codes"),
+                format!("column `{}` has codes, so its type is `category`", column.name),
+            ));
         }
         seen.insert(&column.name, column);
     }
@@ -180,7 +201,9 @@ fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, proble
 fn datasets(project: &Project, problems: &mut Vec<Problem>) {
     let contracts = project.contracts_by_dataset();
     for contract in project.contracts.values() {
-        let Some(first) = contracts.get(contract.config.dataset.as_str()).and_then(|all| all.first()) else { continue };
+        let Some(first) = contracts.get(contract.config.dataset.as_str()).and_then(|all| all.first()) else {
+            continue;
+        };
         let shape = |c: &ContractConfig| -> BTreeSet<(String, String)> {
             c.column.iter().map(|column| (column.name.clone(), format!("{:?}", column.kind))).collect()
         };
@@ -217,7 +240,10 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
                     None => format!("dataset `{}` has no column `{by}`", dataset.config.id),
                 };
                 let known = contract.column.iter().map(|column| column.name.as_str());
-                problems.push(Problem::new(&dataset.source, span_of(&dataset.source, &keys), message).nearest(by, known));
+                problems.push(
+                    Problem::new(&dataset.source, span_of(&dataset.source, &keys), message)
+                        .nearest(by, known),
+                );
             }
         }
     }
@@ -258,9 +284,12 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
 fn table_names(project: &Project, problems: &mut Vec<Problem>) {
     for table in project.tables.values() {
         let name = &table.config.id;
-        let at = |message: String| Problem::new(&table.source, front_matter_span(&table.source, &["id"]), message);
+        let at =
+            |message: String| Problem::new(&table.source, front_matter_span(&table.source, &["id"]), message);
         if OWN_TABLES.contains(&name.as_str()) {
-            problems.push(at(format!("table `{name}` is published by the product itself")).help("choose another name"));
+            problems.push(
+                at(format!("table `{name}` is published by the product itself")).help("choose another name"),
+            );
         }
         if !is_sql_name(name) {
             problems.push(
@@ -283,7 +312,9 @@ fn table_names(project: &Project, problems: &mut Vec<Problem>) {
     for (name, source) in datasets.chain(summaries).chain(lookups).chain(views) {
         if !is_sql_name(&name) {
             let message = format!("`{name}` is not a name that SQL reads without quotes");
-            problems.push(Problem::new(source, 0..0, message).help("use small letters, digits and _, a letter first"));
+            problems.push(
+                Problem::new(source, 0..0, message).help("use small letters, digits and _, a letter first"),
+            );
         }
         if let Some(other) = taken.insert(name.clone(), source) {
             let message = format!("table name `{name}` is taken by {}", other.path.display());

@@ -175,7 +175,11 @@ impl Reader {
                 Some(Source::new(shown, text))
             }
             Err(error) => {
-                self.problems.push(Problem::new(&Source::new(shown, ""), 0..0, format!("cannot be read: {error}")));
+                self.problems.push(Problem::new(
+                    &Source::new(shown, ""),
+                    0..0,
+                    format!("cannot be read: {error}"),
+                ));
                 None
             }
         }
@@ -274,7 +278,11 @@ impl Reader {
         into.insert(id, file);
     }
 
-    fn sql_file<T: DeserializeOwned + JsonSchema>(&mut self, path: &Path, partnership: &str) -> Option<SqlFile<T>> {
+    fn sql_file<T: DeserializeOwned + JsonSchema>(
+        &mut self,
+        path: &Path,
+        partnership: &str,
+    ) -> Option<SqlFile<T>> {
         let source = self.text(path)?;
         let Some(range) = front_matter(&source.text) else {
             let problem = Problem::new(&source, 0..0, "the file does not begin with its front matter")

@@ -177,6 +177,9 @@ pub struct FeedConfig {
     /// Share of quarantined rows above which a delivery is held as a whole, from 0 to 1.
     #[serde(default = "five_percent")]
     pub hold_above_quarantined_share: f64,
+    /// A file with a header and no row says that there was nothing; otherwise such a delivery is refused.
+    #[serde(default)]
+    pub allow_empty: bool,
     /// How patiently the address is asked.
     #[serde(default)]
     pub http: HttpConfig,

@@ -15,7 +15,10 @@ use crate::diagnose::{Problem, Source};
 ///
 /// # Errors
 /// Syntax errors, unknown keys, missing keys, wrong types and values outside an enumeration.
-pub fn read<T: DeserializeOwned + JsonSchema>(source: &Source, range: Range<usize>) -> Result<T, Vec<Problem>> {
+pub fn read<T: DeserializeOwned + JsonSchema>(
+    source: &Source,
+    range: Range<usize>,
+) -> Result<T, Vec<Problem>> {
     let text = source.text.get(range.clone()).unwrap_or_default();
     let base = range.start;
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -59,7 +62,8 @@ impl<'a> Walk<'a> {
     fn resolve(&self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         for _ in 0..16 {
-            let Some(pointer) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix('#')) else {
+            let Some(pointer) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix('#'))
+            else {
                 break;
             };
             match self.root.pointer(pointer) {
@@ -147,8 +151,10 @@ impl<'a> Walk<'a> {
 
     /// The best-fitting branch decides what is reported, so that `Option`s and tagged enums read well.
     fn any_of(&mut self, value: &Spanned<DeValue<'_>>, options: &'a [Value], parent: &'a Value, path: &str) {
-        let texts: Vec<&str> =
-            options.iter().filter_map(|option| self.resolve(option).get("const").and_then(Value::as_str)).collect();
+        let texts: Vec<&str> = options
+            .iter()
+            .filter_map(|option| self.resolve(option).get("const").and_then(Value::as_str))
+            .collect();
         if texts.len() == options.len() {
             self.one_of(value, &texts, path);
             return;
@@ -181,10 +187,15 @@ impl<'a> Walk<'a> {
             Some(text) => {
                 let help = crate::diagnose::suggestion(text, allowed.iter().copied());
                 let list: Vec<String> = allowed.iter().map(|a| format!("`{a}`")).collect();
-                self.report(value.span(), format!("`{path}`: expected {}, found `{text}`", list.join(", "))).help = help;
+                self.report(
+                    value.span(),
+                    format!("`{path}`: expected {}, found `{text}`", list.join(", ")),
+                )
+                .help = help;
             }
             None => {
-                let message = format!("`{path}`: expected text, found {}", toml_word(type_name(value.get_ref())));
+                let message =
+                    format!("`{path}`: expected text, found {}", toml_word(type_name(value.get_ref())));
                 self.report(value.span(), message);
             }
         }

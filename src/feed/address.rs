@@ -90,7 +90,8 @@ pub(super) async fn fetch(visit: &Visit<'_>, template: &str, expected: &[Month],
 async fn new_delivery(visit: &Visit<'_>, mut delivery: Delivery, haul: &mut Haul) -> Option<Delivery> {
     let landing = visit.landing.lock().await;
     if delivery.member.is_some() {
-        let digest = landing.read(&delivery, UNPACKED_LIMIT).and_then(|mut member| landing::digest(&mut member));
+        let digest =
+            landing.read(&delivery, UNPACKED_LIMIT).and_then(|mut member| landing::digest(&mut member));
         match digest {
             Ok((digest, _)) => delivery.content_sha256 = digest,
             Err(error) => {
@@ -134,10 +135,9 @@ async fn ask(
         Ok(incoming) => incoming,
         Err(error) => return Answer::Failed(format!("the landing cannot be written: {error}")),
     };
-    let tags = held.as_ref().map(|known| Held {
-        etag: known.etag.clone(),
-        last_modified: known.last_modified.clone(),
-    });
+    let tags = held
+        .as_ref()
+        .map(|known| Held { etag: known.etag.clone(), last_modified: known.last_modified.clone() });
     let answer = match client.fetch(url, tags.as_ref(), &incoming, settings, patience).await {
         Ok(Fetched::Delivered { path, bytes, sha256, etag, last_modified, .. }) => {
             match visit.landing.lock().await.keep(path, &sha256) {

@@ -32,24 +32,31 @@ pub(super) async fn look(visit: &Visit<'_>, pattern: &str, synthetic: bool) -> H
             return Haul { general, ..Haul::default() };
         }
     };
-    let member = visit.feed.member.clone();
     let mut haul = Haul::default();
     let mut present = Vec::new();
-    let mut landing = visit.landing.lock().await;
-    for file in found {
-        let member = member.as_ref().map(|member| with_period(member, file.period));
-        let name = slot_name(&file.path, member.as_deref());
-        match take(visit, &mut landing, &file, &name, member, synthetic) {
-            Ok(Taken::Known(digest)) => present.push((file.period, name, digest)),
+    let landing = visit.landing.lock().await;
+    let wanted: Vec<Wanted> = found
+        .into_iter()
+        .map(|file| {
+            let member = visit.feed.member.as_ref().map(|member| with_period(member, file.period));
+            let name = slot_name(&file.path, member.as_deref());
+            Wanted { file, name, member }
+        })
+        .collect();
+    for (wanted, taken) in take_all(visit, &landing, wanted, synthetic) {
+        let period = wanted.file.period;
+        match taken {
+            Ok(Taken::Known(digest)) => present.push((period, wanted.name, digest)),
             Ok(Taken::New(delivery)) => {
-                present.push((file.period, name, delivery.sha256.clone()));
+                present.push((period, wanted.name, delivery.sha256.clone()));
                 haul.deliveries.push(*delivery);
             }
             Err(error) => {
-                haul.faults.insert(file.period, format!("{}: {error}", file.path.display()));
+                haul.faults.insert(period, format!("{}: {error}", shown(visit.project, &wanted.file.path)));
             }
         }
     }
+    drop(landing);
     if visit.feed.landing == LandingMode::Reference {
         haul.present = Some(present);
     }
@@ -66,19 +73,88 @@ pub(super) async fn look_in_mirror(
     synthetic: bool,
 ) -> Haul {
     let mut haul = Haul::default();
-    let mut landing = visit.landing.lock().await;
-    for month in expected {
-        let Some((path, member, name)) = in_mirror(&visit.feed, folder, rest, *month) else { continue };
-        let found = Found { path: path.clone(), period: *month, captures: BTreeMap::new() };
-        match take(visit, &mut landing, &found, &name, member, synthetic) {
+    let landing = visit.landing.lock().await;
+    let wanted: Vec<Wanted> = expected
+        .iter()
+        .filter_map(|month| {
+            let (path, member, name) = in_mirror(&visit.feed, folder, rest, *month)?;
+            Some(Wanted { file: Found { path, period: *month, captures: BTreeMap::new() }, name, member })
+        })
+        .collect();
+    for (wanted, taken) in take_all(visit, &landing, wanted, synthetic) {
+        match taken {
             Ok(Taken::Known(_)) => {}
             Ok(Taken::New(delivery)) => haul.deliveries.push(*delivery),
             Err(error) => {
-                haul.faults.insert(*month, format!("{}: {error}", path.display()));
+                let path = shown(visit.project, &wanted.file.path);
+                haul.faults.insert(wanted.file.period, format!("{path}: {error}"));
             }
         }
     }
     haul
+}
+
+/// A file to be taken.
+struct Wanted {
+    file: Found,
+    /// Name of its slot.
+    name: String,
+    /// Member to take out of it.
+    member: Option<String>,
+}
+
+/// Takes files on all processors: reading and hashing them is most of what landing costs. The order stays.
+fn take_all(
+    visit: &Visit<'_>,
+    landing: &Landing,
+    wanted: Vec<Wanted>,
+    synthetic: bool,
+) -> Vec<(Wanted, io::Result<Taken>)> {
+    let (known, new): (Vec<usize>, Vec<usize>) = (0..wanted.len()).partition(|number| {
+        wanted.get(*number).is_some_and(|wanted| known_digest(visit, landing, wanted, synthetic).is_some())
+    });
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let mut taken: BTreeMap<usize, io::Result<Taken>> = BTreeMap::new();
+    for number in known {
+        let digest = wanted.get(number).and_then(|wanted| known_digest(visit, landing, wanted, synthetic));
+        taken.insert(number, Ok(Taken::Known(digest.unwrap_or_default())));
+    }
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(new.len());
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..workers)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut mine = Vec::new();
+                    loop {
+                        let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        let Some(number) = new.get(at).copied() else { return mine };
+                        if let Some(wanted) = wanted.get(number) {
+                            mine.push((number, take(visit, landing, wanted, synthetic)));
+                        }
+                    }
+                })
+            })
+            .collect();
+        for handle in handles {
+            match handle.join() {
+                Ok(mine) => taken.extend(mine),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    wanted
+        .into_iter()
+        .enumerate()
+        .filter_map(|(number, wanted)| Some((wanted, taken.remove(&number)?)))
+        .collect()
+}
+
+/// The digest of a file that was landed before and has not changed since.
+fn known_digest(visit: &Visit<'_>, landing: &Landing, wanted: &Wanted, synthetic: bool) -> Option<String> {
+    let metadata = fs::metadata(&wanted.file.path).ok()?;
+    let source = shown(visit.project, &wanted.file.path);
+    let known = landing.latest_of(&visit.feed.id, wanted.file.period, &wanted.name)?;
+    is_same(known, &source, &metadata, synthetic).then(|| known.sha256.clone())
 }
 
 /// Months of which a pattern finds a file that was not landed, and of which it finds one that changed since.
@@ -131,7 +207,8 @@ fn note(
         new.push(month);
         return;
     };
-    let same = fs::metadata(path).is_ok_and(|metadata| is_same(known, &shown(project, path), &metadata, synthetic));
+    let same =
+        fs::metadata(path).is_ok_and(|metadata| is_same(known, &shown(project, path), &metadata, synthetic));
     if !same {
         changed.push(month);
     }
@@ -156,7 +233,12 @@ fn modified_ns(metadata: &fs::Metadata) -> Option<u64> {
 }
 
 /// The file of a month in a mirror, the member to take out of it, and the name of its slot.
-fn in_mirror(feed: &FeedConfig, folder: &Path, rest: &str, month: Month) -> Option<(PathBuf, Option<String>, String)> {
+fn in_mirror(
+    feed: &FeedConfig,
+    folder: &Path,
+    rest: &str,
+    month: Month,
+) -> Option<(PathBuf, Option<String>, String)> {
     let path = folder.join(with_period(rest, month));
     let wanted = feed.member.as_ref().map(|member| with_period(member, month));
     let (path, member) = mirrored(&path, wanted.clone())?;
@@ -198,20 +280,10 @@ enum Taken {
     New(Box<Delivery>),
 }
 
-fn take(
-    visit: &Visit<'_>,
-    landing: &mut Landing,
-    found: &Found,
-    name: &str,
-    member: Option<String>,
-    synthetic: bool,
-) -> io::Result<Taken> {
+fn take(visit: &Visit<'_>, landing: &Landing, wanted: &Wanted, synthetic: bool) -> io::Result<Taken> {
+    let found = &wanted.file;
     let metadata = fs::metadata(&found.path)?;
     let source = shown(visit.project, &found.path);
-    let known = landing.latest_of(&visit.feed.id, found.period, name);
-    if let Some(known) = known.filter(|known| is_same(known, &source, &metadata, synthetic)) {
-        return Ok(Taken::Known(known.sha256.clone()));
-    }
     let mut file = File::open(&found.path)?;
     let reference = visit.feed.landing == LandingMode::Reference;
     let (sha256, bytes) = if reference {
@@ -225,12 +297,12 @@ fn take(
     let mut delivery = Delivery {
         feed: visit.feed.id.clone(),
         period: found.period,
-        file: name.to_owned(),
+        file: wanted.name.clone(),
         source,
         content_sha256: sha256.clone(),
         sha256,
         bytes,
-        member,
+        member: wanted.member.clone(),
         captures: found.captures.clone(),
         received: visit.now,
         etag: None,
@@ -367,12 +439,15 @@ mod tests {
     #[test]
     fn a_month_that_stands_twice_in_a_path_must_be_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        for (month, file) in [("2025-05", "2025-05-x.csv"), ("2025-06", "2025-05-x.csv"), ("2025-06", "2025-06-x.csv")] {
+        for (month, file) in
+            [("2025-05", "2025-05-x.csv"), ("2025-06", "2025-05-x.csv"), ("2025-06", "2025-06-x.csv")]
+        {
             fs::create_dir_all(folder.path().join(month)).unwrap();
             fs::write(folder.path().join(month).join(file), "a\n").unwrap();
         }
         let pattern = format!("{}/{{period}}/{{period}}-x.csv", folder.path().display());
-        let months: Vec<String> = find(&pattern).unwrap().iter().map(|found| found.period.to_string()).collect();
+        let months: Vec<String> =
+            find(&pattern).unwrap().iter().map(|found| found.period.to_string()).collect();
         assert_eq!(months, ["2025-05", "2025-06"]);
     }
 

@@ -55,10 +55,15 @@ pub fn gap_at(feed: &FeedConfig, month: Month) -> Option<&GapConfig> {
 ///
 /// # Errors
 /// Only what the landing itself reports: without it nothing can be kept.
-pub async fn land_all(project: &Project, landing: Landing, now: DateTime<Utc>) -> io::Result<(Landing, Vec<FeedState>)> {
+pub async fn land_all(
+    project: &Project,
+    landing: Landing,
+    now: DateTime<Utc>,
+) -> io::Result<(Landing, Vec<FeedState>)> {
     let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
     let landing = Arc::new(Mutex::new(landing));
-    let feeds: Vec<Arc<FeedConfig>> = project.feeds.values().map(|feed| Arc::new(feed.config.clone())).collect();
+    let feeds: Vec<Arc<FeedConfig>> =
+        project.feeds.values().map(|feed| Arc::new(feed.config.clone())).collect();
     let addresses = Arc::new(address::Addresses::default());
     let asked = feeds.iter().map(|feed| {
         let visit = Visit {
@@ -126,7 +131,8 @@ pub fn foresee(
             .into_iter()
             .filter(|month| !slots.keys().any(|(found, _)| found == month))
             .map(|month| {
-                let reason = gap_at(&feed, month).map_or_else(|| "not supplied".to_owned(), |gap| gap.reason.clone());
+                let reason =
+                    gap_at(&feed, month).map_or_else(|| "not supplied".to_owned(), |gap| gap.reason.clone());
                 (month, reason)
             })
             .collect();
@@ -136,7 +142,11 @@ pub fn foresee(
 }
 
 /// The deliveries of each slot of a feed that stand, the latest first.
-fn landed_slots(landing: &Landing, feed: &FeedConfig, synthetic: bool) -> BTreeMap<(Month, String), Vec<Delivery>> {
+fn landed_slots(
+    landing: &Landing,
+    feed: &FeedConfig,
+    synthetic: bool,
+) -> BTreeMap<(Month, String), Vec<Delivery>> {
     let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
         .slots(&feed.id)
         .into_iter()
@@ -233,7 +243,9 @@ impl Visit<'_> {
         let (place, synthetic) = place(self.project, &self.feed);
         let haul = match &place {
             Place::Files { pattern } => folder::look(&self, pattern, synthetic).await,
-            Place::Mirror { folder, rest } => folder::look_in_mirror(&self, folder, rest, &expected, synthetic).await,
+            Place::Mirror { folder, rest } => {
+                folder::look_in_mirror(&self, folder, rest, &expected, synthetic).await
+            }
             Place::Address { template } => address::fetch(&self, template, &expected, synthetic).await,
         };
         let landed = haul.deliveries.len();

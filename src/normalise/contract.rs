@@ -7,7 +7,9 @@ use arrow::array::StringArray;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use sha2::{Digest, Sha256};
 
-use crate::config::settings::{ColumnConfig, ColumnType, ContractConfig, DatasetConfig, Repeats, SummaryConfig};
+use crate::config::settings::{
+    ColumnConfig, ColumnType, ContractConfig, DatasetConfig, Repeats, SummaryConfig,
+};
 use crate::config::{Project, span_of};
 use crate::diagnose::Problem;
 use crate::lookup::Lookup;
@@ -117,7 +119,8 @@ pub fn quarantine_schema() -> SchemaRef {
 /// Columns of a summary; the month is the partition and not among them.
 #[must_use]
 pub fn summary_schema(summary: &SummaryConfig) -> SchemaRef {
-    let mut fields: Vec<Field> = summary.by.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+    let mut fields: Vec<Field> =
+        summary.by.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
     fields.push(Field::new("n", DataType::Int64, false));
     fields.push(Field::new("synthetic", DataType::Boolean, false));
     Arc::new(Schema::new(fields))
@@ -135,7 +138,8 @@ pub fn datasets(
     let mut datasets: BTreeMap<String, Dataset> = BTreeMap::new();
     for loaded in project.contracts.values() {
         let config = &loaded.config;
-        let told: Option<&DatasetConfig> = project.datasets.get(&config.dataset).map(|dataset| &dataset.config);
+        let told: Option<&DatasetConfig> =
+            project.datasets.get(&config.dataset).map(|dataset| &dataset.config);
         let summaries = told.map(|dataset| dataset.summary.clone()).unwrap_or_default();
         let contract = match compile(config, &summaries, lookups) {
             Ok(contract) => contract,
@@ -150,13 +154,11 @@ pub fn datasets(
             }
         };
         let dataset = datasets.entry(config.dataset.clone()).or_insert_with(|| {
-            let mut fields: Vec<Field> = config
-                .column
-                .iter()
-                .map(|column| Field::new(&column.name, stored(column), true))
-                .collect();
+            let mut fields: Vec<Field> =
+                config.column.iter().map(|column| Field::new(&column.name, stored(column), true)).collect();
             fields.extend(own_columns());
-            let hex = config.column.iter().filter(|c| c.kind == ColumnType::Hex).map(|c| c.name.clone()).collect();
+            let hex =
+                config.column.iter().filter(|c| c.kind == ColumnType::Hex).map(|c| c.name.clone()).collect();
             Dataset {
                 id: config.dataset.clone(),
                 title: told.map(|dataset| dataset.title.clone()).unwrap_or_default(),
@@ -212,7 +214,12 @@ fn compile(
                 let schema = found.batch.schema();
                 let known = schema.fields().iter().map(|f| f.name().as_str());
                 let help = crate::diagnose::suggestion(wanted, known);
-                flaws.push((number, "from-lookup", format!("look-up `{}` has no column `{wanted}`", found.id), help));
+                flaws.push((
+                    number,
+                    "from-lookup",
+                    format!("look-up `{}` has no column `{wanted}`", found.id),
+                    help,
+                ));
                 continue;
             };
             let (codes, values) = coded(&text);

@@ -55,7 +55,10 @@ impl Fields {
     /// The text of a field; empty where the record has no such field.
     #[must_use]
     pub fn get(&self, number: usize) -> &str {
-        self.spans.get(number).and_then(|(start, end)| self.text.get(*start as usize..*end as usize)).unwrap_or("")
+        self.spans
+            .get(number)
+            .and_then(|(start, end)| self.text.get(*start as usize..*end as usize))
+            .unwrap_or("")
     }
 
     /// All fields in order.
@@ -276,7 +279,10 @@ mod tests {
 
     #[test]
     fn empty_fields_at_the_end_of_a_line_are_fields() {
-        assert_eq!(values(b"a,b,c\n1,,\n,,3\n"), [row(&["a", "b", "c"]), row(&["1", "", ""]), row(&["", "", "3"])]);
+        assert_eq!(
+            values(b"a,b,c\n1,,\n,,3\n"),
+            [row(&["a", "b", "c"]), row(&["1", "", ""]), row(&["", "", "3"])]
+        );
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl MonthJob {
             take(&slot.contract.digest);
             take(&slot.feed.id);
             take(&slot.feed.hold_above_quarantined_share.to_string());
+            take(if slot.feed.allow_empty { "may be empty" } else { "" });
             // An earlier delivery stands in where a later one is turned down, so all of them decide.
             for delivery in &slot.deliveries {
                 take(&delivery.file);
@@ -111,7 +112,11 @@ pub struct MonthResult {
 ///
 /// # Errors
 /// Only what the warehouse reports; deliveries that cannot be used are in the reports.
-pub fn normalise(job: &MonthJob, landing: &Landing, sink: &mut impl RowSink) -> Result<MonthResult, NormaliseError> {
+pub fn normalise(
+    job: &MonthJob,
+    landing: &Landing,
+    sink: &mut impl RowSink,
+) -> Result<MonthResult, NormaliseError> {
     // For each slot, how many of its deliveries were turned down.
     let mut turned_down: Vec<usize> = vec![0; job.slots.len()];
     let mut turned_down_reports: Vec<DeliveryReport> = Vec::new();
@@ -168,7 +173,8 @@ pub fn normalise(job: &MonthJob, landing: &Landing, sink: &mut impl RowSink) -> 
             .map(|(number, config)| rows.summary(number, config))
             .collect::<Result<_, _>>()?;
         reports.extend(turned_down_reports);
-        reports.sort_by(|a, b| (&a.delivery.feed, &a.delivery.file).cmp(&(&b.delivery.feed, &b.delivery.file)));
+        reports
+            .sort_by(|a, b| (&a.delivery.feed, &a.delivery.file).cmp(&(&b.delivery.feed, &b.delivery.file)));
         return Ok(MonthResult {
             quarantine: quarantine(&rejections, &deliveries, &reports)?,
             reports,
@@ -226,7 +232,11 @@ impl<S: RowSink> Reading<'_, S> {
         let header = match records.next(&mut fields) {
             Ok(Some((_, Ok(())))) => fields.iter().map(str::to_owned).collect::<Vec<_>>(),
             Ok(Some((_, Err(flaw)))) => {
-                return Ok(self.turned_down(Refused, format!("the header cannot be read: {}", flaw_text(flaw)), 0));
+                return Ok(self.turned_down(
+                    Refused,
+                    format!("the header cannot be read: {}", flaw_text(flaw)),
+                    0,
+                ));
             }
             Ok(None) => return Ok(self.turned_down(Refused, "the file is empty".to_owned(), 0)),
             Err(error) => return Ok(self.turned_down(Refused, format!("cannot be read: {error}"), 0)),
@@ -255,7 +265,9 @@ impl<S: RowSink> Reading<'_, S> {
                 *multiplicity.entry(fields.digest()).or_insert(0) += 1;
             }
             let judged = match result {
-                Err(flaw) => Err(Broken { rule: flaw_rule(flaw), column: "", detail: flaw_text(flaw).to_owned() }),
+                Err(flaw) => {
+                    Err(Broken { rule: flaw_rule(flaw), column: "", detail: flaw_text(flaw).to_owned() })
+                }
                 Ok(()) if fields.len() != header.len() => Err(Broken {
                     rule: "column_count",
                     column: "",
@@ -278,7 +290,7 @@ impl<S: RowSink> Reading<'_, S> {
                 Ok(()) if self.repeats(&contract, &fields) => report.duplicate += 1,
                 Ok(()) => {
                     report.accepted += 1;
-                    self.rows.push(&contract, &sent, &fields, place.line);
+                    self.rows.push(&sent, &fields, place.line);
                     if self.rows.len() >= BATCH {
                         *self.written += self.rows.len() as u64;
                         let batch = self.rows.take()?;
@@ -287,16 +299,24 @@ impl<S: RowSink> Reading<'_, S> {
                 }
             }
         }
-        if report.received == 0 {
+        if report.received == 0 && !self.slot.feed.allow_empty {
             return Ok(self.turned_down(Refused, "the file has a header and no row".to_owned(), 0));
         }
         if is_doubled(&multiplicity, report.received) {
-            let note = format!("every one of its {} rows stands an even number of times: published twice over", report.received);
+            let note = format!(
+                "every one of its {} rows stands an even number of times: published twice over",
+                report.received
+            );
             return Ok(self.turned_down(Refused, note, report.received));
         }
-        let share = report.quarantined as f64 / report.received as f64;
+        let share = report.quarantined as f64 / report.received.max(1) as f64;
         if share > self.slot.feed.hold_above_quarantined_share {
-            let worst = report.rules.iter().max_by_key(|(_, n)| **n).map(|(rule, _)| rule.clone()).unwrap_or_default();
+            let worst = report
+                .rules
+                .iter()
+                .max_by_key(|(_, n)| **n)
+                .map(|(rule, _)| rule.clone())
+                .unwrap_or_default();
             let note = format!(
                 "{} of {} rows break the contract, most of them `{worst}`; the feed allows {} %",
                 report.quarantined,
@@ -328,9 +348,11 @@ fn header_positions(contract: &Contract, header: &[String]) -> Result<(Vec<usize
     let expected = &contract.config.header;
     let missing: Vec<&str> =
         expected.iter().filter(|name| !header.contains(name)).map(String::as_str).collect();
-    let unknown: Vec<String> = header.iter().filter(|name| !expected.contains(name)).map(|name| clip(name)).collect();
+    let unknown: Vec<String> =
+        header.iter().filter(|name| !expected.contains(name)).map(|name| clip(name)).collect();
     if !missing.is_empty() {
-        let found = if unknown.is_empty() { String::new() } else { format!("; not known: {}", quoted(&unknown)) };
+        let found =
+            if unknown.is_empty() { String::new() } else { format!("; not known: {}", quoted(&unknown)) };
         return Err(format!("column {} is missing{found}", quoted(&missing)));
     }
     let mut seen = HashSet::new();
@@ -339,8 +361,11 @@ fn header_positions(contract: &Contract, header: &[String]) -> Result<(Vec<usize
     }
     let positions =
         contract.fields.iter().filter_map(|name| header.iter().position(|known| known == name)).collect();
-    let note =
-        if unknown.is_empty() { String::new() } else { format!("left out, not in the contract: {}", quoted(&unknown)) };
+    let note = if unknown.is_empty() {
+        String::new()
+    } else {
+        format!("left out, not in the contract: {}", quoted(&unknown))
+    };
     Ok((positions, note))
 }
 
@@ -394,10 +419,11 @@ fn quarantine(
         let rows = rejections.iter().map(row).chain(whole.iter().map(|report| last(report)));
         Arc::new(rows.map(|n| i64::try_from(n).ok()).collect::<Int64Array>())
     };
-    let own = |row: fn(&Rejection) -> Option<&str>, last: fn(&DeliveryReport) -> Option<String>| -> ArrayRef {
-        let rows = rejections.iter().map(|rejection| row(rejection).map(str::to_owned));
-        Arc::new(rows.chain(whole.iter().map(|report| last(report))).collect::<StringArray>())
-    };
+    let own =
+        |row: fn(&Rejection) -> Option<&str>, last: fn(&DeliveryReport) -> Option<String>| -> ArrayRef {
+            let rows = rejections.iter().map(|rejection| row(rejection).map(str::to_owned));
+            Arc::new(rows.chain(whole.iter().map(|report| last(report))).collect::<StringArray>())
+        };
     let short = |delivery: &Delivery| delivery.content_sha256.chars().take(16).collect::<String>();
     let arrays: Vec<ArrayRef> = vec![
         text(|d| d.feed.clone(), |r| r.delivery.feed.clone()),
@@ -411,7 +437,8 @@ fn quarantine(
         own(|r| Some(&r.detail), |r| Some(r.note.clone())),
         {
             let rows = rejections.iter().map(|rejection| of(rejection).is_some_and(|d| d.synthetic));
-            let all: BooleanArray = rows.chain(whole.iter().map(|r| r.delivery.synthetic)).map(Some).collect();
+            let all: BooleanArray =
+                rows.chain(whole.iter().map(|r| r.delivery.synthetic)).map(Some).collect();
             Arc::new(all)
         },
     ];

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, DictionaryArray, Float64Builder, Int32Array, Int64Builder,
-    RecordBatch, StringArray, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, DictionaryArray, Float64Builder, Int32Array,
+    Int64Builder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use chrono::{DateTime, NaiveDate};
@@ -44,29 +44,32 @@ pub(super) struct Broken<'a> {
 
 /// Distinct values of a column, numbered in the order in which they were met.
 #[derive(Debug, Default)]
-pub(super) struct Interner {
+struct Interner {
     known: HashMap<String, u32, foldhash::fast::FixedState>,
     values: Vec<String>,
     last: Option<u32>,
 }
 
 impl Interner {
-    pub(super) fn code(&mut self, text: &str) -> u32 {
+    /// The number of a value that was met before.
+    fn known(&mut self, text: &str) -> Option<u32> {
         // Files are sorted by type, so the value before is mostly the value again.
         if let Some(last) = self.last
             && self.values.get(last as usize).is_some_and(|value| value == text)
         {
-            return last;
+            return Some(last);
         }
-        let code = match self.known.get(text) {
-            Some(code) => *code,
-            None => {
-                let code = u32::try_from(self.values.len()).unwrap_or(ABSENT);
-                self.known.insert(text.to_owned(), code);
-                self.values.push(text.to_owned());
-                code
-            }
-        };
+        self.last = self.known.get(text).copied();
+        self.last
+    }
+
+    fn code(&mut self, text: &str) -> u32 {
+        if let Some(code) = self.known(text) {
+            return code;
+        }
+        let code = u32::try_from(self.values.len()).unwrap_or(ABSENT);
+        self.known.insert(text.to_owned(), code);
+        self.values.push(text.to_owned());
         self.last = Some(code);
         code
     }
@@ -124,16 +127,14 @@ enum By {
 }
 
 /// What is the same for all rows of one delivery.
-pub(super) struct Sent<'a> {
-    pub(super) feed: &'a str,
-    pub(super) file: &'a str,
-    pub(super) digest: &'a str,
-    pub(super) captures: &'a std::collections::BTreeMap<String, String>,
-    pub(super) synthetic: bool,
+pub(super) struct Sent {
+    synthetic: bool,
     /// Position in the record of each of [`Contract::fields`].
-    pub(super) positions: Vec<usize>,
-    pub(super) month: Month,
-    pub(super) month_text: String,
+    positions: Vec<usize>,
+    month: Month,
+    month_text: String,
+    /// Column of the dataset for each column of the contract.
+    targets: Vec<usize>,
     /// Codes of feed, file and digest, and of the columns that are taken from the path.
     codes: [u32; 3],
     path_codes: Vec<u32>,
@@ -177,55 +178,48 @@ impl Rows {
     }
 
     /// Prepares for the rows of a delivery whose header has the contract's fields at `positions`.
-    pub(super) fn begin<'a>(
+    pub(super) fn begin(
         &mut self,
         contract: &Contract,
-        delivery: &'a crate::landing::Delivery,
+        delivery: &crate::landing::Delivery,
         positions: Vec<usize>,
-    ) -> Sent<'a> {
+    ) -> Sent {
         let digest = delivery.content_sha256.get(..16).unwrap_or(&delivery.content_sha256);
-        let codes = [self.feeds.code(&delivery.feed), self.files.code(&delivery.file), self.digests.code(digest)];
+        let codes =
+            [self.feeds.code(&delivery.feed), self.files.code(&delivery.file), self.digests.code(digest)];
+        let targets: Vec<usize> = contract.columns.iter().map(|column| self.target(&column.name)).collect();
         let path_codes = contract
             .columns
             .iter()
-            .enumerate()
-            .map(|(number, column)| {
-                let target = self.target(number, &column.name);
-                match (&column.origin, self.builders.get_mut(target)) {
-                    (Origin::Path(name), Some(Builder::Category(interner, _))) => {
-                        delivery.captures.get(name).map_or(ABSENT, |text| interner.code(text))
-                    }
-                    _ => ABSENT,
+            .zip(&targets)
+            .map(|(column, target)| match (&column.origin, self.builders.get_mut(*target)) {
+                (Origin::Path(name), Some(Builder::Category(interner, _))) => {
+                    delivery.captures.get(name).map_or(ABSENT, |text| interner.code(text))
                 }
+                _ => ABSENT,
             })
             .collect();
         Sent {
-            feed: &delivery.feed,
-            file: &delivery.file,
-            digest,
-            captures: &delivery.captures,
             synthetic: delivery.synthetic,
             positions,
             month: delivery.period,
             month_text: delivery.period.to_string(),
+            targets,
             codes,
             path_codes,
         }
     }
 
-    /// Column of the dataset for a column of a contract; contracts of one dataset may order them differently.
-    fn target(&self, number: usize, name: &str) -> usize {
-        if self.names.get(number).is_some_and(|known| known == name) {
-            return number;
-        }
-        self.names.iter().position(|known| known == name).unwrap_or(number)
+    /// Column of the dataset of that name; contracts of one dataset may order them differently.
+    fn target(&self, name: &str) -> usize {
+        self.names.iter().position(|known| known == name).unwrap_or(usize::MAX)
     }
 
     /// Judges a row; its values wait for [`Rows::push`].
     pub(super) fn judge<'a>(
         &mut self,
         contract: &'a Contract,
-        sent: &Sent<'_>,
+        sent: &Sent,
         fields: &Fields,
     ) -> Result<(), Broken<'a>> {
         let field = |number: usize| {
@@ -245,7 +239,7 @@ impl Rows {
             let value = match &column.origin {
                 Origin::Field(at) => {
                     let (position, text) = field(*at);
-                    let target = self.target(number, &column.name);
+                    let target = sent.targets.get(number).copied().unwrap_or(usize::MAX);
                     let value = judge_field(column, text, position, self.builders.get_mut(target))?;
                     if let Some(other) = column.empty_with {
                         let other_absent = matches!(self.scratch.get(other), Some(Value::Absent));
@@ -301,12 +295,10 @@ impl Rows {
     }
 
     /// Takes the judged row.
-    pub(super) fn push(&mut self, contract: &Contract, sent: &Sent<'_>, fields: &Fields, line: u64) {
-        for (number, column) in contract.columns.iter().enumerate() {
-            let value = self.scratch.get(number).copied().unwrap_or(Value::Absent);
-            let target = self.target(number, &column.name);
-            let Some(builder) = self.builders.get_mut(target) else { continue };
-            append(builder, value, fields, &mut self.hex);
+    pub(super) fn push(&mut self, sent: &Sent, fields: &Fields, line: u64) {
+        for (value, target) in self.scratch.iter().zip(&sent.targets) {
+            let Some(builder) = self.builders.get_mut(*target) else { continue };
+            append(builder, *value, fields, &mut self.hex);
         }
         let [feed, file, digest] = sent.codes;
         self.feed_codes.push(feed);
@@ -320,10 +312,13 @@ impl Rows {
                 *slot = match by {
                     By::Feed => feed,
                     By::File => file,
-                    By::Column(at) => match self.scratch.get(*at) {
-                        Some(Value::Code(code)) => *code,
-                        _ => ABSENT,
-                    },
+                    By::Column(column) => {
+                        let at = sent.targets.iter().position(|target| target == column);
+                        match at.and_then(|at| self.scratch.get(at)) {
+                            Some(Value::Code(code)) => *code,
+                            _ => ABSENT,
+                        }
+                    }
                 };
             }
             *summary.counts.entry((key, sent.synthetic)).or_insert(0) += 1;
@@ -356,8 +351,10 @@ impl Rows {
     fn batch_schema(&self, arrays: &[ArrayRef]) -> SchemaRef {
         let own = ["feed", "source_file", "delivery", "line", "synthetic"];
         let names = self.names.iter().map(String::as_str).chain(own);
-        let fields: Vec<Field> =
-            names.zip(arrays).map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
+        let fields: Vec<Field> = names
+            .zip(arrays)
+            .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
+            .collect();
         Arc::new(Schema::new(fields))
     }
 
@@ -454,16 +451,19 @@ fn judge_field<'a>(
     match column.kind {
         ColumnType::Text => Ok(Value::Text(position)),
         ColumnType::Category => {
+            let Some(Builder::Category(interner, _)) = builder else { return Ok(Value::Absent) };
+            // What was met before was a code then.
+            if let Some(code) = interner.known(text) {
+                return Ok(Value::Code(code));
+            }
             if let Some(codes) = &column.codes
                 && !codes.contains(text)
             {
-                let nearest = crate::diagnose::suggestion(text, codes.iter().map(String::as_str)).unwrap_or_default();
+                let nearest =
+                    crate::diagnose::suggestion(text, codes.iter().map(String::as_str)).unwrap_or_default();
                 return broken(format!("`{}` is not a known code; {nearest}", clip(text)));
             }
-            match builder {
-                Some(Builder::Category(interner, _)) => Ok(Value::Code(interner.code(text))),
-                _ => Ok(Value::Absent),
-            }
+            Ok(Value::Code(interner.code(text)))
         }
         ColumnType::Hex => {
             if text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -551,8 +551,12 @@ fn finish(builder: &mut Builder) -> Result<ArrayRef, arrow::error::ArrowError> {
         Builder::Date(into) => Arc::new(into.finish()),
         Builder::Timestamp(into) => Arc::new(into.finish()),
         Builder::Flag(into) => Arc::new(into.finish()),
-        Builder::Category(interner, codes) => dictionary(&std::mem::take(codes), &Arc::new(interner.array()))?,
-        Builder::Key(codes, values) | Builder::Looked(codes, values) => dictionary(&std::mem::take(codes), values)?,
+        Builder::Category(interner, codes) => {
+            dictionary(&std::mem::take(codes), &Arc::new(interner.array()))?
+        }
+        Builder::Key(codes, values) | Builder::Looked(codes, values) => {
+            dictionary(&std::mem::take(codes), values)?
+        }
     })
 }
 
@@ -563,7 +567,7 @@ fn dictionary(codes: &[u32], values: &Arc<StringArray>) -> Result<ArrayRef, arro
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
 }
 
-fn is_month(text: &str, format: MonthFormat, sent: &Sent<'_>) -> bool {
+fn is_month(text: &str, format: MonthFormat, sent: &Sent) -> bool {
     match format {
         MonthFormat::Month => text == sent.month_text,
         MonthFormat::Date | MonthFormat::Timestamp => {
@@ -587,7 +591,8 @@ fn days_since_1970(day: NaiveDate) -> i32 {
 
 /// A value as it is shown in a message: one short line.
 pub(super) fn clip(text: &str) -> String {
-    let mut short: String = text.chars().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let mut short: String =
+        text.chars().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(60).is_some() {
         short.push('…');
     }

@@ -201,7 +201,8 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, ReleaseError> {
     let path = folder.join("manifest.json");
     let shown = || path.display().to_string();
     let text = fs::read_to_string(&path).map_err(|source| ReleaseError::File { path: shown(), source })?;
-    serde_json::from_str(&text).map_err(|error| ReleaseError::Damaged { path: shown(), reason: error.to_string() })
+    serde_json::from_str(&text)
+        .map_err(|error| ReleaseError::Damaged { path: shown(), reason: error.to_string() })
 }
 
 /// A release in the making.
@@ -240,8 +241,7 @@ impl Draft {
         manifest.tables = self.tables;
         let released = self.published.folder.join("releases").join(&self.name);
         let failed = |source| ReleaseError::File { path: released.display().to_string(), source };
-        let text = serde_json::to_vec_pretty(&manifest)
-            .map_err(|error| failed(io::Error::other(error)))?;
+        let text = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(io::Error::other(error)))?;
         durable::write(&self.staging.path().join("manifest.json"), &text).map_err(failed)?;
         durable::sync_folder(self.staging.path()).map_err(failed)?;
         let staging = self.staging.keep();
@@ -289,12 +289,15 @@ pub fn stamped(
                 let day = i32::try_from(day).unwrap_or_default();
                 Arc::new(arrow::array::Date32Array::from_value(day, rows)) as ArrayRef
             }
-            (_, DataType::Utf8View | DataType::LargeUtf8 | DataType::Dictionary(_, _)) => cast(column, &DataType::Utf8)?,
+            (_, DataType::Utf8View | DataType::LargeUtf8 | DataType::Dictionary(_, _)) => {
+                cast(column, &DataType::Utf8)?
+            }
             (_, DataType::BinaryView) => cast(column, &DataType::Binary)?,
             _ => Arc::clone(column),
         };
         fields.push(
-            Field::new(field.name(), column.data_type().clone(), true).with_metadata(field.metadata().clone()),
+            Field::new(field.name(), column.data_type().clone(), true)
+                .with_metadata(field.metadata().clone()),
         );
         columns.push(column);
     }
@@ -342,7 +345,10 @@ pub fn write_table(
     schema: &SchemaRef,
     batches: &[RecordBatch],
 ) -> Result<TableFiles, ReleaseError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| ReleaseError::Table { table: name.to_owned(), source };
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| ReleaseError::Table {
+        table: name.to_owned(),
+        source,
+    };
     let parquet_file = format!("{name}.parquet");
     let csv_file = format!("{name}.csv");
     let parquet = write_parquet(&folder.join(&parquet_file), title, schema, batches).map_err(failed)?;
@@ -383,8 +389,7 @@ fn write_parquet(
 }
 
 fn write_csv(path: &Path, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<FileDigest, Failure> {
-    let mut writer =
-        arrow::csv::WriterBuilder::new().with_header(true).build(Hashing::create(path)?);
+    let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(Hashing::create(path)?);
     if batches.iter().all(|batch| batch.num_rows() == 0) {
         writer.write(&RecordBatch::new_empty(Arc::clone(schema)))?;
     }
@@ -403,7 +408,11 @@ struct Hashing {
 
 impl Hashing {
     fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::with_capacity(1 << 18, File::create(path)?), hash: Sha256::new(), bytes: 0 })
+        Ok(Self {
+            file: BufWriter::with_capacity(1 << 18, File::create(path)?),
+            hash: Sha256::new(),
+            bytes: 0,
+        })
     }
 
     fn finish(self) -> io::Result<FileDigest> {
@@ -432,7 +441,10 @@ impl Write for Hashing {
 /// A file that cannot be read.
 pub fn read_table(folder: &Path, name: &str) -> Result<(SchemaRef, Vec<RecordBatch>), ReleaseError> {
     let path = folder.join(format!("{name}.parquet"));
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| ReleaseError::Table { table: name.to_owned(), source };
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| ReleaseError::Table {
+        table: name.to_owned(),
+        source,
+    };
     let file = File::open(&path)
         .map_err(|source| ReleaseError::File { path: path.display().to_string(), source })?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| failed(e.into()))?;
@@ -445,7 +457,11 @@ pub fn read_table(folder: &Path, name: &str) -> Result<(SchemaRef, Vec<RecordBat
 ///
 /// # Errors
 /// A column that is not there.
-pub fn rows_where(batches: &[RecordBatch], column: &str, value: &str) -> Result<Vec<RecordBatch>, arrow::error::ArrowError> {
+pub fn rows_where(
+    batches: &[RecordBatch],
+    column: &str,
+    value: &str,
+) -> Result<Vec<RecordBatch>, arrow::error::ArrowError> {
     batches
         .iter()
         .map(|batch| {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampSecondArray,
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampSecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
@@ -149,7 +150,11 @@ pub const FEED_DELIVERY: Table = Table {
         Column("received", Whole, "Rows that it brought; equals accepted + duplicate + quarantined"),
         Column("accepted", Whole, "Rows in the dataset"),
         Column("duplicate", Whole, "Rows that repeat an accepted one"),
-        Column("quarantined", Whole, "Rows that are set aside; all of them where the delivery was refused or held"),
+        Column(
+            "quarantined",
+            Whole,
+            "Rows that are set aside; all of them where the delivery was refused or held",
+        ),
         Column("synthetic", Flag, "True where the simulator made it"),
         Column("release", Text, "The release"),
     ],
@@ -163,7 +168,11 @@ pub const QUARANTINE_SUMMARY: Table = Table {
         Column("feed", Text, "Short name of the feed"),
         Column("period", Text, "Month of the delivery"),
         Column("source_file", Text, "Base name of the file"),
-        Column("reason", Text, "The rule; delivery_refused and delivery_held where the delivery as a whole is set aside"),
+        Column(
+            "reason",
+            Text,
+            "The rule; delivery_refused and delivery_held where the delivery as a whole is set aside",
+        ),
         Column("rows", Whole, "How many rows"),
         Column("synthetic", Flag, "True where the simulator made them"),
         Column("release", Text, "The release"),
@@ -209,7 +218,8 @@ impl Table {
                     Day => DataType::Date32,
                     Moment => DataType::Timestamp(TimeUnit::Second, Some("UTC".into())),
                 };
-                Field::new(*name, kind, true).with_metadata([("description".to_owned(), (*about).to_owned())].into())
+                Field::new(*name, kind, true)
+                    .with_metadata([("description".to_owned(), (*about).to_owned())].into())
             })
             .collect();
         Arc::new(Schema::new(fields))
@@ -247,7 +257,8 @@ fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
 }
 
 fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
-    let since = |day: NaiveDate| i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).ok();
+    let since =
+        |day: NaiveDate| i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).ok();
     Arc::new(values.into_iter().map(since).collect::<Date32Array>())
 }
 
@@ -463,7 +474,13 @@ pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatc
         for report in reports {
             let delivery = &report.delivery;
             for (rule, n) in &report.rules {
-                let key = (delivery.feed.as_str(), *month, delivery.file.as_str(), rule.as_str(), delivery.synthetic);
+                let key = (
+                    delivery.feed.as_str(),
+                    *month,
+                    delivery.file.as_str(),
+                    rule.as_str(),
+                    delivery.synthetic,
+                );
                 *rows.entry(key).or_default() += n;
             }
         }

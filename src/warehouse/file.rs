@@ -49,8 +49,7 @@ impl MonthWriter {
         schema: SchemaRef,
         hex_columns: Vec<String>,
     ) -> Result<Self, WarehouseError> {
-        let mut writer =
-            Self { table: table.to_owned(), folder, schema, hex_columns, writer: None, rows: 0 };
+        let mut writer = Self { table: table.to_owned(), folder, schema, hex_columns, writer: None, rows: 0 };
         writer.open().map_err(|source| writer.failed(source))?;
         Ok(writer)
     }
@@ -80,7 +79,8 @@ impl MonthWriter {
             .set_column_dictionary_enabled(line.clone(), false)
             .set_column_encoding(line, Encoding::DELTA_BINARY_PACKED);
         // Readers see the plain columns, not how they were laid out in memory.
-        let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
+        let options =
+            ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let buffer = BufWriter::with_capacity(1 << 20, file);
         self.writer = Some(ArrowWriter::try_new_with_options(buffer, self.schema.clone(), options)?);
         self.rows = 0;
@@ -109,7 +109,10 @@ impl MonthWriter {
         let (table, rows) = (self.table.clone(), self.rows);
         let close = |writer: &mut Self| -> Result<(NamedTempFile, u64), Failure> {
             let mut file = writer.writer.take().ok_or("the file is finished")?;
-            file.append_key_value_metadata(KeyValue::new(REPORTS.to_owned(), serde_json::to_string(reports)?));
+            file.append_key_value_metadata(KeyValue::new(
+                REPORTS.to_owned(),
+                serde_json::to_string(reports)?,
+            ));
             let file = file.into_inner()?.into_inner().map_err(|error| error.into_error())?;
             let size = file.as_file().metadata()?.len();
             Ok((file, size))

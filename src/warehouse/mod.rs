@@ -205,7 +205,12 @@ impl Warehouse {
     ///
     /// # Errors
     /// What the storage reports.
-    pub async fn place_file(&self, month: Month, file: MonthFile, inputs: &str) -> Result<LiveFile, WarehouseError> {
+    pub async fn place_file(
+        &self,
+        month: Month,
+        file: MonthFile,
+        inputs: &str,
+    ) -> Result<LiveFile, WarehouseError> {
         let path = format!("{MONTH}={month}/part-{inputs}.parquet");
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| WarehouseError::File {
             table: file.table.clone(),
@@ -220,7 +225,8 @@ impl Warehouse {
             }
             None => {
                 let place = self.place(&file.table, &path);
-                let mut reader = tokio::fs::File::open(file.file.path()).await.map_err(|e| failed(e.into()))?;
+                let mut reader =
+                    tokio::fs::File::open(file.file.path()).await.map_err(|e| failed(e.into()))?;
                 let mut upload = object_store::buffered::BufWriter::new(Arc::clone(&self.store), place);
                 tokio::io::copy(&mut reader, &mut upload).await.map_err(|e| failed(e.into()))?;
                 tokio::io::AsyncWriteExt::shutdown(&mut upload).await.map_err(|e| failed(e.into()))?;
@@ -258,10 +264,8 @@ impl Warehouse {
     /// A folder that cannot be listed.
     pub async fn log_version(&self, table: &str) -> Result<Option<u64>, WarehouseError> {
         let log = self.place(table, "_delta_log");
-        let listed = self.store.list_with_delimiter(Some(&log)).await.map_err(|source| WarehouseError::File {
-            table: table.to_owned(),
-            path: log.to_string(),
-            source: source.into(),
+        let listed = self.store.list_with_delimiter(Some(&log)).await.map_err(|source| {
+            WarehouseError::File { table: table.to_owned(), path: log.to_string(), source: source.into() }
         })?;
         let version = |name: &str| name.strip_suffix(".json")?.parse::<u64>().ok();
         Ok(listed.objects.iter().filter_map(|object| version(object.location.filename()?)).max())
@@ -285,7 +289,8 @@ impl Warehouse {
             let month = view.partition_values_map().get(MONTH).cloned().flatten();
             let Some(month) = month.and_then(|month| month.parse().ok()) else { continue };
             let size = u64::try_from(view.size()).unwrap_or_default();
-            months.insert(month, LiveFile { path, size, rows: view.num_records().unwrap_or_default() as u64 });
+            months
+                .insert(month, LiveFile { path, size, rows: view.num_records().unwrap_or_default() as u64 });
         }
         Ok(Snapshot {
             table: table.to_owned(),
@@ -319,7 +324,8 @@ impl Warehouse {
         if change.months.is_empty() && change.dropped.is_empty() {
             return Ok(before.clone());
         }
-        let replaced: Vec<Month> = change.months.iter().map(|(month, _)| *month).chain(change.dropped).collect();
+        let replaced: Vec<Month> =
+            change.months.iter().map(|(month, _)| *month).chain(change.dropped).collect();
         let mut actions: Vec<Action> = Vec::new();
         let state = match &before.state {
             Some(state) => state.clone(),
@@ -331,8 +337,12 @@ impl Warehouse {
             actions.push(Action::Metadata(metadata));
         }
         for view in state.log_data().iter() {
-            let month: Option<Month> =
-                view.partition_values_map().get(MONTH).cloned().flatten().and_then(|month| month.parse().ok());
+            let month: Option<Month> = view
+                .partition_values_map()
+                .get(MONTH)
+                .cloned()
+                .flatten()
+                .and_then(|month| month.parse().ok());
             if month.is_some_and(|month| replaced.contains(&month)) {
                 actions.push(Action::Remove(view.remove_action(true)));
             }
@@ -355,7 +365,8 @@ impl Warehouse {
         };
         // The log is the record of what was loaded: it is never cleaned up behind our back.
         let properties = CommitProperties::default().with_cleanup_expired_logs(Some(false));
-        let log_store = self.builder(table).and_then(|b| b.build_storage()).map_err(failed("it cannot be opened"))?;
+        let log_store =
+            self.builder(table).and_then(|b| b.build_storage()).map_err(failed("it cannot be opened"))?;
         CommitBuilder::from(properties)
             .with_actions(actions)
             .build(Some(&state), log_store, operation)
@@ -409,7 +420,11 @@ impl Warehouse {
                 if live.contains(&path) || path.extension().is_none_or(|extension| extension != "parquet") {
                     continue;
                 }
-                let age = file.metadata().and_then(|m| m.modified()).ok().and_then(|at| now.duration_since(at).ok());
+                let age = file
+                    .metadata()
+                    .and_then(|m| m.modified())
+                    .ok()
+                    .and_then(|at| now.duration_since(at).ok());
                 if keep_days == 0 || age.is_some_and(|age| age > keep) {
                     std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
                 }
@@ -424,7 +439,10 @@ impl Warehouse {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub async fn reports(&self, snapshot: &Snapshot) -> Result<BTreeMap<Month, Vec<DeliveryReport>>, WarehouseError> {
+    pub async fn reports(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<BTreeMap<Month, Vec<DeliveryReport>>, WarehouseError> {
         let mut all = BTreeMap::new();
         for (month, file) in &snapshot.months {
             let failed = |source: Box<dyn std::error::Error + Send + Sync>| WarehouseError::File {
