@@ -1,5 +1,9 @@
 //! The main flow: one pass, from the feeds to a release.
 
+mod earlier;
+mod gaps;
+mod publish;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,21 +16,25 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub(crate) use earlier::Fingerprints;
+use gaps::fault_lines;
+pub use gaps::spans;
+pub(crate) use gaps::{delivery_gaps_of, withheld_measures};
+
 use crate::check::{Checked, check_loaded};
 use crate::config::{self, Project};
 use crate::diagnose::Problem;
-use crate::engine::{Engine, quarantine_table};
+use crate::engine::quarantine_table;
 use crate::feed::{self, FeedState};
 use crate::landing::Landing;
 use crate::lock::{Lock, LockError};
-use crate::measure::{self, Supply};
 use crate::normalise::contract::{quarantine_schema, summary_schema};
 use crate::normalise::month::{MonthJob, NormaliseError, Slot, normalise};
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
 use crate::progress::Progress;
-use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
-use crate::release::{self, DatasetVersion, Draft, Manifest, Published, ReleaseError, TableFiles};
+use crate::release::tables::Reports;
+use crate::release::{Manifest, Published, ReleaseError};
 use crate::warehouse::{Change, LiveFile, Snapshot, Warehouse, WarehouseError};
 
 /// What keeps a run from ending in a release. The last release stands.
@@ -415,211 +423,6 @@ impl<'a> Run<'a> {
         });
         work.await.map_err(RunError::Broken)?
     }
-
-    async fn publish(
-        &self,
-        checked: &Checked,
-        states: &[FeedState],
-        stored: Stored,
-        current: Option<&Manifest>,
-        stop: &CancellationToken,
-    ) -> Result<RunReport, RunError> {
-        let dataset_of = |state: &FeedState| {
-            self.project.contracts.get(&state.feed.contract).map(|contract| contract.config.dataset.as_str())
-        };
-        let deliveries = tables::feed_delivery(states, &stored.reports, &dataset_of)?;
-        let supply = Supply {
-            project: &self.project,
-            feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
-            reports: &stored.reports,
-            areas: &checked.areas,
-            as_of: self.as_of,
-        };
-        let fingerprints = Fingerprints::new(checked, &stored, states, &supply);
-        let mut gaps = delivery_gaps(states, &stored.reports);
-        let deliveries_gaps = gaps.len();
-        gaps.extend(fault_lines(states));
-        let contents = fingerprints.contents(&self.project.digest);
-        let stored_ref = Some((&self.warehouse, &stored.snapshots));
-        let (mut engine, _) = Engine::new(
-            &self.project,
-            &checked.datasets,
-            &checked.lookups,
-            stored_ref,
-            Some(deliveries.clone()),
-            false,
-        )
-        .await?;
-        let before = Earlier::of(&self.published, current);
-        let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
-        for (id, (planned, _)) in &checked.measures {
-            if !before.has_measure(id, &fingerprints) {
-                planned.reads.iter().for_each(|table| *wanted.entry(table.clone()).or_default() += 1);
-            }
-        }
-        for (id, planned) in &checked.tables {
-            if !before.has_table(id, &fingerprints) {
-                planned.reads.iter().for_each(|table| *wanted.entry(table.clone()).or_default() += 1);
-            }
-        }
-        engine.keep_views(&wanted).await?;
-        let mut draft = self.published.begin(self.as_of)?;
-        let name = draft.name().to_owned();
-        self.progress.stage_of("computing measures", checked.measures.len() + checked.tables.len());
-
-        let mut outturn: Vec<RecordBatch> = Vec::new();
-        let mut measure_rows: Vec<MeasureRow<'_>> = Vec::new();
-        let mut periods = BTreeSet::new();
-        let mut computed = 0;
-        let mut synthetic = false;
-        for (id, (planned, areas)) in &checked.measures {
-            stopped(stop)?;
-            let Some(file) = self.project.measures.get(id) else { continue };
-            let fingerprint = fingerprints.measures.get(id).cloned().unwrap_or_default();
-            if let Some(kept) = before.measure(id, &fingerprints)? {
-                for batch in &kept.rows {
-                    outturn.push(release::stamped(batch, &name, self.as_of, None)?);
-                }
-                periods.extend(supply.periods(file, planned, areas));
-                synthetic |= kept.synthetic;
-                measure_rows.push(MeasureRow {
-                    file,
-                    reason: String::new(),
-                    latest: kept.latest,
-                    reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
-                    fingerprint,
-                });
-                self.progress.step();
-                continue;
-            }
-            computed += 1;
-            let evaluated =
-                measure::evaluate(&engine, file, planned, areas, &supply, &checked.residents).await;
-            let (figures, reason) = match evaluated {
-                Ok(figures) => (figures, String::new()),
-                Err(why) => {
-                    warn!(measure.id = %id, "measure `{id}` is withheld: {why}");
-                    gaps.push(format!("measure `{id}`: withheld: {why}"));
-                    (measure::withheld(&file.config, planned, areas, &supply, &why), why.to_string())
-                }
-            };
-            synthetic |= figures.iter().any(|figure| figure.synthetic);
-            periods.extend(figures.iter().map(|figure| figure.period));
-            measure_rows.push(MeasureRow {
-                file,
-                reason,
-                latest: measure::latest(&figures).map(|period| period.to_string()).unwrap_or_default(),
-                reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
-                fingerprint,
-            });
-            outturn.push(tables::outturn(file, &figures, self.as_of, &name)?);
-            self.progress.step();
-        }
-        let released = measure_rows.iter().filter(|row| row.reason.is_empty()).count();
-        let any_synthetic = synthetic
-            || stored.reports.values().flat_map(BTreeMap::values).flatten().any(|r| r.delivery.synthetic);
-
-        let mut writing = tokio::task::JoinSet::new();
-        for (id, planned) in &checked.tables {
-            stopped(stop)?;
-            let Some(file) = self.project.tables.get(id) else { continue };
-            let made_of_synthetic = planned.datasets.iter().any(|dataset| {
-                stored.reports.get(dataset).is_some_and(|months| {
-                    months
-                        .values()
-                        .flatten()
-                        .any(|r| r.delivery.synthetic && r.status == DeliveryStatus::Accepted)
-                })
-            });
-            let batches = match before.table(id, &fingerprints)? {
-                Some(batches) => Ok(batches),
-                None => engine.run(file.sql()).await.map(|(schema, batches)| {
-                    if batches.is_empty() { vec![RecordBatch::new_empty(schema)] } else { batches }
-                }),
-            };
-            self.progress.step();
-            let batches = match batches {
-                Ok(batches) => batches,
-                Err(error) => {
-                    let why = crate::engine::plain_message(&error);
-                    warn!(table.id = %id, "table `{id}` is withheld: {why}");
-                    gaps.push(format!("table `{id}`: withheld: {why}"));
-                    continue;
-                }
-            };
-            let described = batches
-                .iter()
-                .map(|batch| {
-                    let stamped = release::stamped(batch, &name, self.as_of, Some(made_of_synthetic))?;
-                    release::described(&stamped, &file.config.columns)
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            write(&mut writing, &draft, id, &file.config.title, described);
-        }
-        let own: Vec<(&tables::Table, Vec<RecordBatch>)> = vec![
-            (&tables::OUTTURN, outturn),
-            (&tables::MEASURE, vec![tables::measure(&measure_rows, &name)?]),
-            (&tables::AREA, vec![tables::area(&checked.areas, &name)?]),
-            (&tables::PERIOD, vec![tables::period(&periods, &name)?]),
-            (&tables::FEED_DELIVERY, vec![release::stamped(&deliveries, &name, self.as_of, None)?]),
-            (&tables::QUARANTINE_SUMMARY, vec![tables::quarantine_summary(&stored.reports, &name)?]),
-            (
-                &tables::RELEASE,
-                vec![tables::release(&ReleaseRow {
-                    release: name.clone(),
-                    as_of: self.as_of,
-                    previous: current.map(|manifest| manifest.release.clone()).unwrap_or_default(),
-                    measures: checked.measures.len() as u64,
-                    measures_released: released as u64,
-                    deliveries: accepted(&stored.reports).count() as u64,
-                    rows_accepted: accepted(&stored.reports).map(|report| report.accepted).sum(),
-                    rows_quarantined: all_reports(&stored.reports).map(|report| report.quarantined).sum(),
-                    gaps: deliveries_gaps as u64,
-                    synthetic: any_synthetic,
-                })?],
-            ),
-        ];
-        for (table, mut batches) in own {
-            if batches.is_empty() {
-                batches.push(RecordBatch::new_empty(table.schema()));
-            }
-            write(&mut writing, &draft, table.name, table.title, batches);
-        }
-        while let Some(done) = writing.join_next().await {
-            let (table, files) = done.map_err(RunError::Broken)??;
-            draft.add(&table, files);
-        }
-        stopped(stop)?;
-        let manifest = Manifest {
-            as_of: self.as_of,
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            project: self.project.digest.clone(),
-            inputs: self.inputs(states).await?,
-            contents,
-            measures: fingerprints.measures,
-            own_tables: fingerprints.tables,
-            datasets: stored
-                .snapshots
-                .iter()
-                .map(|(table, snapshot)| (table.clone(), version_of(snapshot)))
-                .collect(),
-            ..Manifest::default()
-        };
-        draft.finish(manifest)?;
-        info!(release = %name, "release {name} is current");
-        Ok(RunReport {
-            release: Some(name),
-            new: true,
-            measures: checked.measures.len(),
-            measures_released: released,
-            measures_computed: computed,
-            months_made: stored.months_made,
-            rows_read: stored.rows_read,
-            rows_quarantined: stored.rows_quarantined,
-            gaps,
-            feed_age_days: feed_ages(states, self.now),
-        })
-    }
 }
 
 /// Opens the datasets of a project.
@@ -631,26 +434,6 @@ pub fn open_warehouse(project: &Project) -> Result<Warehouse, WarehouseError> {
     let datasets = project.settings.warehouse.datasets.clone();
     let datasets = datasets.unwrap_or_else(|| format!("{}/datasets", project.settings.warehouse.location));
     Warehouse::open(&datasets, &project.root, &place)
-}
-
-type Written = Result<(String, TableFiles), ReleaseError>;
-
-fn write(
-    writing: &mut tokio::task::JoinSet<Written>,
-    draft: &Draft,
-    name: &str,
-    title: &str,
-    batches: Vec<RecordBatch>,
-) {
-    let (folder, name, title) = (draft.folder().to_path_buf(), name.to_owned(), title.to_owned());
-    writing.spawn_blocking(move || {
-        let schema = batches
-            .first()
-            .map(RecordBatch::schema)
-            .unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
-        let files = release::write_table(&folder, &name, &title, &schema, &batches)?;
-        Ok((name, files))
-    });
 }
 
 fn stopped(stop: &CancellationToken) -> Result<(), RunError> {
@@ -689,22 +472,6 @@ pub fn is_stale(job: &MonthJob, before: &Snapshot) -> bool {
     before.months.get(&job.month).is_none_or(|file| file.inputs() != job.inputs_digest())
 }
 
-fn version_of(snapshot: &Snapshot) -> DatasetVersion {
-    DatasetVersion {
-        version: snapshot.version,
-        rows: snapshot.rows(),
-        files: snapshot.months.values().map(|file| file.path.clone()).collect(),
-    }
-}
-
-fn all_reports(reports: &Reports) -> impl Iterator<Item = &DeliveryReport> {
-    reports.values().flat_map(BTreeMap::values).flatten()
-}
-
-fn accepted(reports: &Reports) -> impl Iterator<Item = &DeliveryReport> {
-    all_reports(reports).filter(|report| report.status == DeliveryStatus::Accepted)
-}
-
 fn warn_of(report: &DeliveryReport) {
     let (feed, month, file) = (&report.delivery.feed, report.delivery.period, &report.delivery.file);
     match report.status {
@@ -721,279 +488,10 @@ fn warn_of(report: &DeliveryReport) {
     }
 }
 
-/// Deliveries that are missing, refused or held, each in a line; known gaps are not among them.
-pub(crate) fn delivery_gaps(states: &[FeedState], reports: &Reports) -> Vec<String> {
-    let mut gaps = Vec::new();
-    for state in states {
-        let months: Vec<Month> =
-            state.missing.keys().copied().filter(|m| feed::gap_at(&state.feed, *m).is_none()).collect();
-        if !months.is_empty() {
-            gaps.push(format!("feed `{}`: nothing for {}", state.feed.id, spans(&months)));
-        }
-    }
-    for report in all_reports(reports).filter(|report| report.status != DeliveryStatus::Accepted) {
-        let (file, status, note) = (&report.delivery.file, report.status.name(), &report.note);
-        gaps.push(format!("feed `{}`: {file} {status}: {note}", report.delivery.feed));
-    }
-    gaps
-}
-
-/// The same, of a release that was made before.
-pub(crate) fn delivery_gaps_of(folder: &Path) -> Result<Vec<String>, RunError> {
-    use arrow::array::{Array, AsArray};
-    let (_, batches) = release::read_table(folder, "feed_delivery")?;
-    let mut missing: BTreeMap<String, Vec<Month>> = BTreeMap::new();
-    let mut gaps = Vec::new();
-    for batch in &batches {
-        let column = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-        let (Some(feed), Some(period), Some(status), Some(file), Some(note)) =
-            (column("feed"), column("period"), column("status"), column("source_file"), column("note"))
-        else {
-            continue;
-        };
-        for row in 0..batch.num_rows() {
-            match status.value(row) {
-                "not_supplied" => {
-                    if let Ok(month) = period.value(row).parse() {
-                        missing.entry(feed.value(row).to_owned()).or_default().push(month);
-                    }
-                }
-                word @ ("refused" | "held") => {
-                    let note = if note.is_null(row) { "" } else { note.value(row) };
-                    gaps.push(format!("feed `{}`: {} {word}: {note}", feed.value(row), file.value(row)));
-                }
-                _ => {}
-            }
-        }
-    }
-    let mut lines: Vec<String> = missing
-        .iter()
-        .map(|(feed, months)| format!("feed `{feed}`: nothing for {}", spans(months)))
-        .collect();
-    lines.extend(gaps);
-    Ok(lines)
-}
-
-fn fault_lines(states: &[FeedState]) -> Vec<String> {
-    let lines = states.iter().flat_map(|state| state.faults.iter().map(move |fault| (state, fault)));
-    lines.map(|(state, fault)| format!("feed `{}`: {fault}", state.feed.id)).collect()
-}
-
-/// Measures that a release withholds, each with the reason.
-pub(crate) fn withheld_measures(folder: &Path) -> Result<Vec<(String, String)>, RunError> {
-    let told = told_measures(folder)?.into_iter().map(|(measure, (reason, _))| (measure, reason));
-    Ok(told.filter(|(_, reason)| !reason.is_empty()).collect())
-}
-
-/// What a release says of each measure: why it is withheld (empty when it is not), and its latest period.
-fn told_measures(folder: &Path) -> Result<BTreeMap<String, (String, String)>, RunError> {
-    use arrow::array::{Array, AsArray};
-    let (_, batches) = release::read_table(folder, "measure")?;
-    let mut told = BTreeMap::new();
-    for batch in &batches {
-        let column = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-        let (Some(name), Some(reason), Some(latest)) =
-            (column("measure"), column("reason"), column("latest_period"))
-        else {
-            continue;
-        };
-        let text = |column: &arrow::array::StringArray, row: usize| {
-            if column.is_null(row) { String::new() } else { column.value(row).to_owned() }
-        };
-        for row in 0..batch.num_rows() {
-            told.insert(name.value(row).to_owned(), (text(reason, row), text(latest, row)));
-        }
-    }
-    Ok(told)
-}
-
-/// Months as a reader says them: `2024-01 to 2024-03, 2024-06`.
-#[must_use]
-pub fn spans(months: &[Month]) -> String {
-    let mut months = months.to_vec();
-    months.sort_unstable();
-    let mut parts: Vec<(Month, Month)> = Vec::new();
-    for month in months {
-        match parts.last_mut() {
-            Some((_, last)) if last.plus(1) == month => *last = month,
-            _ => parts.push((month, month)),
-        }
-    }
-    let text = |(first, last): &(Month, Month)| {
-        if first == last { first.to_string() } else { format!("{first} to {last}") }
-    };
-    parts.iter().map(text).collect::<Vec<_>>().join(", ")
-}
-
 fn feed_ages(states: &[FeedState], now: DateTime<Utc>) -> Vec<(String, f64)> {
     let age = |state: &FeedState| {
         let latest = state.slots.values().flatten().map(|delivery| delivery.received).max()?;
         Some((state.feed.id.clone(), (now - latest).num_seconds() as f64 / 86_400.0))
     };
     states.iter().filter_map(age).collect()
-}
-
-/// Digests of everything that each measure and table follows from.
-pub(crate) struct Fingerprints {
-    pub(crate) measures: BTreeMap<String, String>,
-    pub(crate) tables: BTreeMap<String, String>,
-}
-
-impl Fingerprints {
-    pub(crate) fn new(checked: &Checked, stored: &Stored, states: &[FeedState], supply: &Supply<'_>) -> Self {
-        let project = &checked.project;
-        let mut parts: BTreeMap<&str, String> = BTreeMap::new();
-        for (table, snapshot) in &stored.snapshots {
-            parts.insert(table, snapshot.contents());
-        }
-        for (name, lookup) in &checked.lookups {
-            parts.insert(name, lookup.digest.clone());
-        }
-        for (name, view) in &project.views {
-            parts.insert(name, view.digest.clone());
-        }
-        let mut deliveries = Sha256::new();
-        for state in states {
-            for (month, reason) in &state.missing {
-                deliveries.update(format!("{} {month} {reason};", state.feed.id));
-            }
-        }
-        for report in all_reports(&stored.reports) {
-            deliveries.update(format!(
-                "{} {} {:?};",
-                report.delivery.feed, report.delivery.content_sha256, report.rules
-            ));
-        }
-        parts.insert("feed_delivery", hex::encode(deliveries.finalize()));
-        let of = |sql: &str, reads: &BTreeSet<String>, more: &str| {
-            let mut digest = Sha256::new();
-            for part in [env!("CARGO_PKG_VERSION"), sql, more] {
-                digest.update((part.len() as u64).to_le_bytes());
-                digest.update(part);
-            }
-            for table in reads {
-                digest.update(format!("{table}={};", parts.get(table.as_str()).map_or("", String::as_str)));
-            }
-            hex::encode(digest.finalize())
-        };
-        let reference = |name: &str| checked.lookups.get(name).map_or("", |lookup| lookup.digest.as_str());
-        let measures = checked.measures.iter().filter_map(|(id, (planned, areas))| {
-            let file = project.measures.get(id)?;
-            // Which months are expected, delivered or missing decides between zero and not available.
-            let span = supply.span(&planned.datasets, areas);
-            let covered: Vec<_> = span
-                .into_iter()
-                .flat_map(|span| areas.iter().map(move |area| (area, span)))
-                .map(|(area, span)| supply.coverage(&planned.datasets, area, span))
-                .collect();
-            let more = format!("{span:?} {covered:?} {} {}", reference("area"), reference("population"));
-            Some((id.clone(), of(&file.digest, &planned.reads, &more)))
-        });
-        let tables = checked.tables.iter().filter_map(|(id, planned)| {
-            Some((id.clone(), of(&project.tables.get(id)?.digest, &planned.reads, "")))
-        });
-        Self { measures: measures.collect(), tables: tables.collect() }
-    }
-
-    fn contents(&self, project: &str) -> String {
-        let mut digest = Sha256::new();
-        digest.update(project);
-        for (name, fingerprint) in self.measures.iter().chain(&self.tables) {
-            digest.update(format!("{name}={fingerprint};"));
-        }
-        hex::encode(digest.finalize())
-    }
-}
-
-/// The release before, from which what did not change is taken.
-struct Earlier {
-    folder: Option<PathBuf>,
-    measures: BTreeMap<String, String>,
-    tables: BTreeMap<String, String>,
-    outturn: std::cell::OnceCell<Vec<RecordBatch>>,
-    /// By measure: why it was withheld, and its latest period.
-    told: std::cell::OnceCell<BTreeMap<String, (String, String)>>,
-}
-
-/// Figures of a measure as the release before has them.
-struct Kept {
-    rows: Vec<RecordBatch>,
-    latest: String,
-    synthetic: bool,
-}
-
-impl Earlier {
-    fn of(published: &Published, manifest: Option<&Manifest>) -> Self {
-        let manifest = manifest.filter(|m| m.program == env!("CARGO_PKG_VERSION"));
-        Self {
-            folder: published.current(),
-            measures: manifest.map(|m| m.measures.clone()).unwrap_or_default(),
-            tables: manifest.map(|m| m.own_tables.clone()).unwrap_or_default(),
-            outturn: std::cell::OnceCell::new(),
-            told: std::cell::OnceCell::new(),
-        }
-    }
-
-    fn has_measure(&self, id: &str, now: &Fingerprints) -> bool {
-        self.folder.is_some()
-            && self.measures.get(id).is_some_and(|known| now.measures.get(id) == Some(known))
-    }
-
-    fn has_table(&self, id: &str, now: &Fingerprints) -> bool {
-        self.folder.is_some() && self.tables.get(id).is_some_and(|known| now.tables.get(id) == Some(known))
-    }
-
-    /// The figures of a measure, unless something that they follow from changed, or it was withheld.
-    fn measure(&self, id: &str, now: &Fingerprints) -> Result<Option<Kept>, RunError> {
-        use arrow::array::AsArray;
-        let Some(folder) = self.folder.as_ref().filter(|_| self.has_measure(id, now)) else {
-            return Ok(None);
-        };
-        if self.told.get().is_none() {
-            let _ = self.told.set(told_measures(folder)?);
-        }
-        let Some((_, latest)) =
-            self.told.get().and_then(|told| told.get(id)).filter(|(why, _)| why.is_empty())
-        else {
-            return Ok(None);
-        };
-        if self.outturn.get().is_none() {
-            let (_, batches) = release::read_table(folder, "outturn")?;
-            let _ = self.outturn.set(batches);
-        }
-        let batches = self.outturn.get().map(Vec::as_slice).unwrap_or_default();
-        let rows: Vec<RecordBatch> = release::rows_where(batches, "measure", id)?
-            .into_iter()
-            .filter(|batch| batch.num_rows() > 0)
-            .collect();
-        let synthetic = rows.iter().any(|batch| {
-            batch
-                .column_by_name("synthetic")
-                .and_then(|c| c.as_boolean_opt())
-                .is_some_and(|c| c.true_count() > 0)
-        });
-        Ok(Some(Kept { rows, latest: latest.clone(), synthetic }))
-    }
-
-    /// The rows of a table, unless something that they follow from changed.
-    fn table(&self, id: &str, now: &Fingerprints) -> Result<Option<Vec<RecordBatch>>, RunError> {
-        let Some(folder) = self.folder.as_ref().filter(|_| self.has_table(id, now)) else { return Ok(None) };
-        if !folder.join(format!("{id}.parquet")).is_file() {
-            return Ok(None);
-        }
-        let (schema, batches) = release::read_table(folder, id)?;
-        Ok(Some(if batches.is_empty() { vec![RecordBatch::new_empty(schema)] } else { batches }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbouring_months_are_told_as_a_span() {
-        let months: Vec<Month> =
-            ["2024-12", "2025-01", "2025-02", "2025-06"].iter().map(|text| text.parse().unwrap()).collect();
-        assert_eq!(spans(&months), "2024-12 to 2025-02, 2025-06");
-    }
 }

@@ -1,0 +1,171 @@
+//! What the release before can lend: figures and tables that follow from nothing that changed.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use arrow::array::RecordBatch;
+use sha2::{Digest, Sha256};
+
+use super::gaps::{all_reports, told_measures};
+use super::{RunError, Stored};
+use crate::check::Checked;
+use crate::feed::FeedState;
+use crate::measure::Supply;
+use crate::release::{self, Manifest, Published};
+
+/// Digests of everything that each measure and table follows from.
+pub(crate) struct Fingerprints {
+    pub(crate) measures: BTreeMap<String, String>,
+    pub(crate) tables: BTreeMap<String, String>,
+}
+
+impl Fingerprints {
+    pub(crate) fn new(checked: &Checked, stored: &Stored, states: &[FeedState], supply: &Supply<'_>) -> Self {
+        let project = &checked.project;
+        let mut parts: BTreeMap<&str, String> = BTreeMap::new();
+        for (table, snapshot) in &stored.snapshots {
+            parts.insert(table, snapshot.contents());
+        }
+        for (name, lookup) in &checked.lookups {
+            parts.insert(name, lookup.digest.clone());
+        }
+        for (name, view) in &project.views {
+            parts.insert(name, view.digest.clone());
+        }
+        let mut deliveries = Sha256::new();
+        for state in states {
+            for (month, reason) in &state.missing {
+                deliveries.update(format!("{} {month} {reason};", state.feed.id));
+            }
+        }
+        for report in all_reports(&stored.reports) {
+            deliveries.update(format!(
+                "{} {} {:?};",
+                report.delivery.feed, report.delivery.content_sha256, report.rules
+            ));
+        }
+        parts.insert("feed_delivery", hex::encode(deliveries.finalize()));
+        let of = |sql: &str, reads: &BTreeSet<String>, more: &str| {
+            let mut digest = Sha256::new();
+            for part in [env!("CARGO_PKG_VERSION"), sql, more] {
+                digest.update((part.len() as u64).to_le_bytes());
+                digest.update(part);
+            }
+            for table in reads {
+                digest.update(format!("{table}={};", parts.get(table.as_str()).map_or("", String::as_str)));
+            }
+            hex::encode(digest.finalize())
+        };
+        let reference = |name: &str| checked.lookups.get(name).map_or("", |lookup| lookup.digest.as_str());
+        let measures = checked.measures.iter().filter_map(|(id, (planned, areas))| {
+            let file = project.measures.get(id)?;
+            // Which months are expected, delivered or missing decides between zero and not available.
+            let span = supply.span(&planned.datasets, areas);
+            let covered: Vec<_> = span
+                .into_iter()
+                .flat_map(|span| areas.iter().map(move |area| (area, span)))
+                .map(|(area, span)| supply.coverage(&planned.datasets, area, span))
+                .collect();
+            let more = format!("{span:?} {covered:?} {} {}", reference("area"), reference("population"));
+            Some((id.clone(), of(&file.digest, &planned.reads, &more)))
+        });
+        let tables = checked.tables.iter().filter_map(|(id, planned)| {
+            Some((id.clone(), of(&project.tables.get(id)?.digest, &planned.reads, "")))
+        });
+        Self { measures: measures.collect(), tables: tables.collect() }
+    }
+
+    /// Digest over all of them.
+    pub(super) fn contents(&self, project: &str) -> String {
+        let mut digest = Sha256::new();
+        digest.update(project);
+        for (name, fingerprint) in self.measures.iter().chain(&self.tables) {
+            digest.update(format!("{name}={fingerprint};"));
+        }
+        hex::encode(digest.finalize())
+    }
+}
+
+/// The release before, from which what did not change is taken.
+pub(super) struct Earlier {
+    folder: Option<PathBuf>,
+    measures: BTreeMap<String, String>,
+    tables: BTreeMap<String, String>,
+    outturn: OnceCell<Vec<RecordBatch>>,
+    /// By measure: why it was withheld, and its latest period.
+    told: OnceCell<BTreeMap<String, (String, String)>>,
+}
+
+/// Figures of a measure as the release before has them.
+pub(super) struct Kept {
+    pub(super) rows: Vec<RecordBatch>,
+    pub(super) latest: String,
+    pub(super) synthetic: bool,
+}
+
+impl Earlier {
+    pub(super) fn of(published: &Published, manifest: Option<&Manifest>) -> Self {
+        let manifest = manifest.filter(|m| m.program == env!("CARGO_PKG_VERSION"));
+        Self {
+            folder: published.current(),
+            measures: manifest.map(|m| m.measures.clone()).unwrap_or_default(),
+            tables: manifest.map(|m| m.own_tables.clone()).unwrap_or_default(),
+            outturn: OnceCell::new(),
+            told: OnceCell::new(),
+        }
+    }
+
+    /// Whether a measure's figures can be taken over.
+    pub(super) fn has_measure(&self, id: &str, now: &Fingerprints) -> bool {
+        self.folder.is_some()
+            && self.measures.get(id).is_some_and(|known| now.measures.get(id) == Some(known))
+    }
+
+    /// Whether a table can be taken over.
+    pub(super) fn has_table(&self, id: &str, now: &Fingerprints) -> bool {
+        self.folder.is_some() && self.tables.get(id).is_some_and(|known| now.tables.get(id) == Some(known))
+    }
+
+    /// The figures of a measure, unless something that they follow from changed, or it was withheld.
+    pub(super) fn measure(&self, id: &str, now: &Fingerprints) -> Result<Option<Kept>, RunError> {
+        use arrow::array::AsArray;
+        let Some(folder) = self.folder.as_ref().filter(|_| self.has_measure(id, now)) else {
+            return Ok(None);
+        };
+        if self.told.get().is_none() {
+            let _ = self.told.set(told_measures(folder)?);
+        }
+        let Some((_, latest)) =
+            self.told.get().and_then(|told| told.get(id)).filter(|(why, _)| why.is_empty())
+        else {
+            return Ok(None);
+        };
+        if self.outturn.get().is_none() {
+            let (_, batches) = release::read_table(folder, "outturn")?;
+            let _ = self.outturn.set(batches);
+        }
+        let batches = self.outturn.get().map(Vec::as_slice).unwrap_or_default();
+        let rows: Vec<RecordBatch> = release::rows_where(batches, "measure", id)?
+            .into_iter()
+            .filter(|batch| batch.num_rows() > 0)
+            .collect();
+        let synthetic = rows.iter().any(|batch| {
+            batch
+                .column_by_name("synthetic")
+                .and_then(|c| c.as_boolean_opt())
+                .is_some_and(|c| c.true_count() > 0)
+        });
+        Ok(Some(Kept { rows, latest: latest.clone(), synthetic }))
+    }
+
+    /// The rows of a table, unless something that they follow from changed.
+    pub(super) fn table(&self, id: &str, now: &Fingerprints) -> Result<Option<Vec<RecordBatch>>, RunError> {
+        let Some(folder) = self.folder.as_ref().filter(|_| self.has_table(id, now)) else { return Ok(None) };
+        if !folder.join(format!("{id}.parquet")).is_file() {
+            return Ok(None);
+        }
+        let (schema, batches) = release::read_table(folder, id)?;
+        Ok(Some(if batches.is_empty() { vec![RecordBatch::new_empty(schema)] } else { batches }))
+    }
+}

@@ -1,0 +1,301 @@
+//! From the datasets to a release: figures, tables, and the step that makes them current.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::earlier::{Earlier, Fingerprints};
+use super::gaps::{accepted, all_reports, delivery_gaps, fault_lines};
+use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
+use crate::check::Checked;
+use crate::config::SqlFile;
+use crate::config::settings::MeasureConfig;
+use crate::engine::Engine;
+use crate::feed::FeedState;
+use crate::measure::{self, Planned, Supply};
+use crate::normalise::DeliveryStatus;
+use crate::period::Period;
+use crate::release::tables::{self, MeasureRow, ReleaseRow};
+use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles};
+use crate::warehouse::Snapshot;
+
+/// What goes into a release, as far as it is computed.
+struct Publication<'a> {
+    run: &'a Run<'a>,
+    checked: &'a Checked,
+    stored: &'a Stored,
+    supply: &'a Supply<'a>,
+    fingerprints: Fingerprints,
+    before: Earlier,
+    /// Name of the release.
+    name: String,
+    gaps: Vec<String>,
+    outturn: Vec<RecordBatch>,
+    measures: Vec<MeasureRow<'a>>,
+    periods: BTreeSet<Period>,
+    computed: usize,
+    synthetic: bool,
+}
+
+impl Run<'_> {
+    /// Computes what changed, takes over what did not, and makes the release current.
+    pub(super) async fn publish(
+        &self,
+        checked: &Checked,
+        states: &[FeedState],
+        stored: Stored,
+        current: Option<&Manifest>,
+        stop: &CancellationToken,
+    ) -> Result<RunReport, RunError> {
+        let dataset_of = |state: &FeedState| {
+            self.project.contracts.get(&state.feed.contract).map(|contract| contract.config.dataset.as_str())
+        };
+        let deliveries = tables::feed_delivery(states, &stored.reports, &dataset_of)?;
+        let supply = Supply {
+            project: &self.project,
+            feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
+            reports: &stored.reports,
+            areas: &checked.areas,
+            as_of: self.as_of,
+        };
+        let gaps = delivery_gaps(states, &stored.reports);
+        let delivery_gap_count = gaps.len() as u64;
+        let mut draft = self.published.begin(self.as_of)?;
+        let mut publication = Publication {
+            run: self,
+            checked,
+            stored: &stored,
+            supply: &supply,
+            fingerprints: Fingerprints::new(checked, &stored, states, &supply),
+            before: Earlier::of(&self.published, current),
+            name: draft.name().to_owned(),
+            gaps: gaps.into_iter().chain(fault_lines(states)).collect(),
+            outturn: Vec::new(),
+            measures: Vec::new(),
+            periods: BTreeSet::new(),
+            computed: 0,
+            synthetic: all_reports(&stored.reports).any(|report| report.delivery.synthetic),
+        };
+        let engine = publication.engine(&deliveries).await?;
+        self.progress.stage_of("computing measures", checked.measures.len() + checked.tables.len());
+        for (id, (planned, areas)) in &checked.measures {
+            stopped(stop)?;
+            if let Some(file) = self.project.measures.get(id) {
+                publication.measure(&engine, file, planned, areas).await?;
+            }
+            self.progress.step();
+        }
+        let mut writing = JoinSet::new();
+        for (id, planned) in &checked.tables {
+            stopped(stop)?;
+            if let Some(batches) = publication.table(&engine, id, planned).await? {
+                let title =
+                    self.project.tables.get(id).map(|file| file.config.title.as_str()).unwrap_or_default();
+                write(&mut writing, &draft, id, title, batches);
+            }
+            self.progress.step();
+        }
+        let released = publication.measures.iter().filter(|row| row.reason.is_empty()).count();
+        let row = ReleaseRow {
+            release: publication.name.clone(),
+            as_of: self.as_of,
+            previous: current.map(|manifest| manifest.release.clone()).unwrap_or_default(),
+            measures: checked.measures.len() as u64,
+            measures_released: released as u64,
+            deliveries: accepted(&stored.reports).count() as u64,
+            rows_accepted: accepted(&stored.reports).map(|report| report.accepted).sum(),
+            rows_quarantined: all_reports(&stored.reports).map(|report| report.quarantined).sum(),
+            gaps: delivery_gap_count,
+            synthetic: publication.synthetic,
+        };
+        publication.own_tables(&mut writing, &draft, &deliveries, &row)?;
+        while let Some(done) = writing.join_next().await {
+            let (table, files) = done.map_err(RunError::Broken)??;
+            draft.add(&table, files);
+        }
+        stopped(stop)?;
+        let Publication { fingerprints, name, gaps, computed, .. } = publication;
+        let versions = stored.snapshots.iter().map(|(table, snapshot)| (table.clone(), version_of(snapshot)));
+        draft.finish(Manifest {
+            as_of: self.as_of,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            project: self.project.digest.clone(),
+            inputs: self.inputs(states).await?,
+            contents: fingerprints.contents(&self.project.digest),
+            measures: fingerprints.measures,
+            own_tables: fingerprints.tables,
+            datasets: versions.collect(),
+            ..Manifest::default()
+        })?;
+        info!(release = %name, "release {name} is current");
+        Ok(RunReport {
+            release: Some(name),
+            new: true,
+            measures: checked.measures.len(),
+            measures_released: released,
+            measures_computed: computed,
+            months_made: stored.months_made,
+            rows_read: stored.rows_read,
+            rows_quarantined: stored.rows_quarantined,
+            gaps,
+            feed_age_days: feed_ages(states, self.now),
+        })
+    }
+}
+
+impl<'a> Publication<'a> {
+    /// The query engine on the stored datasets, with views that several will read computed once.
+    async fn engine(&self, deliveries: &RecordBatch) -> Result<Engine, RunError> {
+        let (project, checked) = (&self.run.project, self.checked);
+        let stored = Some((&self.run.warehouse, &self.stored.snapshots));
+        let deliveries = Some(deliveries.clone());
+        let (mut engine, _) =
+            Engine::new(project, &checked.datasets, &checked.lookups, stored, deliveries, false).await?;
+        let measures =
+            checked.measures.iter().filter(|(id, _)| !self.before.has_measure(id, &self.fingerprints));
+        let tables = checked.tables.iter().filter(|(id, _)| !self.before.has_table(id, &self.fingerprints));
+        let mut readers: BTreeMap<String, usize> = BTreeMap::new();
+        for planned in measures.map(|(_, (planned, _))| planned).chain(tables.map(|(_, planned)| planned)) {
+            for table in &planned.reads {
+                *readers.entry(table.clone()).or_default() += 1;
+            }
+        }
+        engine.keep_views(&readers).await?;
+        Ok(engine)
+    }
+
+    /// The figures of one measure: taken over, computed, or standing empty with the reason why.
+    async fn measure(
+        &mut self,
+        engine: &Engine,
+        file: &'a SqlFile<MeasureConfig>,
+        planned: &Planned,
+        areas: &[String],
+    ) -> Result<(), RunError> {
+        let id = &file.config.id;
+        let row = |reason: String, latest: String, fingerprints: &Fingerprints| MeasureRow {
+            file,
+            reason,
+            latest,
+            reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
+            fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
+        };
+        if let Some(kept) = self.before.measure(id, &self.fingerprints)? {
+            for batch in &kept.rows {
+                self.outturn.push(release::stamped(batch, &self.name, self.run.as_of, None)?);
+            }
+            self.periods.extend(self.supply.periods(file, planned, areas));
+            self.synthetic |= kept.synthetic;
+            self.measures.push(row(String::new(), kept.latest, &self.fingerprints));
+            return Ok(());
+        }
+        self.computed += 1;
+        let evaluated =
+            measure::evaluate(engine, file, planned, areas, self.supply, &self.checked.residents).await;
+        let (figures, reason) = match evaluated {
+            Ok(figures) => (figures, String::new()),
+            Err(why) => {
+                warn!(measure.id = %id, "measure `{id}` is withheld: {why}");
+                self.gaps.push(format!("measure `{id}`: withheld: {why}"));
+                (measure::withheld(&file.config, planned, areas, self.supply, &why), why.to_string())
+            }
+        };
+        self.synthetic |= figures.iter().any(|figure| figure.synthetic);
+        self.periods.extend(figures.iter().map(|figure| figure.period));
+        let latest = measure::latest(&figures).map(|period| period.to_string()).unwrap_or_default();
+        self.measures.push(row(reason, latest, &self.fingerprints));
+        self.outturn.push(tables::outturn(file, &figures, self.run.as_of, &self.name)?);
+        Ok(())
+    }
+
+    /// The rows of one of the project's own tables, or `None` when its SQL fails: then it is withheld by name.
+    async fn table(
+        &mut self,
+        engine: &Engine,
+        id: &str,
+        planned: &Planned,
+    ) -> Result<Option<Vec<RecordBatch>>, RunError> {
+        let Some(file) = self.run.project.tables.get(id) else { return Ok(None) };
+        let made_of_synthetic =
+            planned.datasets.iter().filter_map(|dataset| self.stored.reports.get(dataset)).any(|months| {
+                let mut reports = months.values().flatten();
+                reports.any(|report| report.delivery.synthetic && report.status == DeliveryStatus::Accepted)
+            });
+        let batches = match self.before.table(id, &self.fingerprints)? {
+            Some(batches) => batches,
+            None => match engine.run(file.sql()).await {
+                Ok((schema, batches)) if batches.is_empty() => vec![RecordBatch::new_empty(schema)],
+                Ok((_, batches)) => batches,
+                Err(error) => {
+                    let why = crate::engine::plain_message(&error);
+                    warn!(table.id = %id, "table `{id}` is withheld: {why}");
+                    self.gaps.push(format!("table `{id}`: withheld: {why}"));
+                    return Ok(None);
+                }
+            },
+        };
+        let described = batches.iter().map(|batch| {
+            let stamped = release::stamped(batch, &self.name, self.run.as_of, Some(made_of_synthetic))?;
+            release::described(&stamped, &file.config.columns)
+        });
+        Ok(Some(described.collect::<Result<_, _>>()?))
+    }
+
+    /// Sends the tables that the product publishes itself on their way to the disk.
+    fn own_tables(
+        &mut self,
+        writing: &mut JoinSet<Written>,
+        draft: &Draft,
+        deliveries: &RecordBatch,
+        row: &ReleaseRow,
+    ) -> Result<(), RunError> {
+        let name = &self.name;
+        let mut outturn = std::mem::take(&mut self.outturn);
+        if outturn.is_empty() {
+            outturn.push(RecordBatch::new_empty(tables::OUTTURN.schema()));
+        }
+        let quarantine = tables::quarantine_summary(&self.stored.reports, name)?;
+        for (table, batches) in [
+            (&tables::OUTTURN, outturn),
+            (&tables::MEASURE, vec![tables::measure(&self.measures, name)?]),
+            (&tables::AREA, vec![tables::area(&self.checked.areas, name)?]),
+            (&tables::PERIOD, vec![tables::period(&self.periods, name)?]),
+            (&tables::FEED_DELIVERY, vec![release::stamped(deliveries, name, self.run.as_of, None)?]),
+            (&tables::QUARANTINE_SUMMARY, vec![quarantine]),
+            (&tables::RELEASE, vec![tables::release(row)?]),
+        ] {
+            write(writing, draft, table.name, table.title, batches);
+        }
+        Ok(())
+    }
+}
+
+type Written = Result<(String, TableFiles), ReleaseError>;
+
+fn write(
+    writing: &mut tokio::task::JoinSet<Written>,
+    draft: &Draft,
+    name: &str,
+    title: &str,
+    batches: Vec<RecordBatch>,
+) {
+    let (folder, name, title) = (draft.folder().to_path_buf(), name.to_owned(), title.to_owned());
+    writing.spawn_blocking(move || {
+        let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+        let files = release::write_table(&folder, &name, &title, &schema, &batches)?;
+        Ok((name, files))
+    });
+}
+
+fn version_of(snapshot: &Snapshot) -> DatasetVersion {
+    DatasetVersion {
+        version: snapshot.version,
+        rows: snapshot.rows(),
+        files: snapshot.months.values().map(|file| file.path.clone()).collect(),
+    }
+}
