@@ -1,6 +1,6 @@
 //! Everything that can be known to be wrong before a feed is touched: settings, look-ups and SQL, all in one pass.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub struct Checked {
     /// Its files.
     pub project: Project,
     /// By id.
-    pub lookups: HashMap<String, Arc<Lookup>>,
+    pub lookups: BTreeMap<String, Arc<Lookup>>,
     /// By id.
     pub datasets: BTreeMap<String, Arc<Dataset>>,
     /// The look-up `area`.
@@ -92,7 +92,7 @@ pub async fn check_loaded(project: Project, mut problems: Vec<Problem>) -> Resul
 /// The two look-ups that the product itself reads.
 fn reference(
     project: &Project,
-    lookups: &HashMap<String, Arc<Lookup>>,
+    lookups: &BTreeMap<String, Arc<Lookup>>,
     problems: &mut Vec<Problem>,
 ) -> (Areas, Residents) {
     let mut missing = |name: &str, column: Option<&str>| {
@@ -114,7 +114,7 @@ fn reference(
         Some(Ok(found)) => areas = found,
         Some(Err(column)) => missing("area", Some(column)),
         None if !project.measures.is_empty() && !project.lookups.contains_key("area") => {
-            missing("area", None)
+            missing("area", None);
         }
         None => {}
     }

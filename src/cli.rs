@@ -3,6 +3,7 @@
 mod daemon;
 mod output;
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -257,7 +258,7 @@ fn say_error(error: &RunError) -> u8 {
     let mut text = format!("error: {error}");
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        text.push_str(&format!("\n  because: {cause}"));
+        let _ = write!(text, "\n  because: {cause}");
         source = cause.source();
     }
     say(&text);
@@ -418,10 +419,10 @@ async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format,
             let synthetic = if feed.synthetic { ", synthetic" } else { "" };
             let overdue =
                 if feed.overdue.is_empty() { String::new() } else { format!(", overdue: {}", feed.overdue) };
-            text.push_str(&format!("feed {}: {latest}{synthetic}{overdue}\n", feed.feed));
+            let _ = writeln!(text, "feed {}: {latest}{synthetic}{overdue}", feed.feed);
         }
         for gap in &status.gaps {
-            text.push_str(&format!("gap: {gap}\n"));
+            let _ = writeln!(text, "gap: {gap}");
         }
         output::print(text.as_bytes());
     }
@@ -524,17 +525,13 @@ fn simulate(root: &std::path::Path, now: DateTime<Utc>) -> u8 {
 
 fn schema(kind: Option<&str>) -> u8 {
     let schemas = crate::config::schemas();
-    match kind {
-        None => print_json(&schemas),
-        Some(kind) => match schemas.get(kind) {
-            Some(schema) => print_json(schema),
-            None => {
-                let help = crate::diagnose::suggestion(kind, schemas.keys().copied()).unwrap_or_default();
-                say(&format!("error: there is no kind of file `{kind}`; {help}"));
-                code::INVALID
-            }
-        },
+    let Some(kind) = kind else { return print_json(&schemas) };
+    if let Some(schema) = schemas.get(kind) {
+        return print_json(schema);
     }
+    let help = crate::diagnose::suggestion(kind, schemas.keys().copied()).unwrap_or_default();
+    say(&format!("error: there is no kind of file `{kind}`; {help}"));
+    code::INVALID
 }
 
 impl ValueEnum for Format {

@@ -1,6 +1,6 @@
 //! The query engine with a project's tables: datasets, summaries, look-ups, `feed_delivery` and the shared views.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -61,7 +61,7 @@ impl Engine {
     pub async fn new(
         project: &Project,
         datasets: &BTreeMap<String, Arc<Dataset>>,
-        lookups: &HashMap<String, Arc<Lookup>>,
+        lookups: &BTreeMap<String, Arc<Lookup>>,
         stored: Option<(&Warehouse, &BTreeMap<String, Snapshot>)>,
         deliveries: Option<RecordBatch>,
         incomplete: bool,

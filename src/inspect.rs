@@ -272,7 +272,12 @@ fn rows(
         let columns = batch
             .columns()
             .iter()
-            .map(|column| arrow::util::display::ArrayFormatter::try_new(column, &Default::default()))
+            .map(|column| {
+                arrow::util::display::ArrayFormatter::try_new(
+                    column,
+                    &arrow::util::display::FormatOptions::default(),
+                )
+            })
             .collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
             let texts = schema

@@ -116,6 +116,7 @@ impl Landing {
     }
 
     /// Every delivery of a feed, the latest of a slot last.
+    #[must_use]
     pub fn of_feed<'a>(&'a self, feed: &'a str) -> impl DoubleEndedIterator<Item = &'a Delivery> {
         self.deliveries.iter().filter(move |delivery| delivery.feed == feed)
     }

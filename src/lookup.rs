@@ -1,6 +1,6 @@
 //! Reference tables: LSOA to ward and partnership, areas, residents. Read from CSV, joined by SQL where that is needed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -53,10 +53,9 @@ impl Lookup {
 
 /// Reads every look-up of a project.
 ///
-/// # Errors
-/// Every problem of every look-up, with its place in its settings.
-pub async fn load_all(project: &Project) -> (HashMap<String, Arc<Lookup>>, Vec<Problem>) {
-    let mut lookups = HashMap::new();
+/// The second value holds every problem of every look-up, with its place in its settings.
+pub async fn load_all(project: &Project) -> (BTreeMap<String, Arc<Lookup>>, Vec<Problem>) {
+    let mut lookups = BTreeMap::new();
     let mut problems = Vec::new();
     for (id, loaded) in &project.lookups {
         match load(loaded).await {

@@ -71,6 +71,7 @@ impl Month {
     }
 
     /// All months from `self` to `last`, both included; none when `last` lies before `self`.
+    #[must_use]
     pub fn through(self, last: Self) -> impl DoubleEndedIterator<Item = Self> {
         (self.index..=last.index).map(|index| Self { index })
     }
@@ -194,6 +195,7 @@ impl Period {
     }
 
     /// The months of the period, in order.
+    #[must_use]
     pub fn months(self) -> impl DoubleEndedIterator<Item = Month> {
         self.first.through(self.last)
     }

@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
         if let Some(manifest) = &current
             && manifest.inputs == self.inputs(&states).await?
         {
-            return self.still_current(manifest, &states).await;
+            return self.still_current(manifest, &states);
         }
         lock.sign(&since)?;
         stopped(stop)?;
@@ -255,7 +255,7 @@ impl<'a> Run<'a> {
         names
     }
 
-    async fn still_current(&self, manifest: &Manifest, states: &[FeedState]) -> Result<RunReport, RunError> {
+    fn still_current(&self, manifest: &Manifest, states: &[FeedState]) -> Result<RunReport, RunError> {
         let folder = self.published.current();
         let mut gaps = Vec::new();
         let mut released = manifest.measures.len();

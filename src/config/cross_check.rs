@@ -8,10 +8,10 @@ use crate::diagnose::Problem;
 use crate::schedule::Calendar;
 
 /// Columns that the product itself adds to every dataset.
-pub(crate) const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
+const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
-pub const OWN_TABLES: [&str; 7] =
+pub(super) const OWN_TABLES: [&str; 7] =
     ["outturn", "measure", "area", "period", "feed_delivery", "quarantine_summary", "release"];
 
 pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {

@@ -121,10 +121,10 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
         }
         None => project.settings_unread = true,
     }
-    for folder in reader.entries(&root.join("pipelines"), "") {
+    for folder in Reader::entries(&root.join("pipelines"), "") {
         reader.pipeline(&folder, &mut project);
     }
-    for folder in reader.entries(&root.join("sql"), "") {
+    for folder in Reader::entries(&root.join("sql"), "") {
         reader.sql_folder(&folder, &mut project);
     }
     reader.lookup_files(&project);
@@ -149,7 +149,7 @@ impl Reader {
     }
 
     /// Entries of a folder in order of their names: folders when `extension` is empty, else files with it.
-    fn entries(&mut self, folder: &Path, extension: &str) -> Vec<PathBuf> {
+    fn entries(folder: &Path, extension: &str) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
         let mut paths: Vec<PathBuf> = entries
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -210,7 +210,7 @@ impl Reader {
         into: &mut BTreeMap<String, Loaded<T>>,
         id: fn(&T) -> &str,
     ) {
-        for path in self.entries(folder, "toml") {
+        for path in Self::entries(folder, "toml") {
             let Some(loaded) = self.toml::<T>(&path) else { continue };
             let found = id(&loaded.config).to_owned();
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -245,7 +245,7 @@ impl Reader {
     fn sql_folder(&mut self, folder: &Path, project: &mut Project) {
         let partnership = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if partnership == "shared" {
-            for path in self.entries(folder, "sql") {
+            for path in Self::entries(folder, "sql") {
                 let Some(source) = self.text(&path) else { continue };
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 let digest = hex::encode(Sha256::digest(source.text.as_bytes()));
@@ -254,13 +254,13 @@ impl Reader {
             }
             return;
         }
-        for path in self.entries(folder, "sql") {
+        for path in Self::entries(folder, "sql") {
             if let Some(file) = self.sql_file::<MeasureConfig>(&path, &partnership) {
                 let id = file.config.id.clone();
                 self.insert_sql(&mut project.measures, id, file);
             }
         }
-        for path in self.entries(&folder.join("tables"), "sql") {
+        for path in Self::entries(&folder.join("tables"), "sql") {
             if let Some(file) = self.sql_file::<TableConfig>(&path, &partnership) {
                 let id = file.config.id.clone();
                 self.insert_sql(&mut project.tables, id, file);

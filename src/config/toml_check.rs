@@ -15,7 +15,7 @@ use crate::diagnose::{Problem, Source};
 ///
 /// # Errors
 /// Syntax errors, unknown keys, missing keys, wrong types and values outside an enumeration.
-pub fn read<T: DeserializeOwned + JsonSchema>(
+pub(super) fn read<T: DeserializeOwned + JsonSchema>(
     source: &Source,
     range: Range<usize>,
 ) -> Result<T, Vec<Problem>> {
@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
             DeValue::Table(table) => self.table(table, value.span(), schema, path),
             DeValue::Array(items) => {
                 if let Some(item_schema) = schema.get("items") {
-                    for item in items.iter() {
+                    for item in items {
                         self.value(item, item_schema, path);
                     }
                 }

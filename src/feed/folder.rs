@@ -165,13 +165,13 @@ pub(super) fn foresee(
     pattern: &str,
     synthetic: bool,
 ) -> (Vec<Month>, Vec<Month>) {
-    let mut news = (Vec::new(), Vec::new());
+    let mut look = Look { project, landing, feed, synthetic, new: Vec::new(), changed: Vec::new() };
     for file in find(pattern).unwrap_or_default() {
         let member = feed.member.as_ref().map(|member| with_period(member, file.period));
         let name = slot_name(&file.path, member.as_deref());
-        note(project, landing, feed, &file.path, file.period, &name, synthetic, &mut news);
+        look.note(&file.path, file.period, &name);
     }
-    news
+    (look.new, look.changed)
 }
 
 /// The same for a folder that mirrors an address.
@@ -184,33 +184,37 @@ pub(super) fn foresee_mirror(
     expected: &[Month],
     synthetic: bool,
 ) -> (Vec<Month>, Vec<Month>) {
-    let mut news = (Vec::new(), Vec::new());
+    let mut look = Look { project, landing, feed, synthetic, new: Vec::new(), changed: Vec::new() };
     for month in expected {
         if let Some((path, _, name)) = in_mirror(feed, folder, rest, *month) {
-            note(project, landing, feed, &path, *month, &name, synthetic, &mut news);
+            look.note(&path, *month, &name);
         }
     }
-    news
+    (look.new, look.changed)
 }
 
-fn note(
-    project: &Project,
-    landing: &Landing,
-    feed: &FeedConfig,
-    path: &Path,
-    month: Month,
-    name: &str,
+/// A folder being looked at, without taking anything.
+struct Look<'a> {
+    project: &'a Project,
+    landing: &'a Landing,
+    feed: &'a FeedConfig,
     synthetic: bool,
-    (new, changed): &mut (Vec<Month>, Vec<Month>),
-) {
-    let Some(known) = landing.latest_of(&feed.id, month, name) else {
-        new.push(month);
-        return;
-    };
-    let same =
-        fs::metadata(path).is_ok_and(|metadata| is_same(known, &shown(project, path), &metadata, synthetic));
-    if !same {
-        changed.push(month);
+    new: Vec<Month>,
+    changed: Vec<Month>,
+}
+
+impl Look<'_> {
+    fn note(&mut self, path: &Path, month: Month, name: &str) {
+        let Some(known) = self.landing.latest_of(&self.feed.id, month, name) else {
+            self.new.push(month);
+            return;
+        };
+        let source = shown(self.project, path);
+        let same =
+            fs::metadata(path).is_ok_and(|metadata| is_same(known, &source, &metadata, self.synthetic));
+        if !same {
+            self.changed.push(month);
+        }
     }
 }
 
@@ -347,7 +351,7 @@ fn descend(
         let entry = entry.map_err(|error| (folder.clone(), error))?;
         let name = entry.file_name();
         let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
-        if rest.is_empty() != !entry.path().is_dir() {
+        if rest.is_empty() == entry.path().is_dir() {
             continue;
         }
         let mut taken = captures.clone();

@@ -128,11 +128,11 @@ pub fn summary_schema(summary: &SummaryConfig) -> SchemaRef {
 
 /// Makes the datasets of a project ready, in order of their names.
 ///
-/// # Errors
-/// Columns that a look-up does not have, each with its place.
+/// The second value holds every column that a look-up does not have, each with its place.
+#[must_use]
 pub fn datasets(
     project: &Project,
-    lookups: &HashMap<String, Arc<Lookup>>,
+    lookups: &BTreeMap<String, Arc<Lookup>>,
 ) -> (BTreeMap<String, Arc<Dataset>>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut datasets: BTreeMap<String, Dataset> = BTreeMap::new();
@@ -178,7 +178,7 @@ type Flaw = (usize, &'static str, String, Option<String>);
 fn compile(
     config: &ContractConfig,
     summaries: &[SummaryConfig],
-    lookups: &HashMap<String, Arc<Lookup>>,
+    lookups: &BTreeMap<String, Arc<Lookup>>,
 ) -> Result<Contract, Vec<Flaw>> {
     let mut fields: Vec<String> = Vec::new();
     let mut field = |name: &str| {

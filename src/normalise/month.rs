@@ -221,24 +221,23 @@ impl<S: RowSink> Reading<'_, S> {
     }
 
     fn read(&mut self, landing: &Landing) -> Result<DeliveryReport, NormaliseError> {
-        use DeliveryStatus::{Accepted, Held, Refused};
+        use DeliveryStatus::Refused;
         let contract = Arc::clone(&self.slot.contract);
-        let reader = match landing.read(self.delivery, UNPACKED_LIMIT) {
-            Ok(reader) => reader,
-            Err(error) => return Ok(self.turned_down(Refused, format!("cannot be read: {error}"), 0)),
-        };
-        let mut records = Records::new(reader, b',');
         let mut fields = Fields::default();
-        let header = match records.next(&mut fields) {
-            Ok(Some((_, Ok(())))) => fields.iter().map(str::to_owned).collect::<Vec<_>>(),
-            Ok(Some((_, Err(flaw)))) => {
+        let opened = landing.read(self.delivery, UNPACKED_LIMIT).map(|reader| Records::new(reader, b','));
+        let opened = opened.and_then(|mut records| records.next(&mut fields).map(|header| (records, header)));
+        let (mut records, header) = match opened {
+            Ok((records, Some((_, Ok(()))))) => {
+                (records, fields.iter().map(str::to_owned).collect::<Vec<_>>())
+            }
+            Ok((_, Some((_, Err(flaw))))) => {
                 return Ok(self.turned_down(
                     Refused,
                     format!("the header cannot be read: {}", flaw_text(flaw)),
                     0,
                 ));
             }
-            Ok(None) => return Ok(self.turned_down(Refused, "the file is empty".to_owned(), 0)),
+            Ok((_, None)) => return Ok(self.turned_down(Refused, "the file is empty".to_owned(), 0)),
             Err(error) => return Ok(self.turned_down(Refused, format!("cannot be read: {error}"), 0)),
         };
         let (positions, note) = match header_positions(&contract, &header) {
@@ -249,7 +248,7 @@ impl<S: RowSink> Reading<'_, S> {
             }
         };
         let sent = self.rows.begin(&contract, self.delivery, positions);
-        let mut report = self.report(Accepted, note);
+        let mut report = self.report(DeliveryStatus::Accepted, note);
         let mut multiplicity: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
         loop {
             let (place, result) = match records.next(&mut fields) {
@@ -299,37 +298,42 @@ impl<S: RowSink> Reading<'_, S> {
                 }
             }
         }
-        if report.received == 0 && !self.slot.feed.allow_empty {
-            return Ok(self.turned_down(Refused, "the file has a header and no row".to_owned(), 0));
+        Ok(self.judge_whole(report, &multiplicity))
+    }
+
+    /// The delivery as a whole, once all its rows are known: it may still be refused or held.
+    fn judge_whole(
+        &self,
+        mut report: DeliveryReport,
+        multiplicity: &HashMap<u64, u32, foldhash::fast::FixedState>,
+    ) -> DeliveryReport {
+        use DeliveryStatus::{Held, Refused};
+        let received = report.received;
+        if received == 0 && !self.slot.feed.allow_empty {
+            return self.turned_down(Refused, "the file has a header and no row".to_owned(), 0);
         }
-        if is_doubled(&multiplicity, report.received) {
+        if is_doubled(multiplicity, received) {
             let note = format!(
-                "every one of its {} rows stands an even number of times: published twice over",
-                report.received
+                "every one of its {received} rows stands an even number of times: published twice over"
             );
-            return Ok(self.turned_down(Refused, note, report.received));
+            return self.turned_down(Refused, note, received);
         }
-        let share = report.quarantined as f64 / report.received.max(1) as f64;
-        if share > self.slot.feed.hold_above_quarantined_share {
-            let worst = report
-                .rules
-                .iter()
-                .max_by_key(|(_, n)| **n)
-                .map(|(rule, _)| rule.clone())
-                .unwrap_or_default();
-            let note = format!(
-                "{} of {} rows break the contract, most of them `{worst}`; the feed allows {} %",
-                report.quarantined,
-                report.received,
-                self.slot.feed.hold_above_quarantined_share * 100.0
-            );
-            let rules = std::mem::take(&mut report.rules);
-            let mut held = self.turned_down(Held, note, report.received);
-            held.rules.extend(rules);
-            held.rules.insert("delivery_held".to_owned(), report.received - report.quarantined);
-            return Ok(held);
+        let allowed = self.slot.feed.hold_above_quarantined_share;
+        if report.quarantined as f64 / received.max(1) as f64 <= allowed {
+            return report;
         }
-        Ok(report)
+        let worst =
+            report.rules.iter().max_by_key(|(_, n)| **n).map(|(rule, _)| rule.clone()).unwrap_or_default();
+        let note = format!(
+            "{} of {received} rows break the contract, most of them `{worst}`; the feed allows {} %",
+            report.quarantined,
+            allowed * 100.0
+        );
+        let rules = std::mem::take(&mut report.rules);
+        let mut held = self.turned_down(Held, note, received);
+        held.rules.extend(rules);
+        held.rules.insert("delivery_held".to_owned(), received - report.quarantined);
+        held
     }
 
     /// Whether the judged row repeats one that was accepted for this month. Rows without a key never do.

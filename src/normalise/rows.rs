@@ -240,7 +240,10 @@ impl Rows {
                 Origin::Field(at) => {
                     let (position, text) = field(*at);
                     let target = sent.targets.get(number).copied().unwrap_or(usize::MAX);
-                    let value = judge_field(column, text, position, self.builders.get_mut(target))?;
+                    let value = match self.builders.get_mut(target) {
+                        Some(builder) => judge_field(column, text, position, builder)?,
+                        None => Value::Absent,
+                    };
                     if let Some(other) = column.empty_with {
                         let other_absent = matches!(self.scratch.get(other), Some(Value::Absent));
                         if other_absent != matches!(value, Value::Absent) {
@@ -435,7 +438,7 @@ fn judge_field<'a>(
     column: &'a Column,
     text: &str,
     position: usize,
-    builder: Option<&mut Builder>,
+    builder: &mut Builder,
 ) -> Result<Value, Broken<'a>> {
     let broken = |detail: String| Err(Broken { rule: &column.rule, column: &column.header, detail });
     if text.is_empty() {
@@ -451,7 +454,7 @@ fn judge_field<'a>(
     match column.kind {
         ColumnType::Text => Ok(Value::Text(position)),
         ColumnType::Category => {
-            let Some(Builder::Category(interner, _)) = builder else { return Ok(Value::Absent) };
+            let Builder::Category(interner, _) = builder else { return Ok(Value::Absent) };
             // What was met before was a code then.
             if let Some(code) = interner.known(text) {
                 return Ok(Value::Code(code));

@@ -31,8 +31,8 @@ pub(crate) fn delivery_gaps(states: &[FeedState], reports: &Reports) -> Vec<Stri
         }
     }
     for report in all_reports(reports).filter(|report| report.status != DeliveryStatus::Accepted) {
-        let (file, status, note) = (&report.delivery.file, report.status.name(), &report.note);
-        gaps.push(format!("feed `{}`: {file} {status}: {note}", report.delivery.feed));
+        let (file, what, note) = (&report.delivery.file, report.status.name(), &report.note);
+        gaps.push(format!("feed `{}`: {file} {what}: {note}", report.delivery.feed));
     }
     gaps
 }

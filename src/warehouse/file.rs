@@ -113,7 +113,7 @@ impl MonthWriter {
                 REPORTS.to_owned(),
                 serde_json::to_string(reports)?,
             ));
-            let file = file.into_inner()?.into_inner().map_err(|error| error.into_error())?;
+            let file = file.into_inner()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
             let size = file.as_file().metadata()?.len();
             Ok((file, size))
         };

@@ -154,8 +154,7 @@ impl Warehouse {
         crate::durable::create_folder(&folder).map_err(|error| bad(error.to_string()))?;
         let folder = folder.canonicalize().map_err(|error| bad(error.to_string()))?;
         let root = Url::from_directory_path(&folder).map_err(|()| bad("not a folder's path".to_owned()))?;
-        let store = store::durable_local().map_err(|error| bad(error.to_string()))?;
-        Ok(Self { store, root, local: Some(folder), staging })
+        Ok(Self { store: store::durable_local(), root, local: Some(folder), staging })
     }
 
     /// The store in which the datasets lie, for the query engine.
@@ -180,7 +179,7 @@ impl Warehouse {
     /// Place of a table's file in the store.
     fn place(&self, table: &str, path: &str) -> object_store::path::Path {
         let root = object_store::path::Path::from_url_path(self.address(table).path()).unwrap_or_default();
-        path.split('/').filter(|part| !part.is_empty()).fold(root, |place, part| place.join(part))
+        path.split('/').filter(|part| !part.is_empty()).fold(root, object_store::path::Path::join)
     }
 
     /// A file for a month in the making.
@@ -218,19 +217,15 @@ impl Warehouse {
             source,
         };
         let live = LiveFile { path: path.clone(), size: file.size, rows: file.rows };
-        match &self.local {
-            Some(folder) => {
-                let place = folder.join(&file.table).join(&path);
-                crate::durable::finish(file.file, &place).map_err(|error| failed(error.into()))?;
-            }
-            None => {
-                let place = self.place(&file.table, &path);
-                let mut reader =
-                    tokio::fs::File::open(file.file.path()).await.map_err(|e| failed(e.into()))?;
-                let mut upload = object_store::buffered::BufWriter::new(Arc::clone(&self.store), place);
-                tokio::io::copy(&mut reader, &mut upload).await.map_err(|e| failed(e.into()))?;
-                tokio::io::AsyncWriteExt::shutdown(&mut upload).await.map_err(|e| failed(e.into()))?;
-            }
+        if let Some(folder) = &self.local {
+            let place = folder.join(&file.table).join(&path);
+            crate::durable::finish(file.file, &place).map_err(|error| failed(error.into()))?;
+        } else {
+            let place = self.place(&file.table, &path);
+            let mut reader = tokio::fs::File::open(file.file.path()).await.map_err(|e| failed(e.into()))?;
+            let mut upload = object_store::buffered::BufWriter::new(Arc::clone(&self.store), place);
+            tokio::io::copy(&mut reader, &mut upload).await.map_err(|e| failed(e.into()))?;
+            tokio::io::AsyncWriteExt::shutdown(&mut upload).await.map_err(|e| failed(e.into()))?;
         }
         Ok(live)
     }
@@ -243,7 +238,7 @@ impl Warehouse {
             source: Box::new(source),
         };
         let listed = self.store.list_with_delimiter(Some(&log)).await.map_err(|e| failed(e.into()))?;
-        if !listed.objects.iter().any(|object| object.location.as_ref().ends_with(".json")) {
+        if !listed.objects.iter().any(|object| object.location.extension() == Some("json")) {
             return Ok(None);
         }
         let mut opened = self.builder(table).map_err(failed)?.build().map_err(failed)?;
@@ -450,18 +445,15 @@ impl Warehouse {
                 path: file.path.clone(),
                 source,
             };
-            let reports = match &self.local {
-                Some(folder) => {
-                    let path = folder.join(&snapshot.table).join(&file.path);
-                    let opened = std::fs::File::open(path).map_err(|error| failed(error.into()))?;
-                    read_reports(opened).map_err(failed)?
-                }
-                None => {
-                    let place = self.place(&snapshot.table, &file.path);
-                    let bytes = self.store.get(&place).await.map_err(|e| failed(e.into()))?;
-                    let bytes = bytes.bytes().await.map_err(|e| failed(e.into()))?;
-                    read_reports(bytes).map_err(failed)?
-                }
+            let reports = if let Some(folder) = &self.local {
+                let path = folder.join(&snapshot.table).join(&file.path);
+                let opened = std::fs::File::open(path).map_err(|error| failed(error.into()))?;
+                read_reports(opened).map_err(failed)?
+            } else {
+                let place = self.place(&snapshot.table, &file.path);
+                let bytes = self.store.get(&place).await.map_err(|e| failed(e.into()))?;
+                let bytes = bytes.bytes().await.map_err(|e| failed(e.into()))?;
+                read_reports(bytes).map_err(failed)?
             };
             all.insert(*month, reports);
         }

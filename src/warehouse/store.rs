@@ -17,8 +17,8 @@ use object_store::{
 use url::Url;
 
 /// The local disk, with every put synced before it is believed.
-pub(super) fn durable_local() -> Result<Arc<dyn ObjectStore>> {
-    Ok(Arc::new(DurableLocal { inner: LocalFileSystem::new() }))
+pub(super) fn durable_local() -> Arc<dyn ObjectStore> {
+    Arc::new(DurableLocal { inner: LocalFileSystem::new() })
 }
 
 /// An object store by its address; keys, region and endpoint come from the environment that its vendor documents.
@@ -53,7 +53,7 @@ impl DurableLocal {
         let folder = place.parent().ok_or_else(|| io::Error::other("no folder"))?;
         crate::durable::create_folder(folder)?;
         let mut file = crate::durable::temporary(folder)?;
-        for part in payload.iter() {
+        for part in payload {
             file.write_all(part)?;
         }
         file.as_file().sync_all()?;
