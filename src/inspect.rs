@@ -14,7 +14,6 @@ use crate::check::{Checked, check};
 use crate::engine::{Engine, Origin, quarantine_table};
 use crate::feed;
 use crate::landing::Landing;
-use crate::normalise::month::UNPACKED_LIMIT;
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
 use crate::run::{RunError, open_warehouse, spans};
@@ -421,7 +420,7 @@ fn line_of(
 ) -> std::io::Result<String> {
     let landed = landing.of_feed(feed).find(|landed| landed.content_sha256.starts_with(delivery));
     let landed = landed.ok_or_else(|| std::io::Error::other("the delivery is not in the landing"))?;
-    let mut reader = landing.read(landed, UNPACKED_LIMIT)?;
+    let mut reader = landing.read(landed, u64::MAX)?;
     let skip = u64::try_from(offset).unwrap_or_default();
     std::io::copy(&mut reader.by_ref().take(skip), &mut std::io::sink())?;
     let mut bytes = Vec::new();

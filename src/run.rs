@@ -197,6 +197,7 @@ impl<'a> Run<'a> {
         self.progress.stage("asking feeds");
         let landing = Landing::open(&self.place).map_err(RunError::Landing)?;
         landing.remove_leftovers().map_err(RunError::Landing)?;
+        self.warehouse.remove_leftovers().map_err(RunError::Landing)?;
         let (landing, states) =
             feed::land_all(&self.project, landing, self.now).await.map_err(RunError::Landing)?;
         let current = self.published.manifest()?;

@@ -177,6 +177,9 @@ pub struct FeedConfig {
     /// Share of quarantined rows above which a delivery is held as a whole, from 0 to 1.
     #[serde(default = "five_percent")]
     pub hold_above_quarantined_share: f64,
+    /// Largest delivery that is accepted once it is unpacked.
+    #[serde(default = "four_gibibytes")]
+    pub max_unpacked_bytes: u64,
     /// A file with a header and no row says that there was nothing; otherwise such a delivery is refused.
     #[serde(default)]
     pub allow_empty: bool,
@@ -194,6 +197,10 @@ fn two() -> u32 {
 
 fn three() -> u32 {
     3
+}
+
+fn four_gibibytes() -> u64 {
+    4 << 30
 }
 
 fn five_percent() -> f64 {
@@ -241,6 +248,8 @@ pub struct HttpConfig {
     pub max_bytes: u64,
     /// The address lies in the partnership's own network. Otherwise private addresses are refused.
     pub internal: bool,
+    /// Hosts, besides the address's own, to which the publisher may send the request on.
+    pub redirect_hosts: Vec<String>,
 }
 
 impl Default for HttpConfig {
@@ -253,6 +262,7 @@ impl Default for HttpConfig {
             backoff_seconds: 2.0,
             max_bytes: 2 << 30,
             internal: false,
+            redirect_hosts: Vec::new(),
         }
     }
 }

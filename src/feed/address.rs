@@ -9,7 +9,6 @@ use url::Url;
 use super::http::{Client, Fetched, Held, HttpSettings, Patience, public};
 use super::{Haul, Visit, with_period};
 use crate::landing::{self, Delivery};
-use crate::normalise::month::UNPACKED_LIMIT;
 use crate::period::Month;
 
 /// What one run already fetched, so that an archive that several feeds read is fetched once.
@@ -90,8 +89,9 @@ pub(super) async fn fetch(visit: &Visit<'_>, template: &str, expected: &[Month],
 async fn new_delivery(visit: &Visit<'_>, mut delivery: Delivery, haul: &mut Haul) -> Option<Delivery> {
     let landing = visit.landing.lock().await;
     if delivery.member.is_some() {
-        let digest =
-            landing.read(&delivery, UNPACKED_LIMIT).and_then(|mut member| landing::digest(&mut member));
+        let digest = landing
+            .read(&delivery, visit.feed.max_unpacked_bytes)
+            .and_then(|mut member| landing::digest(&mut member));
         match digest {
             Ok((digest, _)) => delivery.content_sha256 = digest,
             Err(error) => {
@@ -176,6 +176,7 @@ fn settings(visit: &Visit<'_>) -> HttpSettings {
         backoff_base: Duration::from_secs_f64(http.backoff_seconds.clamp(0.0, 3600.0)),
         max_bytes: http.max_bytes,
         internal: http.internal,
+        redirect_hosts: http.redirect_hosts.clone(),
         ..HttpSettings::default()
     }
 }

@@ -11,7 +11,6 @@ use crate::config::Project;
 use crate::config::settings::{FeedConfig, LandingMode};
 use crate::diagnose::shown_path;
 use crate::landing::{self, Delivery, Landing};
-use crate::normalise::month::UNPACKED_LIMIT;
 use crate::period::Month;
 
 /// A file that a pattern found.
@@ -316,7 +315,8 @@ fn take(visit: &Visit<'_>, landing: &Landing, wanted: &Wanted, synthetic: bool) 
         synthetic,
     };
     if delivery.member.is_some() {
-        delivery.content_sha256 = landing::digest(&mut landing.read(&delivery, UNPACKED_LIMIT)?)?.0;
+        delivery.content_sha256 =
+            landing::digest(&mut landing.read(&delivery, visit.feed.max_unpacked_bytes)?)?.0;
     }
     Ok(Taken::New(Box::new(delivery)))
 }

@@ -16,8 +16,6 @@ use crate::period::Month;
 
 /// Rows that are laid out before they go to the file.
 const BATCH: usize = 1 << 16;
-/// Largest unpacked delivery that is read.
-pub const UNPACKED_LIMIT: u64 = 64 << 30;
 
 /// One file that a partner may send anew: its deliveries, the latest first.
 #[derive(Debug, Clone)]
@@ -224,7 +222,9 @@ impl<S: RowSink> Reading<'_, S> {
         use DeliveryStatus::Refused;
         let contract = Arc::clone(&self.slot.contract);
         let mut fields = Fields::default();
-        let opened = landing.read(self.delivery, UNPACKED_LIMIT).map(|reader| Records::new(reader, b','));
+        let opened = landing
+            .read(self.delivery, self.slot.feed.max_unpacked_bytes)
+            .map(|reader| Records::new(reader, b','));
         let opened = opened.and_then(|mut records| records.next(&mut fields).map(|header| (records, header)));
         let (mut records, header) = match opened {
             Ok((records, Some((_, Ok(()))))) => {

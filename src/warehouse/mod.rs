@@ -157,6 +157,14 @@ impl Warehouse {
         Ok(Self { store: store::durable_local(), root, local: Some(folder), staging })
     }
 
+    /// Removes files in the making that a killed run left beside an object store. Only the holder of the warehouse may.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn remove_leftovers(&self) -> std::io::Result<()> {
+        crate::durable::remove_leftovers(&self.staging)
+    }
+
     /// The store in which the datasets lie, for the query engine.
     #[must_use]
     pub fn object_store(&self) -> Arc<dyn ObjectStore> {
@@ -405,6 +413,8 @@ impl Warehouse {
             snapshot.months.values().map(|file| table.join(&file.path)).collect();
         let keep = std::time::Duration::from_secs(u64::from(keep_days) * 86_400);
         let Ok(entries) = std::fs::read_dir(&table) else { return Ok(()) };
+        let log = table.join("_delta_log");
+        crate::durable::remove_leftovers(&log).map_err(|error| failed(&log, error))?;
         for month in entries.flatten().map(|entry| entry.path()) {
             if !month.file_name().is_some_and(|name| name.to_string_lossy().starts_with("month=")) {
                 continue;
