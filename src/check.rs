@@ -44,13 +44,13 @@ pub async fn check(root: &Path) -> Result<Checked, Vec<Problem>> {
 /// # Errors
 /// Every problem of every file, in order of the files.
 pub async fn check_loaded(project: Project, mut problems: Vec<Problem>) -> Result<Checked, Vec<Problem>> {
-    let incomplete = !problems.is_empty();
+    let files_wrong = !problems.is_empty();
     let (lookups, found) = lookup::load_all(&project).await;
     problems.extend(found);
     let (datasets, found) = contract::datasets(&project, &lookups);
     problems.extend(found);
     let (areas, residents) = reference(&project, &lookups, &mut problems);
-    let incomplete = incomplete || !problems.is_empty();
+    let incomplete = project.tables_unread || lookups.len() < project.lookups.len();
     let mut measures = BTreeMap::new();
     let mut tables = BTreeMap::new();
     match Engine::new(&project, &datasets, &lookups, None, None, incomplete).await {
@@ -68,7 +68,10 @@ pub async fn check_loaded(project: Project, mut problems: Vec<Problem>) -> Resul
                     Err(())
                 };
                 if let (Ok(planned), Ok(chosen)) = (planned, chosen) {
-                    fed(&project, file, &planned, &chosen, &areas, &mut problems);
+                    // With a feed's file in disorder, this would only repeat what is said there.
+                    if !files_wrong {
+                        fed(&project, file, &planned, &chosen, &areas, &mut problems);
+                    }
                     measures.insert(id.clone(), (planned, chosen));
                 }
             }

@@ -78,6 +78,8 @@ pub struct Project {
     pub digest: String,
     /// `outturn.toml` itself could not be read, so that not even the warehouse is known.
     pub settings_unread: bool,
+    /// A file that defines a table of SQL could not be read, so that a table may be missing through no fault of the SQL.
+    pub tables_unread: bool,
 }
 
 impl Project {
@@ -110,7 +112,8 @@ impl Project {
 /// The second value holds every problem found; the project then lacks what could not be read.
 #[must_use]
 pub fn load(root: &Path) -> (Project, Vec<Problem>) {
-    let mut reader = Reader { root: root.to_path_buf(), problems: Vec::new(), digest: Sha256::new() };
+    let mut reader =
+        Reader { root: root.to_path_buf(), unread: Vec::new(), problems: Vec::new(), digest: Sha256::new() };
     let mut project = Project { root: root.to_path_buf(), ..Project::default() };
     let settings = root.join("outturn.toml");
     match reader.toml::<ProjectConfig>(&settings) {
@@ -128,6 +131,8 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
         reader.sql_folder(&folder, &mut project);
     }
     reader.lookup_files(&project);
+    let feeds = |path: &PathBuf| path.parent().is_some_and(|folder| folder.ends_with("feeds"));
+    project.tables_unread = reader.unread.iter().any(|path| !feeds(path));
     cross_check::check(&project, &mut reader.problems);
     project.digest = hex::encode(reader.digest.finalize());
     let mut problems = reader.problems;
@@ -137,6 +142,8 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
 
 struct Reader {
     root: PathBuf,
+    /// Files that could not be read.
+    unread: Vec<PathBuf>,
     problems: Vec<Problem>,
     digest: Sha256,
 }
@@ -211,7 +218,10 @@ impl Reader {
         id: fn(&T) -> &str,
     ) {
         for path in Self::entries(folder, "toml") {
-            let Some(loaded) = self.toml::<T>(&path) else { continue };
+            let Some(loaded) = self.toml::<T>(&path) else {
+                self.unread.push(path);
+                continue;
+            };
             let found = id(&loaded.config).to_owned();
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             if found != stem {

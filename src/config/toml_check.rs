@@ -186,6 +186,8 @@ impl<'a> Walk<'a> {
             Some(text) if allowed.contains(&text) => {}
             Some(text) => {
                 let help = crate::diagnose::suggestion(text, allowed.iter().copied());
+                // The message lists them all; only the nearest is worth saying twice.
+                let help = help.filter(|help| help.starts_with("did you mean"));
                 let list: Vec<String> = allowed.iter().map(|a| format!("`{a}`")).collect();
                 self.report(
                     value.span(),
