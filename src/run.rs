@@ -104,7 +104,7 @@ pub struct RunReport {
     pub rows_quarantined: u64,
     /// What is missing, refused, held or withheld, each in a line.
     pub gaps: Vec<String>,
-    /// Days since the latest delivery of each feed.
+    /// Days since the end of the last month that each feed delivered.
     pub feed_age_days: Vec<(String, f64)>,
 }
 
@@ -490,8 +490,9 @@ fn warn_of(report: &DeliveryReport) {
 
 fn feed_ages(states: &[FeedState], now: DateTime<Utc>) -> Vec<(String, f64)> {
     let age = |state: &FeedState| {
-        let latest = state.slots.values().flatten().map(|delivery| delivery.received).max()?;
-        Some((state.feed.id.clone(), (now - latest).num_seconds() as f64 / 86_400.0))
+        let (latest, _) = state.slots.keys().max()?;
+        let ended = latest.plus(1).first_day().and_time(chrono::NaiveTime::MIN).and_utc();
+        Some((state.feed.id.clone(), (now - ended).num_seconds() as f64 / 86_400.0))
     };
     states.iter().filter_map(age).collect()
 }
