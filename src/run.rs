@@ -197,8 +197,12 @@ impl<'a> Run<'a> {
         self.progress.stage("asking feeds");
         let landing = Landing::open(&self.place).map_err(RunError::Landing)?;
         landing.remove_leftovers().map_err(RunError::Landing)?;
-        let (landing, states) =
-            feed::land_all(&self.project, landing, self.now).await.map_err(RunError::Landing)?;
+        // What is landed is recorded feed by feed, so that a fetch that is given up costs itself only.
+        let (landing, states) = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(RunError::Stopped),
+            landed = feed::land_all(&self.project, landing, self.now) => landed.map_err(RunError::Landing)?,
+        };
         let current = self.published.manifest()?;
         if let Some(manifest) = &current
             && manifest.inputs == self.inputs(&states).await?
