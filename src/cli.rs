@@ -258,7 +258,11 @@ fn say_error(error: &RunError) -> u8 {
     let mut text = format!("error: {error}");
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        let _ = write!(text, "\n  because: {cause}");
+        // Libraries repeat their causes in their own words.
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            let _ = write!(text, "\n  because: {words}");
+        }
         source = cause.source();
     }
     say(&text);

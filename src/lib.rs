@@ -1,29 +1,30 @@
 //! Outturn turns the data feeds of a Community Safety Partnership into published outcome-framework tables.
 //!
-//! The modules stand in the order in which the data flows.
+//! The modules stand in the order in which they call each other and the data flows; `ARCHITECTURE.md` follows one
+//! figure through them.
 
-pub mod assess;
-pub mod check;
 pub mod cli;
+pub mod run;
+pub mod plan;
+pub mod inspect;
+pub mod check;
 pub mod config;
 pub mod diagnose;
-pub mod durable;
-pub mod engine;
 pub mod feed;
-pub mod geography;
-pub mod inspect;
 pub mod landing;
-pub mod lock;
-pub mod lookup;
-pub mod measure;
 pub mod normalise;
-pub mod period;
-pub mod plan;
-pub mod progress;
+pub mod lookup;
+pub mod warehouse;
+pub mod engine;
+pub mod measure;
+pub mod assess;
 pub mod release;
-pub mod run;
 pub mod schedule;
 pub mod serve;
-pub mod simulate;
 pub mod simulated;
-pub mod warehouse;
+pub mod simulate;
+pub mod progress;
+pub mod lock;
+pub mod durable;
+pub mod geography;
+pub mod period;

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 pub(crate) use earlier::Fingerprints;
 use gaps::fault_lines;
 pub use gaps::spans;
-pub(crate) use gaps::{delivery_gaps_of, withheld_measures};
+pub(crate) use gaps::{delivery_gaps_of, withheld_measures, withheld_tables};
 
 use crate::check::{Checked, check_loaded};
 use crate::config::{self, Project};
@@ -104,7 +104,7 @@ pub struct RunReport {
     pub rows_quarantined: u64,
     /// What is missing, refused, held or withheld, each in a line.
     pub gaps: Vec<String>,
-    /// Days since the latest delivery of each feed.
+    /// Days since the end of the last month that each feed delivered.
     pub feed_age_days: Vec<(String, f64)>,
 }
 
@@ -198,8 +198,12 @@ impl<'a> Run<'a> {
         let landing = Landing::open(&self.place).map_err(RunError::Landing)?;
         landing.remove_leftovers().map_err(RunError::Landing)?;
         self.warehouse.remove_leftovers().map_err(RunError::Landing)?;
-        let (landing, states) =
-            feed::land_all(&self.project, landing, self.now).await.map_err(RunError::Landing)?;
+        // What is landed is recorded feed by feed, so that a fetch that is given up costs itself only.
+        let (landing, states) = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(RunError::Stopped),
+            landed = feed::land_all(&self.project, landing, self.now) => landed.map_err(RunError::Landing)?,
+        };
         let current = self.published.manifest()?;
         if let Some(manifest) = &current
             && manifest.inputs == self.inputs(&states).await?
@@ -265,6 +269,7 @@ impl<'a> Run<'a> {
                 released -= 1;
                 gaps.push(format!("measure `{name}`: withheld: {reason}"));
             }
+            gaps.extend(withheld_tables(manifest));
             gaps.extend(delivery_gaps_of(&folder)?);
         }
         gaps.extend(fault_lines(states));
@@ -491,8 +496,9 @@ fn warn_of(report: &DeliveryReport) {
 
 fn feed_ages(states: &[FeedState], now: DateTime<Utc>) -> Vec<(String, f64)> {
     let age = |state: &FeedState| {
-        let latest = state.slots.values().flatten().map(|delivery| delivery.received).max()?;
-        Some((state.feed.id.clone(), (now - latest).num_seconds() as f64 / 86_400.0))
+        let (latest, _) = state.slots.keys().max()?;
+        let ended = latest.plus(1).first_day().and_time(chrono::NaiveTime::MIN).and_utc();
+        Some((state.feed.id.clone(), (now - ended).num_seconds() as f64 / 86_400.0))
     };
     states.iter().filter_map(age).collect()
 }

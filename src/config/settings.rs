@@ -220,7 +220,7 @@ pub struct GapConfig {
 }
 
 /// Where the bytes of a delivery stay.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LandingMode {
     /// A copy is kept under its digest, for ever.

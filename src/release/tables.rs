@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
-    TimestampSecondArray,
+    TimestampMillisecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
@@ -216,7 +216,8 @@ impl Table {
                     Number => DataType::Float64,
                     Flag => DataType::Boolean,
                     Day => DataType::Date32,
-                    Moment => DataType::Timestamp(TimeUnit::Second, Some("UTC".into())),
+                    // Parquet knows no seconds; readers would take them for plain numbers.
+                    Moment => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
                 };
                 Field::new(*name, kind, true)
                     .with_metadata([("description".to_owned(), (*about).to_owned())].into())
@@ -439,7 +440,7 @@ pub fn feed_delivery<'a>(
         some_text(rows.iter().map(|row| row.report.map(value).unwrap_or_default()))
     };
     let n = |value: fn(&DeliveryReport) -> u64| whole(rows.iter().map(|row| row.report.map(value)));
-    let received = rows.iter().map(|row| row.report.map(|report| report.delivery.received.timestamp()));
+    let received = rows.iter().map(|row| row.report.map(|report| report.delivery.received.timestamp_millis()));
     RecordBatch::try_new(
         feed_delivery_schema(),
         vec![
@@ -452,7 +453,7 @@ pub fn feed_delivery<'a>(
             of(|report| report.delivery.source.clone()),
             of(|report| report.delivery.sha256.clone()),
             n(|report| report.delivery.bytes),
-            Arc::new(received.collect::<TimestampSecondArray>().with_timezone("UTC")),
+            Arc::new(received.collect::<TimestampMillisecondArray>().with_timezone("UTC")),
             text(rows.iter().map(|row| row.status)),
             some_text(rows.iter().map(|row| row.note)),
             n(|report| report.received),

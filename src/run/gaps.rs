@@ -7,8 +7,8 @@ use super::RunError;
 use crate::feed::{self, FeedState};
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
-use crate::release;
 use crate::release::tables::Reports;
+use crate::release::{self, Manifest};
 
 /// What became of every delivery that a dataset was made from.
 pub(super) fn all_reports(reports: &Reports) -> impl Iterator<Item = &DeliveryReport> {
@@ -83,6 +83,12 @@ pub(super) fn fault_lines(states: &[FeedState]) -> Vec<String> {
 pub(crate) fn withheld_measures(folder: &Path) -> Result<Vec<(String, String)>, RunError> {
     let told = told_measures(folder)?.into_iter().map(|(measure, (reason, _))| (measure, reason));
     Ok(told.filter(|(_, reason)| !reason.is_empty()).collect())
+}
+
+/// The project's own tables that a release lacks, each in a line.
+pub(crate) fn withheld_tables(manifest: &Manifest) -> impl Iterator<Item = String> {
+    let names = manifest.own_tables.keys().filter(|name| !manifest.tables.contains_key(*name));
+    names.map(|name| format!("table `{name}`: withheld; its SELECT could not be run"))
 }
 
 /// What a release says of each measure: why it is withheld (empty when it is not), and its latest period.
