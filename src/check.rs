@@ -68,7 +68,10 @@ pub async fn check_loaded(project: Project, mut problems: Vec<Problem>) -> Resul
                     Err(())
                 };
                 if let (Ok(planned), Ok(chosen)) = (planned, chosen) {
-                    fed(&project, file, &planned, &chosen, &areas, &mut problems);
+                    // The feed that covers the area may be the one whose file could not be read.
+                    if !incomplete {
+                        fed(&project, file, &planned, &chosen, &areas, &mut problems);
+                    }
                     measures.insert(id.clone(), (planned, chosen));
                 }
             }
