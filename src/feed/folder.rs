@@ -81,6 +81,7 @@ pub(super) async fn look_in_mirror(
 
 /// Months of which a pattern finds a file that was not landed, and of which it finds one that changed since.
 pub(super) fn foresee(
+    project: &Path,
     landing: &Landing,
     feed: &FeedConfig,
     pattern: &str,
@@ -90,13 +91,14 @@ pub(super) fn foresee(
     for file in find(pattern).unwrap_or_default() {
         let member = feed.member.as_ref().map(|member| with_period(member, file.period));
         let name = slot_name(&file.path, member.as_deref());
-        note(landing, feed, &file.path, file.period, &name, synthetic, &mut news);
+        note(project, landing, feed, (&file.path, file.period, &name), synthetic, &mut news);
     }
     news
 }
 
 /// The same for a folder that mirrors an address.
 pub(super) fn foresee_mirror(
+    project: &Path,
     landing: &Landing,
     feed: &FeedConfig,
     folder: &Path,
@@ -107,18 +109,17 @@ pub(super) fn foresee_mirror(
     let mut news = (Vec::new(), Vec::new());
     for month in expected {
         if let Some((path, _, name)) = in_mirror(feed, folder, rest, *month) {
-            note(landing, feed, &path, *month, &name, synthetic, &mut news);
+            note(project, landing, feed, (&path, *month, &name), synthetic, &mut news);
         }
     }
     news
 }
 
 fn note(
+    project: &Path,
     landing: &Landing,
     feed: &FeedConfig,
-    path: &Path,
-    month: Month,
-    name: &str,
+    (path, month, name): (&Path, Month, &str),
     synthetic: bool,
     (new, changed): &mut (Vec<Month>, Vec<Month>),
 ) {
@@ -126,15 +127,21 @@ fn note(
         new.push(month);
         return;
     };
-    let same = fs::metadata(path).is_ok_and(|metadata| is_same(known, path, &metadata, synthetic));
+    let same = fs::metadata(path).is_ok_and(|metadata| is_same(known, &source_of(project, path), &metadata, synthetic));
     if !same {
         changed.push(month);
     }
 }
 
+/// Where a file came from, as it is recorded: relative to the project where it lies inside, so that the project is the
+/// same wherever it is mounted and however it is named.
+fn source_of(project: &Path, path: &Path) -> String {
+    crate::diagnose::shown_path(project, path).to_string_lossy().into_owned()
+}
+
 /// Whether a file is the one that was landed, judged by path, size and time without reading it.
-fn is_same(known: &Delivery, path: &Path, metadata: &fs::Metadata, synthetic: bool) -> bool {
-    known.source == path.to_string_lossy()
+fn is_same(known: &Delivery, source: &str, metadata: &fs::Metadata, synthetic: bool) -> bool {
+    known.source == source
         && known.modified_ns == modified_ns(metadata)
         && known.bytes == metadata.len()
         && known.synthetic == synthetic
@@ -197,9 +204,9 @@ fn take(
     synthetic: bool,
 ) -> io::Result<Taken> {
     let metadata = fs::metadata(&found.path)?;
-    let source = found.path.to_string_lossy().into_owned();
+    let source = source_of(&visit.project.root, &found.path);
     let known = landing.latest_of(&visit.feed.id, found.period, name);
-    if let Some(known) = known.filter(|known| is_same(known, &found.path, &metadata, synthetic)) {
+    if let Some(known) = known.filter(|known| is_same(known, &source, &metadata, synthetic)) {
         return Ok(Taken::Known(known.sha256.clone()));
     }
     let mut file = File::open(&found.path)?;
@@ -226,7 +233,7 @@ fn take(
         etag: None,
         last_modified: None,
         modified_ns: modified_ns(&metadata),
-        reference: reference.then(|| found.path.clone()),
+        reference: reference.then(|| std::path::absolute(&found.path)).transpose()?,
         synthetic,
     };
     if delivery.member.is_some() {

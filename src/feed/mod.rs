@@ -106,9 +106,9 @@ pub fn foresee(
                 }
                 (new, Vec::new())
             }
-            Place::Files { pattern } => folder::foresee(landing, &feed, pattern, synthetic),
+            Place::Files { pattern } => folder::foresee(&project.root, landing, &feed, pattern, synthetic),
             Place::Mirror { folder, rest } => {
-                folder::foresee_mirror(landing, &feed, folder, rest, &expected, synthetic)
+                folder::foresee_mirror(&project.root, landing, &feed, folder, rest, &expected, synthetic)
             }
         };
         if feed.landing == crate::config::settings::LandingMode::Reference {
