@@ -210,12 +210,7 @@ impl Engine {
                 at(span.start.line, span.start.column)..at(span.end.line, span.end.column)
             })
             .or_else(|| place_in_message(source, &message))
-            .unwrap_or_else(|| {
-                let start = source.text.find("*/").map_or(0, |at| at + 2);
-                let start =
-                    start + source.text.get(start..).map_or(0, |rest| rest.len() - rest.trim_start().len());
-                start..start
-            });
+            .unwrap_or_else(|| statement_span(&source.text));
         let mut problem = Problem::new(source, span, message);
         if let DataFusionError::SchemaError(found, _) = error.find_root()
             && let SchemaError::FieldNotFound { field, valid_fields } = found.as_ref()
@@ -348,6 +343,25 @@ pub fn plain_message(error: &DataFusionError) -> String {
         return inner.replace("\\\"", "\"");
     }
     text.trim_end_matches('.').to_owned()
+}
+
+/// The word with which the statement begins, such as SELECT or WITH, behind front matter and comments.
+pub(crate) fn statement_span(text: &str) -> std::ops::Range<usize> {
+    let mut at = 0;
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        let blank = rest.len() - rest.trim_start().len();
+        at += blank;
+        let rest = rest.trim_start();
+        if rest.starts_with("--") {
+            at += rest.find('\n').map_or(rest.len(), |end| end + 1);
+        } else if rest.starts_with("/*") {
+            at += rest.find("*/").map_or(rest.len(), |end| end + 2);
+        } else {
+            let word = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            return at..at + word;
+        }
+    }
 }
 
 /// `Line: 3, Column: 5` at the end of a parser's message.

@@ -11,7 +11,7 @@ use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Status};
 use crate::config::settings::{MeasureConfig, MeasureKind, TableConfig};
 use crate::config::{Project, SqlFile, front_matter_span};
 use crate::diagnose::Problem;
-use crate::engine::{Engine, Origin, plain_message};
+use crate::engine::{Engine, Origin, plain_message, statement_span};
 use crate::feed::{FeedState, expected_months};
 use crate::geography::{Areas, Residents};
 use crate::normalise::{DeliveryReport, DeliveryStatus};
@@ -53,8 +53,9 @@ pub async fn check_table(engine: &Engine, table: &SqlFile<TableConfig>) -> Resul
     }
     for name in ["synthetic", "release"].iter().filter(|name| fields.contains(*name)) {
         let message = format!("column `{name}` is added by the product itself");
-        problems
-            .push(Problem::new(&table.source, select_span(&table.source.text), message).help("leave it out"));
+        problems.push(
+            Problem::new(&table.source, statement_span(&table.source.text), message).help("leave it out"),
+        );
     }
     if problems.is_empty() { Ok(planned(engine, &plan)) } else { Err(problems) }
 }
@@ -71,29 +72,10 @@ fn planned(engine: &Engine, plan: &LogicalPlan) -> Planned {
     Planned { reads, datasets }
 }
 
-/// The word SELECT or WITH with which the statement begins, behind front matter and comments.
-fn select_span(text: &str) -> std::ops::Range<usize> {
-    let mut at = 0;
-    loop {
-        let rest = text.get(at..).unwrap_or_default();
-        let blank = rest.len() - rest.trim_start().len();
-        at += blank;
-        let rest = rest.trim_start();
-        if rest.starts_with("--") {
-            at += rest.find('\n').map_or(rest.len(), |end| end + 1);
-        } else if rest.starts_with("/*") {
-            at += rest.find("*/").map_or(rest.len(), |end| end + 2);
-        } else {
-            let word = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-            return at..at + word;
-        }
-    }
-}
-
 fn columns(measure: &SqlFile<MeasureConfig>, plan: &LogicalPlan) -> Vec<Problem> {
     let config = &measure.config;
     let mut problems = Vec::new();
-    let span = select_span(&measure.source.text);
+    let span = statement_span(&measure.source.text);
     let schema = plan.schema();
     let found: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let counts_denominator = matches!(config.kind, MeasureKind::Percentage | MeasureKind::Ratio);

@@ -50,12 +50,14 @@ fn every_field_on_disk_is_described() {
 fn the_readme_names_every_command() {
     let help = Command::new(env!("CARGO_BIN_EXE_outturn")).arg("--help").output().expect("the program");
     let help = String::from_utf8(help.stdout).expect("UTF-8");
-    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let readme = read("README.md");
     let mut known = 0;
     for command in commands.filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next()) {
         if command != "help" {
-            let named = [format!("| `{command}"), format!("| `{command} ")].iter().any(|row| readme.contains(row));
+            let named =
+                [format!("| `{command}"), format!("| `{command} ")].iter().any(|row| readme.contains(row));
             assert!(named, "README.md does not name `outturn {command}`");
             known += 1;
         }
@@ -67,7 +69,8 @@ fn the_readme_names_every_command() {
 async fn the_measure_in_the_readme_can_be_added_as_it_stands() {
     let readme = read("README.md");
     let begin = readme.find("/*\nid = \"").expect("a measure in README.md");
-    let measure = readme.get(begin..).and_then(|rest| rest.split("```").next()).expect("the end of the measure");
+    let measure =
+        readme.get(begin..).and_then(|rest| rest.split("```").next()).expect("the end of the measure");
     let id = measure.split('"').nth(1).expect("its id");
 
     let project = tempfile::tempdir().expect("a folder");
@@ -170,8 +173,13 @@ impl<'a> Page<'a> {
     /// A table of the keys of an object, then the values of those that are chosen from a list, then the sections below.
     fn keys(&self, object: &'a Value, path: &str, text: &mut String) {
         let properties = object.get("properties").and_then(Value::as_object).expect("keys");
-        let required: Vec<&str> =
-            object.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> = object
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         text.push_str("| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
         let mut choices = String::new();
         let mut sections = Vec::new();
@@ -233,7 +241,9 @@ impl<'a> Page<'a> {
         }
         let choices = schema.get("oneOf").or_else(|| schema.get("enum")).and_then(Value::as_array);
         if let Some(choices) = choices {
-            let value = |choice: &Value| choice.get("const").unwrap_or(choice).as_str().map(|word| format!("`{word}`"));
+            let value = |choice: &Value| {
+                choice.get("const").unwrap_or(choice).as_str().map(|word| format!("`{word}`"))
+            };
             return choices.iter().filter_map(value).collect::<Vec<_>>().join(", ");
         }
         let kind = match schema.get("type") {

@@ -67,7 +67,9 @@ fn settings(project: &Project, problems: &mut Vec<Problem>) {
 fn feeds(project: &Project, problems: &mut Vec<Problem>) {
     for feed in project.feeds.values() {
         let config = &feed.config;
-        if !project.contracts.contains_key(&config.contract) {
+        if !project.contracts.contains_key(&config.contract)
+            && !is_unread(problems, &format!("contracts/{}.toml", config.contract))
+        {
             let message =
                 format!("feed `{}` names contract `{}`, which is not defined", config.id, config.contract);
             problems.push(
@@ -217,6 +219,12 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
     }
     for dataset in project.datasets.values() {
         let Some(all) = contracts.get(dataset.config.id.as_str()) else {
+            if problems
+                .iter()
+                .any(|problem| problem.source.path.parent().is_some_and(|f| f.ends_with("contracts")))
+            {
+                continue;
+            }
             let message = format!("no contract fills dataset `{}`", dataset.config.id);
             problems.push(
                 Problem::new(&dataset.source, span_of(&dataset.source, &["id"]), message)
@@ -256,7 +264,9 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
         let at = |key: &str, message: String| {
             Problem::new(&measure.source, front_matter_span(&measure.source, &[key]), message)
         };
-        if !partnerships.contains(&measure.partnership.as_str()) {
+        if !partnerships.contains(&measure.partnership.as_str())
+            && !is_unread(problems, &format!("{}/partnership.toml", measure.partnership))
+        {
             let message = format!(
                 "folder sql/{0} has no partnership: pipelines/{0}/partnership.toml is missing",
                 measure.partnership
@@ -321,6 +331,11 @@ fn table_names(project: &Project, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(source, 0..0, message));
         }
     }
+}
+
+/// Whether a file whose path ends so has problems of its own, so that what leans on it is not to blame.
+fn is_unread(problems: &[Problem], path: &str) -> bool {
+    problems.iter().any(|problem| problem.source.path.ends_with(path))
 }
 
 /// Whether SQL reads a name without quotes: small letters, digits and `_`, a letter first.

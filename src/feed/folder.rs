@@ -225,7 +225,8 @@ fn is_same(known: &Delivery, source: &str, metadata: &fs::Metadata, synthetic: b
         && known.synthetic == synthetic
 }
 
-/// A path as the tables show it: relative to the project where it lies inside.
+/// A path as it is recorded and shown: relative to the project where it lies inside, so that the project is the same
+/// wherever it is mounted and however it is named.
 fn shown(project: &Project, path: &Path) -> String {
     shown_path(&project.root, path).to_string_lossy().into_owned()
 }
@@ -311,7 +312,7 @@ fn take(visit: &Visit<'_>, landing: &Landing, wanted: &Wanted, synthetic: bool) 
         etag: None,
         last_modified: None,
         modified_ns: modified_ns(&metadata),
-        reference: reference.then(|| found.path.clone()),
+        reference: reference.then(|| std::path::absolute(&found.path)).transpose()?,
         synthetic,
     };
     if delivery.member.is_some() {

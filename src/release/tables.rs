@@ -440,7 +440,8 @@ pub fn feed_delivery<'a>(
         some_text(rows.iter().map(|row| row.report.map(value).unwrap_or_default()))
     };
     let n = |value: fn(&DeliveryReport) -> u64| whole(rows.iter().map(|row| row.report.map(value)));
-    let received = rows.iter().map(|row| row.report.map(|report| report.delivery.received.timestamp_millis()));
+    let received =
+        rows.iter().map(|row| row.report.map(|report| report.delivery.received.timestamp_millis()));
     RecordBatch::try_new(
         feed_delivery_schema(),
         vec![

@@ -151,8 +151,12 @@ impl Warehouse {
             return Ok(Self { store, root, local: None, staging });
         }
         let folder = project.join(location);
-        crate::durable::create_folder(&folder).map_err(|error| bad(error.to_string()))?;
-        let folder = folder.canonicalize().map_err(|error| bad(error.to_string()))?;
+        // The folder is made by the first month that is written: opening a warehouse to look leaves no trace.
+        let folder = match folder.canonicalize() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => std::path::absolute(&folder),
+            found => found,
+        };
+        let folder = folder.map_err(|error| bad(error.to_string()))?;
         let root = Url::from_directory_path(&folder).map_err(|()| bad("not a folder's path".to_owned()))?;
         Ok(Self { store: store::durable_local(), root, local: Some(folder), staging })
     }
