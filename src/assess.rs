@@ -108,7 +108,9 @@ pub fn figures(
     let Some((first, last)) = monthly.span else { return Vec::new() };
     let periods = periods(config, (first, last));
     let all = ["all".to_owned()];
-    let breakdowns: &[String] = if config.breakdowns.is_empty() { &all } else { &monthly.breakdowns };
+    // Without a count nobody knows the parts; the whole stands, so that its cells tell why they are empty.
+    let whole = config.breakdowns.is_empty() || monthly.breakdowns.is_empty();
+    let breakdowns: &[String] = if whole { &all } else { &monthly.breakdowns };
     let mut figures = Vec::with_capacity(areas.len() * breakdowns.len() * periods.len());
     for area in areas {
         let series = Series::new(monthly, area, first, last);
@@ -352,6 +354,20 @@ mod tests {
         assert_eq!(of(&figures, "2024/25 Q1").value, None);
         assert_eq!(of(&figures, "2024/25").note, "11 of 12 months were delivered");
         assert_eq!(of(&figures, "2024/25 Q3").value, Some(30.0));
+    }
+
+    #[test]
+    fn a_measure_by_parts_without_any_count_still_tells_why_its_cells_are_empty() {
+        let mut monthly = year();
+        monthly.counts.clear();
+        monthly.coverage.clear();
+        monthly.reasons.insert("A".into(), [(month("2024-05"), "the force publishes nothing".to_owned())].into());
+        let mut config = config(MeasureKind::Count);
+        config.breakdowns = vec!["crime_type".to_owned()];
+        let figures = figures(&config, &["A"], &monthly, &Residents::default());
+        let may = of(&figures, "2024-05");
+        assert_eq!((may.breakdown.as_str(), may.value, may.status), ("all", None, Status::NotAvailable));
+        assert_eq!(may.note, "the force publishes nothing");
     }
 
     #[test]

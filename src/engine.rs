@@ -271,8 +271,7 @@ impl Engine {
         order.sort_by_key(|name| self.view_reads.get(name).map_or(0, BTreeSet::len));
         for name in order {
             let frame = self.context.table(name.as_str()).await?;
-            let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-            let batches = frame.collect().await?;
+            let (schema, batches) = collected(frame).await?;
             self.context.deregister_table(name.as_str())?;
             self.context
                 .register_table(name.as_str(), Arc::new(MemTable::try_new(schema, vec![batches])?))?;
@@ -288,9 +287,16 @@ impl Engine {
         let plan = self.context.state().create_logical_plan(sql).await?;
         read_only(&plan)?;
         let frame = DataFrame::new(self.context.state(), plan);
-        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-        Ok((schema, frame.collect().await?))
+        collected(frame).await
     }
+}
+
+/// The rows of a SELECT with the columns that they really have: planning may widen a column's type, as in a `UNION` of
+/// text with a `CAST` to text, and then the statement's own columns are no longer those of its rows.
+pub(crate) async fn collected(frame: DataFrame) -> Result<(SchemaRef, Vec<RecordBatch>), DataFusionError> {
+    let planned: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+    let batches = frame.collect().await?;
+    Ok((batches.first().map_or(planned, RecordBatch::schema), batches))
 }
 
 /// Only a statement that reads is run: nothing in a project's SQL may write a file or change a table.

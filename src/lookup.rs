@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use sha2::{Digest, Sha256};
@@ -163,9 +163,7 @@ async fn select(
         let table = MemTable::try_new(batch.schema(), vec![vec![batch.clone()]])?;
         context.register_table(name.as_str(), Arc::new(table))?;
     }
-    let frame = context.sql(sql).await?;
-    let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-    let batches = frame.collect().await?;
+    let (schema, batches) = crate::engine::collected(context.sql(sql).await?).await?;
     Ok(arrow::compute::concat_batches(&schema, &batches)?)
 }
 
@@ -196,4 +194,20 @@ fn typed(batch: &RecordBatch, numbers: &[String]) -> Result<RecordBatch, String>
 fn strict(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, arrow::error::ArrowError> {
     let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
     arrow::compute::cast_with_options(array, to, &options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_column_may_be_text_in_one_part_of_a_union_and_cast_to_text_in_the_other() {
+        let field = Field::new("code", DataType::Utf8, true);
+        let codes: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![codes]).unwrap();
+        let sql = "SELECT code, code AS ward FROM t UNION ALL SELECT code, CAST(NULL AS VARCHAR) FROM t";
+        let joined = select(sql, &[(&"t".to_owned(), batch)]).await.unwrap();
+        let wards = cast(joined.column_by_name("ward").unwrap(), &DataType::Utf8).unwrap();
+        assert_eq!((wards.len(), wards.null_count()), (4, 2));
+    }
 }
