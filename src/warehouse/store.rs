@@ -7,6 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use deltalake_core::DeltaResult;
+use deltalake_core::logstore::{
+    LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
+};
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -29,9 +33,27 @@ pub(super) fn remote(address: &Url) -> std::result::Result<Arc<dyn ObjectStore>,
                 .with_url(address.as_str())
                 .build()
                 .map_err(|error| error.to_string())?;
+            let scheme = Url::parse("s3://").map_err(|error| error.to_string())?;
+            logstore_factories().insert(scheme, Arc::new(PutIfAbsent));
             Ok(Arc::new(store))
         }
         scheme => Err(format!("scheme `{scheme}` is not known; write a folder or s3://bucket/prefix")),
+    }
+}
+
+/// How Delta commits on an object store: a put that fails where the name is taken, which stores of the S3 kind can do.
+/// Delta's core knows this for local disks only, and has to be told for other addresses.
+struct PutIfAbsent;
+
+impl LogStoreFactory for PutIfAbsent {
+    fn with_options(
+        &self,
+        prefixed_store: ObjectStoreRef,
+        root_store: ObjectStoreRef,
+        location: &Url,
+        options: &StorageConfig,
+    ) -> DeltaResult<Arc<dyn LogStore>> {
+        Ok(default_logstore(prefixed_store, root_store, location, options))
     }
 }
 
