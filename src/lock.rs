@@ -29,6 +29,16 @@ pub enum LockError {
 pub struct Lock {
     file: File,
     path: PathBuf,
+    signed: bool,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.signed {
+            // The next run writes its own name once it has something to do; until then nobody's should stand there.
+            let _ = self.file.set_len(0);
+        }
+    }
 }
 
 impl Lock {
@@ -48,11 +58,11 @@ impl Lock {
             .open(&path)
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file, path }),
+            Ok(()) => Ok(Self { file, path, signed: false }),
             Err(TryLockError::WouldBlock) => {
                 let text = fs::read_to_string(&path).unwrap_or_default();
                 let holder = text.trim();
-                let holder = if holder.is_empty() { "it has just begun" } else { holder };
+                let holder = if holder.is_empty() { "it has not found anything to do yet" } else { holder };
                 Err(LockError::Held { holder: holder.to_owned() })
             }
             Err(TryLockError::Error(source)) => Err(failed(source)),
@@ -66,6 +76,7 @@ impl Lock {
     pub fn sign(&mut self, since: &str) -> Result<(), LockError> {
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let text = format!("process {} on {}, since {since}\n", std::process::id(), host.trim());
+        self.signed = true;
         let written = (|| {
             self.file.set_len(0)?;
             self.file.seek(SeekFrom::Start(0))?;
