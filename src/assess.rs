@@ -361,7 +361,9 @@ mod tests {
         let mut monthly = year();
         monthly.counts.clear();
         monthly.coverage.clear();
-        monthly.reasons.insert("A".into(), [(month("2024-05"), "the force publishes nothing".to_owned())].into());
+        monthly
+            .reasons
+            .insert("A".into(), [(month("2024-05"), "the force publishes nothing".to_owned())].into());
         let mut config = config(MeasureKind::Count);
         config.breakdowns = vec!["crime_type".to_owned()];
         let figures = figures(&config, &["A"], &monthly, &Residents::default());

@@ -136,6 +136,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_table_that_is_not_in_its_release_is_named() {
+        let names = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), String::new())).collect();
+        let files: crate::release::TableFiles = serde_json::from_str(
+            r#"{"title": "", "rows": 0, "parquet": {"file": "", "bytes": 0, "sha256": ""},
+                "csv": {"file": "", "bytes": 0, "sha256": ""}}"#,
+        )
+        .unwrap();
+        let manifest = Manifest {
+            own_tables: names(&["made", "withheld"]),
+            tables: [("made".to_owned(), files)].into(),
+            ..Manifest::default()
+        };
+        let told: Vec<String> = withheld_tables(&manifest).collect();
+        assert_eq!(told, ["table `withheld`: withheld; its SELECT could not be run"]);
+    }
+
+    #[test]
     fn neighbouring_months_are_told_as_a_span() {
         let months: Vec<Month> =
             ["2024-12", "2025-01", "2025-02", "2025-06"].iter().map(|text| text.parse().unwrap()).collect();
