@@ -320,6 +320,9 @@ impl Warehouse {
             }
         };
         let columns = delta_schema(schema).map_err(|e| failed("its columns are not Delta's")(e.into()))?;
+        // What a killed run had committed here already stands; said twice it would be removed by its own replacement.
+        let mut change = change;
+        change.months.retain(|(month, file)| before.months.get(month) != Some(file));
         if change.months.is_empty() && change.dropped.is_empty() {
             return Ok(before.clone());
         }
@@ -337,7 +340,9 @@ impl Warehouse {
         for view in state.log_data().iter() {
             let month: Option<Month> =
                 view.partition_values_map().get(MONTH).cloned().flatten().and_then(|month| month.parse().ok());
-            if month.is_some_and(|month| replaced.contains(&month)) {
+            // A file of the same name is replaced by being added again; a removal of that name would remove it.
+            let again = change.months.iter().any(|(_, file)| file.path == view.path());
+            if month.is_some_and(|month| replaced.contains(&month)) && !again {
                 actions.push(Action::Remove(view.remove_action(true)));
             }
         }
@@ -403,6 +408,8 @@ impl Warehouse {
             snapshot.months.values().map(|file| table.join(&file.path)).collect();
         let keep = std::time::Duration::from_secs(u64::from(keep_days) * 86_400);
         let Ok(entries) = std::fs::read_dir(&table) else { return Ok(()) };
+        let log = table.join("_delta_log");
+        crate::durable::remove_leftovers(&log).map_err(|error| failed(&log, error))?;
         for month in entries.flatten().map(|entry| entry.path()) {
             if !month.file_name().is_some_and(|name| name.to_string_lossy().starts_with("month=")) {
                 continue;
