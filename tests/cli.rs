@@ -714,6 +714,14 @@ fn what_only_reads_is_answered_while_a_run_holds_the_warehouse() {
 }
 
 #[test]
+fn what_is_not_a_terminal_gets_no_colours() {
+    let world = World::complete();
+    world.send("crime", "2025-07", "");
+    let told = world.run().exits(3).says("WARN");
+    assert!(!told.err.contains('\u{1b}'), "{told}");
+}
+
+#[test]
 fn a_shell_gets_its_completions() {
     let world = World::empty();
     let told = world.outturn(&["completions", "bash"]).exits(0).prints("_outturn()");

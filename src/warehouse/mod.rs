@@ -328,6 +328,9 @@ impl Warehouse {
             }
         };
         let columns = delta_schema(schema).map_err(|e| failed("its columns are not Delta's")(e.into()))?;
+        // What a killed run had committed here already stands; said twice it would be removed by its own replacement.
+        let mut change = change;
+        change.months.retain(|(month, file)| before.months.get(month) != Some(file));
         if change.months.is_empty() && change.dropped.is_empty() {
             return Ok(before.clone());
         }

@@ -3,13 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -84,7 +84,7 @@ impl Told {
 pub(crate) struct World {
     folder: tempfile::TempDir,
     /// Deliveries are dated one second after each other, so that two worlds with the same ones are the same.
-    sent: Cell<u64>,
+    sent: AtomicU64,
 }
 
 fn template() -> PathBuf {
@@ -115,7 +115,7 @@ fn copy(from: &Path, to: &Path, passed_over: &[&str]) {
 impl World {
     /// The project before anything was delivered.
     pub(crate) fn empty() -> Self {
-        let world = Self { folder: tempfile::tempdir().unwrap(), sent: Cell::new(0) };
+        let world = Self { folder: tempfile::tempdir().unwrap(), sent: AtomicU64::new(0) };
         copy(&template(), world.folder.path(), &["deliveries"]);
         for feed in FEEDS {
             fs::create_dir_all(world.path("deliveries").join(feed)).unwrap();
@@ -140,7 +140,7 @@ impl World {
 
     /// The project with its deliveries, its warehouse and its times.
     pub(crate) fn copied(&self) -> Self {
-        let world = Self { folder: tempfile::tempdir().unwrap(), sent: self.sent.clone() };
+        let world = Self { folder: tempfile::tempdir().unwrap(), sent: AtomicU64::new(self.sent.load(Ordering::Relaxed)) };
         copy(self.folder.path(), world.folder.path(), &[]);
         world
     }
@@ -186,9 +186,9 @@ impl World {
     /// A partner delivers these bytes under a name of its own.
     pub(crate) fn send_as(&self, relative: &str, bytes: impl AsRef<[u8]>) {
         self.write(relative, bytes);
-        self.sent.set(self.sent.get() + 1);
         // Partners upload in August 2025.
-        let modified = UNIX_EPOCH + Duration::from_secs(1_754_000_000 + self.sent.get());
+        let number = self.sent.fetch_add(1, Ordering::Relaxed);
+        let modified = UNIX_EPOCH + Duration::from_secs(1_754_000_000 + number);
         File::options().write(true).open(self.path(relative)).unwrap().set_modified(modified).unwrap();
     }
 
