@@ -140,7 +140,10 @@ impl World {
 
     /// The project with its deliveries, its warehouse and its times.
     pub(crate) fn copied(&self) -> Self {
-        let world = Self { folder: tempfile::tempdir().unwrap(), sent: AtomicU64::new(self.sent.load(Ordering::Relaxed)) };
+        let world = Self {
+            folder: tempfile::tempdir().unwrap(),
+            sent: AtomicU64::new(self.sent.load(Ordering::Relaxed)),
+        };
         copy(self.folder.path(), world.folder.path(), &[]);
         world
     }
