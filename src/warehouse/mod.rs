@@ -353,7 +353,9 @@ impl Warehouse {
                 .cloned()
                 .flatten()
                 .and_then(|month| month.parse().ok());
-            if month.is_some_and(|month| replaced.contains(&month)) {
+            // A file of the same name is replaced by being added again; a removal of that name would remove it.
+            let again = change.months.iter().any(|(_, file)| file.path == view.path());
+            if month.is_some_and(|month| replaced.contains(&month)) && !again {
                 actions.push(Action::Remove(view.remove_action(true)));
             }
         }
