@@ -19,7 +19,7 @@ use town::Town;
 
 const SETTINGS: &str = "[warehouse]\ndatasets = \"s3://bucket/prefix\"\n";
 
-/// Counts a dataset without our help: what the Delta log lists, fetched with boto3, counted by DuckDB.
+/// Counts a dataset without our help: fetches what the Delta log lists with boto3, and counts it with `DuckDB`.
 const COUNT: &str = r#"
 import json, os, sys, tempfile
 import boto3, duckdb

@@ -1,5 +1,6 @@
 //! A town's project in a folder of its own: one partner who leaves a file a month in a folder, one measure.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,7 +44,7 @@ impl Town {
         let mut text = "Ref,Month,Ward\n".to_owned();
         for (ward, count) in ["W1", "W2"].iter().zip(incidents) {
             for number in 0..count {
-                text.push_str(&format!("{ward}-{month}-{number},{month},{ward}\n"));
+                let _ = writeln!(text, "{ward}-{month}-{number},{month},{ward}");
             }
         }
         self.write(&format!("drop/{month}.csv"), &text);
