@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{SchemaError, TableReference};
 use datafusion::datasource::{MemTable, TableProvider, ViewTable};
@@ -370,6 +371,31 @@ pub(crate) fn statement_span(text: &str) -> std::ops::Range<usize> {
     }
 }
 
+/// What went wrong while a statement ran, without the values of rows that an engine quotes: it is logged and published.
+#[must_use]
+pub fn fault_without_values(error: &DataFusionError) -> String {
+    if let DataFusionError::ArrowError(inner, _) = error.find_root() {
+        let fault = match inner.as_ref() {
+            ArrowError::CastError(_) => Some("a value cannot be cast to the type that the SQL names"),
+            ArrowError::ParseError(_) => Some("a text cannot be read as what the SQL takes it for"),
+            ArrowError::ArithmeticOverflow(_) => Some("a number is too large for its type"),
+            ArrowError::ComputeError(_) | ArrowError::InvalidArgumentError(_) => {
+                Some("a value does not suit a function of the SQL")
+            }
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            return fault.to_owned();
+        }
+    }
+    let text = plain_message(error);
+    // What stands in quotes may come out of a row.
+    match text.find(['\'', '"']) {
+        Some(quote) => format!("{}…", text.get(..quote).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// `Line: 3, Column: 5` at the end of a parser's message.
 fn place_in_message(source: &Source, message: &str) -> Option<std::ops::Range<usize>> {
     let line: String = message.split("Line: ").nth(1)?.chars().take_while(char::is_ascii_digit).collect();
@@ -386,4 +412,33 @@ fn missing_table(message: &str) -> Option<String> {
     }
     let quoted = message.split('\'').nth(1)?;
     Some(quoted.rsplit('.').next().unwrap_or(quoted).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fault_is_told_without_the_value_that_caused_it() {
+        let context = SessionContext::new();
+        for (sql, told) in [
+            (
+                "SELECT CAST(name AS BIGINT) FROM (VALUES ('Teapot Lane 7')) AS t (name)",
+                "a value cannot be cast to the type that the SQL names",
+            ),
+            (
+                "SELECT CAST(name AS DATE) FROM (VALUES ('Teapot Lane 7')) AS t (name)",
+                "a value cannot be cast to the type that the SQL names",
+            ),
+            ("SELECT 1 / n FROM (VALUES (0)) AS t (n)", "Divide by zero error"),
+        ] {
+            let error = match context.sql(sql).await {
+                Ok(frame) => frame.collect().await.unwrap_err(),
+                Err(error) => error,
+            };
+            assert_eq!(fault_without_values(&error), told, "{error}");
+        }
+        let quoting = DataFusionError::Execution("Error parsing date from 'Teapot Lane 7'".to_owned());
+        assert_eq!(fault_without_values(&quoting), "Execution error: Error parsing date from …");
+    }
 }

@@ -11,7 +11,7 @@ use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Status};
 use crate::config::settings::{MeasureConfig, MeasureKind, TableConfig};
 use crate::config::{Project, SqlFile, front_matter_span};
 use crate::diagnose::Problem;
-use crate::engine::{Engine, Origin, plain_message, statement_span};
+use crate::engine::{Engine, Origin, fault_without_values, statement_span};
 use crate::feed::{FeedState, expected_months};
 use crate::geography::{Areas, Residents};
 use crate::normalise::{DeliveryReport, DeliveryStatus};
@@ -268,7 +268,8 @@ pub async fn evaluate(
     residents: &Residents,
 ) -> Result<Vec<Figure>, Withheld> {
     let mut monthly = frame(&measure.config, planned, areas, supply);
-    let (_, batches) = engine.run(measure.sql()).await.map_err(|error| Withheld(plain_message(&error)))?;
+    let (_, batches) =
+        engine.run(measure.sql()).await.map_err(|error| Withheld(fault_without_values(&error)))?;
     for batch in &batches {
         count(&measure.config, batch, areas, &mut monthly)?;
     }

@@ -232,7 +232,7 @@ impl<'a> Publication<'a> {
                 Ok((schema, batches)) if batches.is_empty() => vec![RecordBatch::new_empty(schema)],
                 Ok((_, batches)) => batches,
                 Err(error) => {
-                    let why = crate::engine::plain_message(&error);
+                    let why = crate::engine::fault_without_values(&error);
                     warn!(table.id = %id, "table `{id}` is withheld: {why}");
                     self.gaps.push(format!("table `{id}`: withheld: {why}"));
                     return Ok(None);
