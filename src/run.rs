@@ -249,6 +249,7 @@ impl<'a> Run<'a> {
                 released -= 1;
                 gaps.push(format!("measure `{name}`: withheld: {reason}"));
             }
+            gaps.extend(table_gaps(&manifest.withheld_tables));
             gaps.extend(delivery_gaps_of(&folder)?);
         }
         gaps.extend(fault_lines(states));
@@ -516,6 +517,7 @@ impl<'a> Run<'a> {
         let released = measure_rows.iter().filter(|row| row.reason.is_empty()).count();
         let any_synthetic = synthetic || stored.reports.values().flat_map(BTreeMap::values).flatten().any(|r| r.delivery.synthetic);
 
+        let mut withheld_tables = BTreeMap::new();
         let mut writing = tokio::task::JoinSet::new();
         for (id, planned) in &checked.tables {
             stopped(stop)?;
@@ -537,7 +539,7 @@ impl<'a> Run<'a> {
                 Err(error) => {
                     let why = crate::engine::plain_message(&error);
                     warn!(table.id = %id, "table `{id}` is withheld: {why}");
-                    gaps.push(format!("table `{id}`: withheld: {why}"));
+                    withheld_tables.insert(id.clone(), why);
                     continue;
                 }
             };
@@ -550,6 +552,7 @@ impl<'a> Run<'a> {
                 .collect::<Result<Vec<_>, _>>()?;
             write(&mut writing, &draft, id, &file.config.title, described);
         }
+        gaps.extend(table_gaps(&withheld_tables));
         let own: Vec<(&tables::Table, Vec<RecordBatch>)> = vec![
             (&tables::OUTTURN, outturn),
             (&tables::MEASURE, vec![tables::measure(&measure_rows, &name)?]),
@@ -592,6 +595,7 @@ impl<'a> Run<'a> {
             contents,
             measures: fingerprints.measures,
             own_tables: fingerprints.tables,
+            withheld_tables,
             datasets: stored.snapshots.iter().map(|(table, snapshot)| (table.clone(), version_of(snapshot))).collect(),
             ..Manifest::default()
         };
@@ -780,6 +784,11 @@ pub(crate) fn withheld_measures(folder: &Path) -> Result<Vec<(String, String)>, 
         }
     }
     Ok(found)
+}
+
+/// Tables of the project that are not in a release, each in a line.
+pub(crate) fn table_gaps(withheld: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
+    withheld.iter().map(|(table, why)| format!("table `{table}`: withheld: {why}"))
 }
 
 /// Months as a reader says them: `2024-01 to 2024-03, 2024-06`.

@@ -75,6 +75,9 @@ pub struct Manifest {
     pub measures: BTreeMap<String, String>,
     /// The same for the project's own tables.
     pub own_tables: BTreeMap<String, String>,
+    /// Those of the project's own tables that are not in it, each with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withheld_tables: BTreeMap<String, String>,
     /// Datasets that it was computed from: table and version of its log, with the files of that version.
     pub datasets: BTreeMap<String, DatasetVersion>,
 }
