@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers too")]
 
 #[path = "support/small.rs"]
+#[expect(dead_code, reason = "what a test of broken deliveries needs is not needed here")]
 mod small;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 use small::{NOW, Told, World};
@@ -36,7 +38,9 @@ fn checked_statement(statement: &str) -> String {
 fn steps(told: &Told) -> Vec<String> {
     let steps = told.json();
     let field = |step: &serde_json::Value, name: &str| step[name].as_str().unwrap().to_owned();
-    let step = |step| [field(step, "action"), field(step, "what"), field(step, "months")].join(" ").trim().to_owned();
+    let step = |step| {
+        [field(step, "action"), field(step, "what"), field(step, "months")].join(" ").trim().to_owned()
+    };
     steps.as_array().unwrap().iter().map(step).collect()
 }
 
@@ -121,7 +125,11 @@ fn a_misspelt_key_of_a_measure_is_named_with_its_place_in_the_sql_file_and_what_
 fn problems_of_many_files_come_out_in_one_pass_though_the_project_file_itself_is_broken() {
     let world = World::empty();
     world.edit("outturn.toml", "[schedule]", "[schedule");
-    world.edit("pipelines/northport/contracts/council-asb.toml", "refuse-doubled = true", "refuse-double = true");
+    world.edit(
+        "pipelines/northport/contracts/council-asb.toml",
+        "refuse-doubled = true",
+        "refuse-double = true",
+    );
     world.edit(ASB, "FROM asb\nGROUP BY ward", "FROM asbo\nGROUP BY ward");
     world.edit(CHARGED, "outcome = 'Charged'", "outcom = 'Charged'");
     world.edit("sql/northport/northport-crime-rate.sql", "per = 1000\n", "");
@@ -133,7 +141,10 @@ fn problems_of_many_files_come_out_in_one_pass_though_the_project_file_itself_is
             "sql/northport/northport-charged.sql:16:28",
             "sql/northport/northport-crime-rate.sql:7:8",
         ] {
-            assert!(told.err.contains(&format!("--> {place}\n")), "{place} is not named by {command}\n{told}");
+            assert!(
+                told.err.contains(&format!("--> {place}\n")),
+                "{place} is not named by {command}\n{told}"
+            );
         }
         assert_eq!(told.out, "");
     }
@@ -257,7 +268,8 @@ fn an_area_that_is_not_in_the_look_up_is_shown_with_the_nearest_one() {
 
 #[test]
 fn a_measure_whose_area_no_feed_covers_is_a_mistake() {
-    let told = checked("pipelines/northport/feeds/northport-asb.toml", "covers = [\"P01\"]", "covers = [\"W01\"]");
+    let told =
+        checked("pipelines/northport/feeds/northport-asb.toml", "covers = [\"P01\"]", "covers = [\"W01\"]");
     assert_snapshot!(told, @r#"
     error: no feed of dataset `asb` covers area `P01`
       --> sql/northport/northport-asb.sql:10:9
@@ -338,7 +350,11 @@ fn every_kind_of_file_has_a_json_schema() {
         let schema = world.outturn(&["schema", kind]).exits(0).json();
         assert_eq!(schema, all[kind]);
         assert!(schema["$schema"].as_str().unwrap().starts_with("https://json-schema.org/"), "{schema}");
-        assert_eq!((&schema["type"], &schema["additionalProperties"]), (&"object".into(), &false.into()), "{kind}");
+        assert_eq!(
+            (&schema["type"], &schema["additionalProperties"]),
+            (&"object".into(), &false.into()),
+            "{kind}"
+        );
         for (name, property) in schema["properties"].as_object().unwrap() {
             assert!(property["description"].is_string(), "`{name}` of {kind} is not described");
         }
@@ -413,7 +429,9 @@ fn plan_after_a_change_of_a_look_up_rebuilds_what_was_read_through_it() {
     world.edit("pipelines/northport/reference/beat.csv", "K1,W02", "K1,W03");
     let told = world.outturn(&["plan", "--output", "json"]).exits(0);
     let planned = steps(&told);
-    for step in ["rebuild asb 2025-04 to 2025-07", "rebuild crime 2025-04 to 2025-07", "compute northport-asb"] {
+    for step in
+        ["rebuild asb 2025-04 to 2025-07", "rebuild crime 2025-04 to 2025-07", "compute northport-asb"]
+    {
         assert!(planned.iter().any(|planned| planned == step), "{step} is not in {planned:?}");
     }
     world.run().exits(0);
@@ -443,7 +461,11 @@ fn a_run_ends_with_one_line_that_counts_what_it_did() {
     }
     // 7 of the 30 crimes of the quarter.
     assert!(world.figure("northport-charged", "P01", "2025/26 Q1").starts_with("available 23.3333333"));
-    let wards: Vec<String> = world.table("crime_by_ward").iter().map(|row| row.values().cloned().collect::<Vec<_>>().join(" ")).collect();
+    let wards: Vec<String> = world
+        .table("crime_by_ward")
+        .iter()
+        .map(|row| row.values().cloned().collect::<Vec<_>>().join(" "))
+        .collect();
     assert_eq!(wards[0], "Burglary 6 2025-08-12.1 false W01");
 }
 
@@ -459,10 +481,16 @@ fn a_second_run_writes_nothing_and_says_that_the_release_is_current() {
     let folders = fs::metadata(world.path("warehouse/published/releases")).unwrap().modified().unwrap();
     for now in [NOW, "2025-08-13T05:30:00Z"] {
         let told = world.outturn_at(now, &["run"]).exits(0);
-        assert_eq!(told.closing(), "already current 2025-08-12.1: 3 of 3 measures, 0 rows read, 0 quarantined");
+        assert_eq!(
+            told.closing(),
+            "already current 2025-08-12.1: 3 of 3 measures, 0 rows read, 0 quarantined"
+        );
     }
     assert_eq!(world.files("", look), before);
-    assert_eq!(fs::metadata(world.path("warehouse/published/releases")).unwrap().modified().unwrap(), folders);
+    assert_eq!(
+        fs::metadata(world.path("warehouse/published/releases")).unwrap().modified().unwrap(),
+        folders
+    );
 }
 
 #[test]
@@ -523,13 +551,15 @@ fn a_query_is_answered_as_a_table_csv_json_and_parquet() {
     let csv = world.outturn(&["query", sql, "--output", "csv"]).exits(0);
     assert_eq!(csv.out, "ward,n\nW01,6\nW02,3\nW03,3\n");
     let json = world.outturn(&["query", sql, "--output", "json"]).exits(0);
-    let expected = serde_json::json!([{"ward": "W01", "n": 6}, {"ward": "W02", "n": 3}, {"ward": "W03", "n": 3}]);
+    let expected =
+        serde_json::json!([{"ward": "W01", "n": 6}, {"ward": "W02", "n": 3}, {"ward": "W03", "n": 3}]);
     assert_eq!(json.json(), expected);
     let parquet = world.outturn(&["query", sql, "--output", "parquet"]).exits(0);
     world.write("answer.parquet", parquet.bytes);
     let rows = small::rows_of(&world.path("answer.parquet"));
     assert_eq!(rows.iter().map(|row| row["n"].as_str()).collect::<Vec<_>>(), ["6", "3", "3"]);
-    let released = "SELECT value FROM outturn WHERE measure = 'northport-asb' AND area = 'W03' AND period = '2025-04'";
+    let released =
+        "SELECT value FROM outturn WHERE measure = 'northport-asb' AND area = 'W03' AND period = '2025-04'";
     assert_eq!(world.outturn(&["query", released, "--output", "csv"]).exits(0).out, "value\n2.0\n");
 }
 
@@ -546,7 +576,13 @@ fn a_query_that_is_wrong_or_would_write_is_refused_and_shown() {
       |
       = help: did you mean `crime_type`?
     ");
-    for sql in ["SELEC 1", "SELECT * FROM crimes", "COPY (SELECT 1) TO 'x.csv'", "DROP TABLE crime", "SELECT 1; SELECT 2"] {
+    for sql in [
+        "SELEC 1",
+        "SELECT * FROM crimes",
+        "COPY (SELECT 1) TO 'x.csv'",
+        "DROP TABLE crime",
+        "SELECT 1; SELECT 2",
+    ] {
         let told = world.outturn(&["query", sql]).exits(2);
         assert_eq!(told.out, "", "{sql}");
         assert!(told.err.contains("--> query:1:"), "{told}");
@@ -558,7 +594,8 @@ fn a_query_that_is_wrong_or_would_write_is_refused_and_shown() {
 fn explain_leads_from_a_figure_to_its_sql_and_its_deliveries() {
     let world = World::complete();
     world.run().exits(0);
-    let told = world.outturn(&["explain", "northport-charged", "--area", "P01", "--period", "2025/26 Q1"]).exits(0);
+    let told =
+        world.outturn(&["explain", "northport-charged", "--area", "P01", "--period", "2025/26 Q1"]).exits(0);
     let shown = [
         "Crimes with somebody charged (northport-charged), percentage, release 2025-08-12.1",
         "numerator 7.0, denominator 30.0 (available)",
@@ -577,13 +614,15 @@ fn explain_leads_from_a_figure_to_its_sql_and_its_deliveries() {
 fn explain_answers_programs_and_takes_the_latest_period_unless_told() {
     let world = World::complete();
     world.run().exits(0);
-    let told = world.outturn(&["explain", "northport-asb", "--area", "W01", "--output", "json"]).exits(0).json();
+    let told =
+        world.outturn(&["explain", "northport-asb", "--area", "W01", "--output", "json"]).exits(0).json();
     assert_eq!(told["figures"].as_array().unwrap().len(), 1);
     let figure = &told["figures"][0];
     assert_eq!((&figure["period"], &figure["value"]), (&"2025-07".into(), &"3.0".into()));
     assert_eq!(told["deliveries"][0]["source_file"], "2025-07.csv");
     let sha256 = told["deliveries"][0]["delivery"].as_str().unwrap();
-    let landed = fs::read(world.path(&format!("warehouse/landing/objects/{}/{sha256}", &sha256[..2]))).unwrap();
+    let landed =
+        fs::read(world.path(&format!("warehouse/landing/objects/{}/{sha256}", &sha256[..2]))).unwrap();
     assert_eq!(landed, World::good("asb", "2025-07").into_bytes());
 }
 
@@ -600,7 +639,11 @@ fn explain_of_what_is_not_published_matches_nothing() {
 #[test]
 fn the_quarantine_shows_the_partners_own_line() {
     let world = World::complete();
-    world.send("crime", "2025-07", World::good("crime", "2025-07").replace("C07-03,2025-07,K1", "C07-03,2025-07,K9"));
+    world.send(
+        "crime",
+        "2025-07",
+        World::good("crime", "2025-07").replace("C07-03,2025-07,K1", "C07-03,2025-07,K9"),
+    );
     world.run().exits(0);
     let list = world.outturn(&["quarantine", "list", "--output", "csv"]).exits(0);
     assert_eq!(
@@ -613,7 +656,8 @@ fn the_quarantine_shows_the_partners_own_line() {
     2025-07.csv:4: unknown_beat, column `Beat`: `K9` is not in look-up `beat`
         C07-03,2025-07,K9,Burglary,Under investigation,30
     ");
-    let show = world.outturn(&["quarantine", "show", "northport-crime", "--month", "2025-07", "--output", "json"]);
+    let show =
+        world.outturn(&["quarantine", "show", "northport-crime", "--month", "2025-07", "--output", "json"]);
     let rows = show.exits(0).json();
     assert_eq!((&rows[0]["line"], &rows[0]["reason"]), (&4.into(), &"unknown_beat".into()));
     assert_eq!(rows[0]["text"], "C07-03,2025-07,K9,Burglary,Under investigation,30");
@@ -661,6 +705,28 @@ fn a_second_run_while_one_holds_the_warehouse_ends_at_once_and_names_the_holder(
 }
 
 #[test]
+fn a_run_that_is_asked_to_stop_ends_with_the_code_of_the_signal_and_publishes_nothing() {
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        // A run that is nearly done ends as if it had not been asked.
+        let stopped = (0..20).any(|_| {
+            let world = World::complete();
+            let mut child = world.command(NOW, &["run"]).stderr(Stdio::null()).spawn().unwrap();
+            while !world.path("warehouse/landing/deliveries.jsonl").exists() {
+                assert_eq!(child.try_wait().unwrap(), None);
+                std::hint::spin_loop();
+            }
+            Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+            let ended = child.wait().unwrap().code();
+            assert!(ended == Some(code) || ended == Some(0), "{signal}: {ended:?}");
+            assert_eq!(world.release().is_some(), ended == Some(0));
+            world.run().exits(0).says("2025-08-12.1: 3 of 3 measures");
+            ended == Some(code)
+        });
+        assert!(stopped, "no run was stopped by {signal}");
+    }
+}
+
+#[test]
 fn what_only_reads_is_answered_while_a_run_holds_the_warehouse() {
     let world = World::complete();
     world.run().exits(0);
@@ -683,7 +749,7 @@ fn what_is_not_a_terminal_gets_no_colours() {
 fn a_shell_gets_its_completions() {
     let world = World::empty();
     let told = world.outturn(&["completions", "bash"]).exits(0).prints("_outturn()");
-    let mut bash = std::process::Command::new("bash");
+    let mut bash = Command::new("bash");
     world.write("outturn.bash", &told.out);
     let status = bash.arg("-n").arg(world.path("outturn.bash")).status().unwrap();
     assert!(status.success());

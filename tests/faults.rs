@@ -25,11 +25,20 @@ fn good_july() -> String {
     World::good("crime", "2025-07")
 }
 
+/// July's crime with every line, the header first, made into another.
+fn edited_july(edit: impl Fn(usize, &str) -> String) -> String {
+    let text = good_july();
+    let lines: Vec<String> = text.lines().enumerate().map(|(number, line)| edit(number, line)).collect();
+    lines.join("\n") + "\n"
+}
+
 /// The release stands without July's crime and says why; everything else is there.
 #[track_caller]
 fn is_without_july(world: &World, told: Told, reported: &str) {
     let note = reported.split_once("; ").map_or("", |(_, note)| note).to_owned();
-    told.exits(3).says(&format!("gap: feed `northport-crime`: 2025-07.csv {}", reported.split(':').next().unwrap())).says(&note);
+    told.exits(3)
+        .says(&format!("gap: feed `northport-crime`: 2025-07.csv {}", reported.split(':').next().unwrap()))
+        .says(&note);
     assert_eq!(world.told_of("crime", "2025-07"), [reported]);
     for measure in ["northport-charged", "northport-crime-rate"] {
         assert_eq!(world.figure(measure, "P01", "2025-07"), "not_available");
@@ -63,17 +72,19 @@ fn zip(member: &str, bytes: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// Rows of April to June's crime with new references, all of July: 30 good rows.
 fn thirty_good_rows() -> String {
-    let months = ["2025-04", "2025-05", "2025-06"].map(|month| World::good("crime", month).replace(month, "2025-07"));
-    months.iter().flat_map(|text| text.lines().skip(1)).map(|line| format!("{line}\n")).collect()
+    let months =
+        ["2025-04", "2025-05", "2025-06"].map(|month| World::good("crime", month).replace(month, "2025-07"));
+    let rows: Vec<&str> = months.iter().flat_map(|text| text.lines().skip(1)).collect();
+    rows.join("\n") + "\n"
 }
 
 #[test]
 fn a_delivery_without_a_column_of_the_contract_is_refused() {
-    let text: String = good_july().lines().map(|line| {
+    let text = edited_july(|_, line| {
         let mut fields: Vec<&str> = line.split(',').collect();
         fields.remove(4);
-        fields.join(",") + "\n"
-    }).collect();
+        fields.join(",")
+    });
     let (world, told) = july(text);
     is_without_july(&world, told, "refused: 5 = 0 + 0 + 5; column `Outcome` is missing");
     assert_eq!(world.rows("quarantine_summary", &[])[0]["reason"], "delivery_refused");
@@ -87,16 +98,17 @@ fn a_delivery_with_a_renamed_column_is_refused_and_both_names_are_told() {
 
 #[test]
 fn a_delivery_with_a_column_that_stands_twice_is_refused() {
-    let text: String = good_july().lines().map(|line| format!("{line},{}\n", line.split(',').nth(2).unwrap())).collect();
+    let text = edited_july(|_, line| format!("{line},{}", line.split(',').nth(2).unwrap()));
     let (world, told) = july(text);
     is_without_july(&world, told, "refused: 5 = 0 + 0 + 5; column `Beat` stands twice");
 }
 
 #[test]
 fn a_column_that_is_not_in_the_contract_is_left_out_and_told() {
-    let text: String = good_july().lines().enumerate().map(|(number, line)| {
-        if number == 0 { format!("Officer,{line}\n") } else { format!("PC {number},{line}\n") }
-    }).collect();
+    let text = edited_july(|number, line| {
+        let officer = if number == 0 { "Officer".to_owned() } else { format!("PC {number}") };
+        format!("{officer},{line}")
+    });
     let (world, told) = july(text);
     told.exits(0);
     let told = world.told_of("crime", "2025-07");
@@ -106,10 +118,7 @@ fn a_column_that_is_not_in_the_contract_is_left_out_and_told() {
 
 #[test]
 fn columns_are_found_by_their_names_whatever_their_order() {
-    let text: String = good_july().lines().map(|line| {
-        let fields: Vec<&str> = line.split(',').rev().collect();
-        fields.join(",") + "\n"
-    }).collect();
+    let text = edited_july(|_, line| line.split(',').rev().collect::<Vec<_>>().join(","));
     let (world, told) = july(text);
     told.exits(0);
     is_with_july(&world);
@@ -200,7 +209,10 @@ fn while_a_restated_month_is_held_the_last_good_one_stays_in_this_and_later_runs
     // Nothing new: the gap is told again.
     world.run().exits(3).says("2025-07.csv held").says("already current 2025-08-12.2");
     // The months are made anew, for a look-up changed.
-    world.write("pipelines/northport/reference/beat.csv", "beat,ward\nH1,W01\nH2,W01\nK1,W02\nM1,W03\nZ9,W03\n");
+    world.write(
+        "pipelines/northport/reference/beat.csv",
+        "beat,ward\nH1,W01\nH2,W01\nK1,W02\nM1,W03\nZ9,W03\n",
+    );
     world.run().exits(3).says("released 2025-08-12.3");
     is_with_july(&world);
     assert_eq!(world.told_of("crime", "2025-07"), ["accepted: 5 = 5 + 0 + 0", held]);
@@ -269,12 +281,19 @@ fn each_broken_row_waits_with_its_rule_its_line_and_a_pointer_to_its_bytes() {
         assert_eq!(&text[offset..offset + length], *bytes, "{row:?}");
         assert_eq!((row["month"].as_str(), row["source_file"].as_str()), ("2025-07", "2025-07.csv"));
     }
-    let summary: Vec<(String, String)> =
-        world.table("quarantine_summary").iter().map(|row| (row["reason"].clone(), row["rows"].clone())).collect();
-    let mut rules: Vec<(String, String)> = broken.iter().map(|(_, rule, _)| ((*rule).to_owned(), "1".to_owned())).collect();
+    let summary: Vec<(String, String)> = world
+        .table("quarantine_summary")
+        .iter()
+        .map(|row| (row["reason"].clone(), row["rows"].clone()))
+        .collect();
+    let mut rules: Vec<(String, String)> =
+        broken.iter().map(|(_, rule, _)| ((*rule).to_owned(), "1".to_owned())).collect();
     rules.sort();
     assert_eq!(summary, rules);
-    world.outturn(&["quarantine", "show", "--reason", "bad_outcome"]).exits(0).prints("B3,2025-07,H1,Burglary,Hanged,");
+    world
+        .outturn(&["quarantine", "show", "--reason", "bad_outcome"])
+        .exits(0)
+        .prints("B3,2025-07,H1,Burglary,Hanged,");
 }
 
 #[test]
@@ -311,7 +330,8 @@ fn equal_rows_of_a_feed_without_a_key_are_different_reports() {
 
 #[test]
 fn a_file_that_was_published_twice_over_is_refused() {
-    let rows: String = (1..=12).map(|day| format!("2025-07-{day:02},H1,Noise\n")).collect();
+    let rows: Vec<String> = (1..=12).map(|day| format!("2025-07-{day:02},H1,Noise\n")).collect();
+    let rows = rows.concat();
     let world = World::complete();
     world.send("asb", "2025-07", format!("Day,Beat,Kind\n{rows}{rows}"));
     world.run().exits(3).says("2025-07.csv refused: every one of its 24 rows stands an even number of times");
@@ -336,7 +356,8 @@ fn a_corrected_delivery_replaces_its_month_and_the_earlier_release_stands() {
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025/26 Q1"), "available 2.9");
     assert_eq!(world.told_of("crime", "2025-06"), ["accepted: 11 = 11 + 0 + 0"]);
     let before = small::rows_of(&world.path("warehouse/published/releases/2025-08-12.1/outturn.parquet"));
-    let june = before.iter().find(|row| row["measure"] == "northport-crime-rate" && row["period"] == "2025-06");
+    let june =
+        before.iter().find(|row| row["measure"] == "northport-crime-rate" && row["period"] == "2025-06");
     assert_eq!(june.unwrap()["value"], "1.2");
     world.outturn(&["verify", "2025-08-12.1"]).exits(0);
 }
@@ -360,7 +381,10 @@ fn what_was_landed_stays_when_the_partner_takes_the_file_away() {
     world.run().exits(3).says("gap: feed `northport-crime`: ");
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025-05"), "available 0.8");
     // It can even be made anew.
-    world.write("pipelines/northport/reference/beat.csv", "beat,ward\nH1,W01\nH2,W01\nK1,W02\nM1,W03\nZ9,W03\n");
+    world.write(
+        "pipelines/northport/reference/beat.csv",
+        "beat,ward\nH1,W01\nH2,W01\nK1,W02\nM1,W03\nZ9,W03\n",
+    );
     world.run();
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025-05"), "available 0.8");
 }
@@ -393,7 +417,11 @@ fn a_feed_whose_folder_is_gone_does_not_keep_another_from_its_new_month() {
     world.run().exits(3);
     fs::remove_dir_all(world.path("deliveries/crime")).unwrap();
     world.deliver("asb", "2025-07");
-    world.run().exits(3).says("gap: feed `northport-crime`: nothing for 2025-07").says("No such file or directory");
+    world
+        .run()
+        .exits(3)
+        .says("gap: feed `northport-crime`: nothing for 2025-07")
+        .says("No such file or directory");
     assert_eq!(world.figure("northport-asb", "P01", "2025-07"), "available 4.0");
     assert_eq!(world.figure("northport-charged", "P01", "2025-06"), "available 25.0");
 }
@@ -401,7 +429,11 @@ fn a_feed_whose_folder_is_gone_does_not_keep_another_from_its_new_month() {
 #[test]
 fn received_is_accepted_and_duplicate_and_quarantined_for_every_delivery() {
     let world = World::complete();
-    world.send("crime", "2025-04", World::good("crime", "2025-04") + "C04-01,2025-04,H1,Burglary,Charged,\nX,2025-04,Q,,,\n");
+    world.send(
+        "crime",
+        "2025-04",
+        World::good("crime", "2025-04") + "C04-01,2025-04,H1,Burglary,Charged,\nX,2025-04,Q,,,\n",
+    );
     world.send("crime", "2025-05", World::good("crime", "2025-05").replace("2025-05", "2025-06"));
     world.send("crime", "2025-06", "");
     world.send("asb", "2025-04", World::good("asb", "2025-04").replace("Kind", "Sort"));
@@ -410,7 +442,9 @@ fn received_is_accepted_and_duplicate_and_quarantined_for_every_delivery() {
     assert_eq!(rows.len(), 8);
     let sums: Vec<[u64; 4]> = rows
         .iter()
-        .map(|row| ["received", "accepted", "duplicate", "quarantined"].map(|name| row[name].parse().unwrap()))
+        .map(|row| {
+            ["received", "accepted", "duplicate", "quarantined"].map(|name| row[name].parse().unwrap())
+        })
         .collect();
     assert!(sums.iter().all(|[received, rest @ ..]| *received == rest.iter().sum::<u64>()), "{rows:?}");
     // 12 + 8 + 0 + 5 crimes and 6 + 5 + 7 + 4 reports were sent.
@@ -432,8 +466,16 @@ fn a_measure_that_yields_what_cannot_be_is_withheld_by_name_and_the_others_are_r
         (numerator, may("1e308 * 10"), "P01 2025-05: inf is not a count"),
         (numerator, may("CAST(NULL AS BIGINT)"), "P01 2025-05: the numerator is NULL"),
         (numerator, may("count(*) + 1"), "P01 2025-05: more than 100 %"),
-        ("GROUP BY month", "GROUP BY month UNION ALL SELECT 'P01', '2025-05', 1, 1".to_owned(), "P01 2025-05: the key stands twice"),
-        ("GROUP BY month", "GROUP BY month UNION ALL SELECT 'W01', '2025-05', 1, 1".to_owned(), "W01 2025-05: the area is not one of the measure's"),
+        (
+            "GROUP BY month",
+            "GROUP BY month UNION ALL SELECT 'P01', '2025-05', 1, 1".to_owned(),
+            "P01 2025-05: the key stands twice",
+        ),
+        (
+            "GROUP BY month",
+            "GROUP BY month UNION ALL SELECT 'W01', '2025-05', 1, 1".to_owned(),
+            "W01 2025-05: the area is not one of the measure's",
+        ),
         ("GROUP BY month", "GROUP BY month UNION ALL SELECT 'P01', 'May', 1, 1".to_owned(), "P01: "),
         (numerator, may("1 / (count(*) - count(*))"), "ivide by zero"),
     ] {
@@ -462,7 +504,11 @@ fn a_withheld_measure_is_told_again_by_every_run_until_it_is_mended() {
     world.edit(CHARGED, "count(*) AS denominator", "count(*) / 10 AS denominator");
     world.run().exits(3).says("released 2025-08-12.2: 2 of 3 measures");
     assert_eq!(world.figure("northport-charged", "P01", "2025-04"), "not_calculated");
-    world.run().exits(3).says("already current 2025-08-12.2: 2 of 3 measures").says("measure `northport-charged`: withheld");
+    world
+        .run()
+        .exits(3)
+        .says("already current 2025-08-12.2: 2 of 3 measures")
+        .says("measure `northport-charged`: withheld");
     assert!(world.outturn(&["status"]).exits(0).out.contains("gap: measure `northport-charged`: withheld"));
     world.write(CHARGED, good);
     world.run().exits(0).says("released 2025-08-12.3: 3 of 3 measures");
@@ -535,12 +581,15 @@ fn a_disk_that_fills_up_at_any_write_leaves_the_last_release_and_the_next_run_fi
         for name in ["outturn", "crime_by_ward"] {
             let values = |world: &World| -> Vec<small::Row> {
                 let mut rows = world.table(name);
-                rows.iter_mut().for_each(|row| drop(row.remove("release")));
+                for row in &mut rows {
+                    row.remove("release");
+                }
                 rows
             };
             assert_eq!(values(&world), values(&whole), "limit {limit}");
         }
-        let left: Vec<String> = world.files("warehouse", |_| ()).into_keys().filter(|path| path.ends_with(".tmp")).collect();
+        let left: Vec<String> =
+            world.files("warehouse", |_| ()).into_keys().filter(|path| path.contains(".tmp")).collect();
         assert!(left.is_empty(), "limit {limit}: {left:?}");
     }
     assert!(failed >= 4, "the limits were too wide to fail: {failed}");

@@ -36,7 +36,11 @@ pub(crate) struct Told {
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exit code {}\n--- standard output\n{}--- standard error\n{}", self.code, self.out, self.err)
+        write!(
+            f,
+            "exit code {}\n--- standard output\n{}--- standard error\n{}",
+            self.code, self.out, self.err
+        )
     }
 }
 
@@ -136,7 +140,10 @@ impl World {
 
     /// The project with its deliveries, its warehouse and its times.
     pub(crate) fn copied(&self) -> Self {
-        let world = Self { folder: tempfile::tempdir().unwrap(), sent: AtomicU64::new(self.sent.load(Ordering::Relaxed)) };
+        let world = Self {
+            folder: tempfile::tempdir().unwrap(),
+            sent: AtomicU64::new(self.sent.load(Ordering::Relaxed)),
+        };
         copy(self.folder.path(), world.folder.path(), &[]);
         world
     }
@@ -229,7 +236,8 @@ impl World {
     /// The rows of a table of the current release in which these columns have these values.
     #[track_caller]
     pub(crate) fn rows(&self, name: &str, wanted: &[(&str, &str)]) -> Vec<Row> {
-        let fits = |row: &Row| wanted.iter().all(|(column, value)| row.get(*column).is_some_and(|v| v == value));
+        let fits =
+            |row: &Row| wanted.iter().all(|(column, value)| row.get(*column).is_some_and(|v| v == value));
         self.table(name).into_iter().filter(fits).collect()
     }
 
@@ -299,7 +307,9 @@ pub(crate) fn rows_of(path: &Path) -> Vec<Row> {
         for row in 0..batch.num_rows() {
             let texts = schema.fields().iter().zip(&columns).zip(batch.columns());
             let texts = texts.filter(|(_, array)| !array.is_null(row));
-            rows.push(texts.map(|((field, text), _)| (field.name().clone(), text.value(row).to_string())).collect());
+            rows.push(
+                texts.map(|((field, text), _)| (field.name().clone(), text.value(row).to_string())).collect(),
+            );
         }
     }
     rows
