@@ -77,7 +77,7 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
         for (measure, reason) in crate::run::withheld_measures(&folder)? {
             gaps.push(format!("measure `{measure}`: withheld: {reason}"));
         }
-        gaps.extend(manifest.iter().flat_map(crate::run::withheld_tables));
+        gaps.extend(manifest.iter().flat_map(|manifest| crate::run::table_gaps(&manifest.withheld_tables)));
         gaps.extend(crate::run::delivery_gaps_of(&folder)?);
     }
     Ok(Status {

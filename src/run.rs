@@ -19,7 +19,7 @@ use tracing::{info, warn};
 pub(crate) use earlier::Fingerprints;
 use gaps::fault_lines;
 pub use gaps::spans;
-pub(crate) use gaps::{delivery_gaps_of, withheld_measures, withheld_tables};
+pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
 
 use crate::check::{Checked, check_loaded};
 use crate::config::{self, Project};
@@ -269,7 +269,7 @@ impl<'a> Run<'a> {
                 released -= 1;
                 gaps.push(format!("measure `{name}`: withheld: {reason}"));
             }
-            gaps.extend(withheld_tables(manifest));
+            gaps.extend(table_gaps(&manifest.withheld_tables));
             gaps.extend(delivery_gaps_of(&folder)?);
         }
         gaps.extend(fault_lines(states));

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers too")]
 
 #[path = "support/small.rs"]
+#[expect(dead_code, reason = "what a test of broken deliveries needs is not needed here")]
 mod small;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 use small::{NOW, Told, World};
@@ -703,6 +705,28 @@ fn a_second_run_while_one_holds_the_warehouse_ends_at_once_and_names_the_holder(
 }
 
 #[test]
+fn a_run_that_is_asked_to_stop_ends_with_the_code_of_the_signal_and_publishes_nothing() {
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        // A run that is nearly done ends as if it had not been asked.
+        let stopped = (0..20).any(|_| {
+            let world = World::complete();
+            let mut child = world.command(NOW, &["run"]).stderr(Stdio::null()).spawn().unwrap();
+            while !world.path("warehouse/landing/deliveries.jsonl").exists() {
+                assert_eq!(child.try_wait().unwrap(), None);
+                std::hint::spin_loop();
+            }
+            Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+            let ended = child.wait().unwrap().code();
+            assert!(ended == Some(code) || ended == Some(0), "{signal}: {ended:?}");
+            assert_eq!(world.release().is_some(), ended == Some(0));
+            world.run().exits(0).says("2025-08-12.1: 3 of 3 measures");
+            ended == Some(code)
+        });
+        assert!(stopped, "no run was stopped by {signal}");
+    }
+}
+
+#[test]
 fn what_only_reads_is_answered_while_a_run_holds_the_warehouse() {
     let world = World::complete();
     world.run().exits(0);
@@ -725,7 +749,7 @@ fn what_is_not_a_terminal_gets_no_colours() {
 fn a_shell_gets_its_completions() {
     let world = World::empty();
     let told = world.outturn(&["completions", "bash"]).exits(0).prints("_outturn()");
-    let mut bash = std::process::Command::new("bash");
+    let mut bash = Command::new("bash");
     world.write("outturn.bash", &told.out);
     let status = bash.arg("-n").arg(world.path("outturn.bash")).status().unwrap();
     assert!(status.success());

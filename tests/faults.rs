@@ -25,6 +25,13 @@ fn good_july() -> String {
     World::good("crime", "2025-07")
 }
 
+/// July's crime with every line, the header first, made into another.
+fn edited_july(edit: impl Fn(usize, &str) -> String) -> String {
+    let text = good_july();
+    let lines: Vec<String> = text.lines().enumerate().map(|(number, line)| edit(number, line)).collect();
+    lines.join("\n") + "\n"
+}
+
 /// The release stands without July's crime and says why; everything else is there.
 #[track_caller]
 fn is_without_july(world: &World, told: Told, reported: &str) {
@@ -67,19 +74,17 @@ fn zip(member: &str, bytes: impl AsRef<[u8]>) -> Vec<u8> {
 fn thirty_good_rows() -> String {
     let months =
         ["2025-04", "2025-05", "2025-06"].map(|month| World::good("crime", month).replace(month, "2025-07"));
-    months.iter().flat_map(|text| text.lines().skip(1)).map(|line| format!("{line}\n")).collect()
+    let rows: Vec<&str> = months.iter().flat_map(|text| text.lines().skip(1)).collect();
+    rows.join("\n") + "\n"
 }
 
 #[test]
 fn a_delivery_without_a_column_of_the_contract_is_refused() {
-    let text: String = good_july()
-        .lines()
-        .map(|line| {
-            let mut fields: Vec<&str> = line.split(',').collect();
-            fields.remove(4);
-            fields.join(",") + "\n"
-        })
-        .collect();
+    let text = edited_july(|_, line| {
+        let mut fields: Vec<&str> = line.split(',').collect();
+        fields.remove(4);
+        fields.join(",")
+    });
     let (world, told) = july(text);
     is_without_july(&world, told, "refused: 5 = 0 + 0 + 5; column `Outcome` is missing");
     assert_eq!(world.rows("quarantine_summary", &[])[0]["reason"], "delivery_refused");
@@ -93,23 +98,17 @@ fn a_delivery_with_a_renamed_column_is_refused_and_both_names_are_told() {
 
 #[test]
 fn a_delivery_with_a_column_that_stands_twice_is_refused() {
-    let text: String =
-        good_july().lines().map(|line| format!("{line},{}\n", line.split(',').nth(2).unwrap())).collect();
+    let text = edited_july(|_, line| format!("{line},{}", line.split(',').nth(2).unwrap()));
     let (world, told) = july(text);
     is_without_july(&world, told, "refused: 5 = 0 + 0 + 5; column `Beat` stands twice");
 }
 
 #[test]
 fn a_column_that_is_not_in_the_contract_is_left_out_and_told() {
-    let text: String = good_july()
-        .lines()
-        .enumerate()
-        .map(
-            |(number, line)| {
-                if number == 0 { format!("Officer,{line}\n") } else { format!("PC {number},{line}\n") }
-            },
-        )
-        .collect();
+    let text = edited_july(|number, line| {
+        let officer = if number == 0 { "Officer".to_owned() } else { format!("PC {number}") };
+        format!("{officer},{line}")
+    });
     let (world, told) = july(text);
     told.exits(0);
     let told = world.told_of("crime", "2025-07");
@@ -119,13 +118,7 @@ fn a_column_that_is_not_in_the_contract_is_left_out_and_told() {
 
 #[test]
 fn columns_are_found_by_their_names_whatever_their_order() {
-    let text: String = good_july()
-        .lines()
-        .map(|line| {
-            let fields: Vec<&str> = line.split(',').rev().collect();
-            fields.join(",") + "\n"
-        })
-        .collect();
+    let text = edited_july(|_, line| line.split(',').rev().collect::<Vec<_>>().join(","));
     let (world, told) = july(text);
     told.exits(0);
     is_with_july(&world);
@@ -337,7 +330,8 @@ fn equal_rows_of_a_feed_without_a_key_are_different_reports() {
 
 #[test]
 fn a_file_that_was_published_twice_over_is_refused() {
-    let rows: String = (1..=12).map(|day| format!("2025-07-{day:02},H1,Noise\n")).collect();
+    let rows: Vec<String> = (1..=12).map(|day| format!("2025-07-{day:02},H1,Noise\n")).collect();
+    let rows = rows.concat();
     let world = World::complete();
     world.send("asb", "2025-07", format!("Day,Beat,Kind\n{rows}{rows}"));
     world.run().exits(3).says("2025-07.csv refused: every one of its 24 rows stands an even number of times");
@@ -587,13 +581,15 @@ fn a_disk_that_fills_up_at_any_write_leaves_the_last_release_and_the_next_run_fi
         for name in ["outturn", "crime_by_ward"] {
             let values = |world: &World| -> Vec<small::Row> {
                 let mut rows = world.table(name);
-                rows.iter_mut().for_each(|row| drop(row.remove("release")));
+                for row in &mut rows {
+                    row.remove("release");
+                }
                 rows
             };
             assert_eq!(values(&world), values(&whole), "limit {limit}");
         }
         let left: Vec<String> =
-            world.files("warehouse", |_| ()).into_keys().filter(|path| path.ends_with(".tmp")).collect();
+            world.files("warehouse", |_| ()).into_keys().filter(|path| path.contains(".tmp")).collect();
         assert!(left.is_empty(), "limit {limit}: {left:?}");
     }
     assert!(failed >= 4, "the limits were too wide to fail: {failed}");

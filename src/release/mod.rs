@@ -75,6 +75,9 @@ pub struct Manifest {
     pub measures: BTreeMap<String, String>,
     /// The same for the project's own tables.
     pub own_tables: BTreeMap<String, String>,
+    /// Those of the project's own tables that are not in it, each with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withheld_tables: BTreeMap<String, String>,
     /// Datasets that it was computed from: table and version of its log, with the files of that version.
     pub datasets: BTreeMap<String, DatasetVersion>,
 }
@@ -175,6 +178,7 @@ impl Published {
         let releases = self.folder.join("releases");
         let failed = |source| ReleaseError::File { path: releases.display().to_string(), source };
         durable::create_folder(&releases).map_err(failed)?;
+        remove_unpublished(&self.folder).map_err(failed)?;
         durable::remove_leftovers(&releases).map_err(failed)?;
         durable::remove_leftovers(&self.folder).map_err(failed)?;
         let day = as_of.to_string();
@@ -248,23 +252,39 @@ impl Draft {
         let made = (|| {
             durable::share(&staging)?;
             durable::share(&staging.join("manifest.json"))?;
+            prepare(&self.published.folder, &self.name)?;
             fs::rename(&staging, &released)?;
             durable::sync_folder(&self.published.folder.join("releases"))?;
-            point(&self.published.folder, &self.name)
+            point(&self.published.folder)
         })();
         made.map_err(failed)?;
         Ok(released)
     }
 }
 
-/// Points `current` at a release in one step.
+/// The link that becomes `current`. While it stands, the release that it names never was current.
+const NEXT: &str = ".outturn-current.tmp";
+
+/// Makes the link to a release that does not bear its name yet.
 #[cfg(unix)]
-fn point(folder: &Path, name: &str) -> io::Result<()> {
-    let link = folder.join(".outturn-current.tmp");
+fn prepare(folder: &Path, name: &str) -> io::Result<()> {
+    let link = folder.join(NEXT);
     let _ = fs::remove_file(&link);
     std::os::unix::fs::symlink(Path::new("releases").join(name), &link)?;
-    fs::rename(&link, folder.join("current"))?;
     durable::sync_folder(folder)
+}
+
+/// Points `current` at the prepared release in one step.
+fn point(folder: &Path) -> io::Result<()> {
+    fs::rename(folder.join(NEXT), folder.join("current"))?;
+    durable::sync_folder(folder)
+}
+
+/// Removes a release that a killed run had named but not made current: nobody was told of it, and its name is free.
+fn remove_unpublished(folder: &Path) -> io::Result<()> {
+    let Ok(target) = fs::read_link(folder.join(NEXT)) else { return Ok(()) };
+    let named = folder.join(&target);
+    if target.starts_with("releases") && named.is_dir() { fs::remove_dir_all(named) } else { Ok(()) }
 }
 
 /// The column with the release's name, for a table that does not carry it yet, and `synthetic` where that is missing.

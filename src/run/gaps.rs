@@ -7,8 +7,8 @@ use super::RunError;
 use crate::feed::{self, FeedState};
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
+use crate::release;
 use crate::release::tables::Reports;
-use crate::release::{self, Manifest};
 
 /// What became of every delivery that a dataset was made from.
 pub(super) fn all_reports(reports: &Reports) -> impl Iterator<Item = &DeliveryReport> {
@@ -86,9 +86,8 @@ pub(crate) fn withheld_measures(folder: &Path) -> Result<Vec<(String, String)>, 
 }
 
 /// The project's own tables that a release lacks, each in a line.
-pub(crate) fn withheld_tables(manifest: &Manifest) -> impl Iterator<Item = String> {
-    let names = manifest.own_tables.keys().filter(|name| !manifest.tables.contains_key(*name));
-    names.map(|name| format!("table `{name}`: withheld; its SELECT could not be run"))
+pub(crate) fn table_gaps(withheld: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
+    withheld.iter().map(|(table, reason)| format!("table `{table}`: withheld: {reason}"))
 }
 
 /// What a release says of each measure: why it is withheld (empty when it is not), and its latest period.
@@ -134,23 +133,6 @@ pub fn spans(months: &[Month]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_table_that_is_not_in_its_release_is_named() {
-        let names = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), String::new())).collect();
-        let files: crate::release::TableFiles = serde_json::from_str(
-            r#"{"title": "", "rows": 0, "parquet": {"file": "", "bytes": 0, "sha256": ""},
-                "csv": {"file": "", "bytes": 0, "sha256": ""}}"#,
-        )
-        .unwrap();
-        let manifest = Manifest {
-            own_tables: names(&["made", "withheld"]),
-            tables: [("made".to_owned(), files)].into(),
-            ..Manifest::default()
-        };
-        let told: Vec<String> = withheld_tables(&manifest).collect();
-        assert_eq!(told, ["table `withheld`: withheld; its SELECT could not be run"]);
-    }
 
     #[test]
     fn neighbouring_months_are_told_as_a_span() {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::earlier::{Earlier, Fingerprints};
-use super::gaps::{accepted, all_reports, delivery_gaps, fault_lines};
+use super::gaps::{accepted, all_reports, delivery_gaps, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
 use crate::check::Checked;
 use crate::config::SqlFile;
@@ -35,6 +35,8 @@ struct Publication<'a> {
     /// Name of the release.
     name: String,
     gaps: Vec<String>,
+    /// The project's own tables that cannot be in it, each with the reason.
+    withheld_tables: BTreeMap<String, String>,
     outturn: Vec<RecordBatch>,
     measures: Vec<MeasureRow<'a>>,
     periods: BTreeSet<Period>,
@@ -75,6 +77,7 @@ impl Run<'_> {
             before: Earlier::of(&self.published, current),
             name: draft.name().to_owned(),
             gaps: gaps.into_iter().chain(fault_lines(states)).collect(),
+            withheld_tables: BTreeMap::new(),
             outturn: Vec::new(),
             measures: Vec::new(),
             periods: BTreeSet::new(),
@@ -119,7 +122,8 @@ impl Run<'_> {
             draft.add(&table, files);
         }
         stopped(stop)?;
-        let Publication { fingerprints, name, gaps, computed, .. } = publication;
+        let Publication { fingerprints, name, mut gaps, withheld_tables, computed, .. } = publication;
+        gaps.extend(table_gaps(&withheld_tables));
         let versions = stored.snapshots.iter().map(|(table, snapshot)| (table.clone(), version_of(snapshot)));
         draft.finish(Manifest {
             as_of: self.as_of,
@@ -129,6 +133,7 @@ impl Run<'_> {
             contents: fingerprints.contents(&self.project.digest),
             measures: fingerprints.measures,
             own_tables: fingerprints.tables,
+            withheld_tables,
             datasets: versions.collect(),
             ..Manifest::default()
         })?;
@@ -234,7 +239,7 @@ impl<'a> Publication<'a> {
                 Err(error) => {
                     let why = crate::engine::fault_without_values(&error);
                     warn!(table.id = %id, "table `{id}` is withheld: {why}");
-                    self.gaps.push(format!("table `{id}`: withheld: {why}"));
+                    self.withheld_tables.insert(id.to_owned(), why);
                     return Ok(None);
                 }
             },
