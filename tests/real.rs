@@ -907,13 +907,17 @@ fn marks(world: &World) -> BTreeMap<String, (u64, u64)> {
         }
         marks.insert(name, (marked, unmarked));
     }
-    for dataset in ["crime", "crime_outcome", "stop_search"] {
-        let table =
-            world.query(&format!("SELECT synthetic, count(*) AS n FROM {dataset} GROUP BY synthetic"));
+    let datasets = ["crime", "crime_outcome", "stop_search"];
+    let counts = datasets.map(|name| {
+        format!("SELECT '{name}' AS name, synthetic, count(*) AS n FROM {name} GROUP BY synthetic")
+    });
+    let table = world.query(&counts.join(" UNION ALL "));
+    for name in datasets {
         let of = |mark: &str| {
-            table.rows().filter(|row| row.get("synthetic") == mark).filter_map(|row| row.count("n")).sum()
+            let rows = table.rows().filter(|row| row.get("name") == name && row.get("synthetic") == mark);
+            rows.filter_map(|row| row.count("n")).sum()
         };
-        marks.insert(dataset.to_owned(), (of("true"), of("false")));
+        marks.insert(name.to_owned(), (of("true"), of("false")));
     }
     marks
 }
