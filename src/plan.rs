@@ -116,8 +116,12 @@ async fn datasets(
         let before = warehouse.snapshot(&dataset.id).await?;
         let jobs = month_jobs(checked, dataset, states);
         let wanted: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
-        let stale: Vec<Month> =
-            jobs.iter().filter(|job| is_stale(job, &before)).map(|job| job.month).collect();
+        let mut summaries = Vec::new();
+        for summary in &dataset.summaries {
+            summaries.push(warehouse.snapshot(&summary.id).await?);
+        }
+        let stale = jobs.iter().filter(|job| is_stale(job, &before, &summaries)).map(|job| job.month);
+        let stale: Vec<Month> = stale.collect();
         let (changed, new): (Vec<Month>, Vec<Month>) =
             stale.into_iter().partition(|month| before.months.contains_key(month));
         let dropped: Vec<Month> =
@@ -137,9 +141,7 @@ async fn datasets(
         stored.snapshots.insert(dataset.id.clone(), before);
         let quarantine = quarantine_table(&dataset.id);
         stored.snapshots.insert(quarantine.clone(), warehouse.snapshot(&quarantine).await?);
-        for summary in &dataset.summaries {
-            stored.snapshots.insert(summary.id.clone(), warehouse.snapshot(&summary.id).await?);
-        }
+        stored.snapshots.extend(summaries.into_iter().map(|summary| (summary.table.clone(), summary)));
     }
     Ok((stored, changing))
 }

@@ -305,7 +305,11 @@ impl<'a> Run<'a> {
             let jobs = month_jobs(checked, dataset, states);
             let months: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
             let dropped: Vec<Month> = before.months.keys().copied().filter(|m| !months.contains(m)).collect();
-            let pending: Vec<MonthJob> = jobs.into_iter().filter(|job| is_stale(job, &before)).collect();
+            let mut summaries = Vec::new();
+            for summary in &dataset.summaries {
+                summaries.push(self.warehouse.snapshot(&summary.id).await?);
+            }
+            let pending: Vec<MonthJob> = jobs.into_iter().filter(|job| is_stale(job, &before, &summaries)).collect();
             if !pending.is_empty() {
                 self.progress.stage_of(&format!("reading `{}`", dataset.id), pending.len());
             }
@@ -472,10 +476,13 @@ pub fn month_jobs(
     months.into_iter().map(|(month, slots)| MonthJob { dataset: Arc::clone(dataset), month, slots }).collect()
 }
 
-/// Whether a month must be made anew: the file that the log has was made from something else.
+/// Whether a month must be made anew: the file that the log has was made from something else. So it is when that of a
+/// summary was, as after a run that was killed between the two commits and whose cause was then taken back.
 #[must_use]
-pub fn is_stale(job: &MonthJob, before: &Snapshot) -> bool {
-    before.months.get(&job.month).is_none_or(|file| file.inputs() != job.inputs_digest())
+pub fn is_stale(job: &MonthJob, before: &Snapshot, summaries: &[Snapshot]) -> bool {
+    let inputs = job.inputs_digest();
+    let made_of_other = |table: &Snapshot| table.months.get(&job.month).is_none_or(|file| file.inputs() != inputs);
+    made_of_other(before) || summaries.iter().any(made_of_other)
 }
 
 fn warn_of(report: &DeliveryReport) {

@@ -145,6 +145,24 @@ fn a_changed_contract_makes_every_month_anew_as_a_rebuild_does() {
 }
 
 #[test]
+fn counts_of_a_run_that_was_cut_off_do_not_stay_when_its_cause_is_taken_back() {
+    let world = World::complete();
+    run(&world, small::NOW);
+    let before = (rows(&world), figures(&world));
+    // Another run had counted June anew and was killed before the rows themselves were committed.
+    let other = world.copied();
+    send(&other, ("crime", "2025-06", true));
+    run(&other, small::NOW);
+    let counts = |world: &World| world.path("warehouse/datasets/crime_count");
+    std::fs::remove_dir_all(counts(&world)).unwrap();
+    std::fs::rename(counts(&other), counts(&world)).unwrap();
+    let plan = world.outturn(&["plan"]).exits(0);
+    plan.prints("rebuild  crime 2025-06: ");
+    run(&world, small::NOW);
+    assert_eq!((rows(&world), figures(&world)), before);
+}
+
+#[test]
 fn a_month_that_is_restated_and_then_restated_back_is_as_it_was() {
     let world = World::complete();
     run(&world, small::NOW);
