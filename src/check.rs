@@ -48,9 +48,11 @@ pub async fn check_loaded(project: Project, mut problems: Vec<Problem>) -> Resul
     let (lookups, found) = lookup::load_all(&project).await;
     problems.extend(found);
     let (datasets, found) = contract::datasets(&project, &lookups);
+    let lacks_dataset = !found.is_empty();
     problems.extend(found);
     let (areas, residents) = reference(&project, &lookups, &mut problems);
-    let incomplete = project.tables_unread || lookups.len() < project.lookups.len();
+    // A table may then be missing through no fault of the SQL that reads it.
+    let incomplete = project.tables_unread || lookups.len() < project.lookups.len() || lacks_dataset;
     let mut measures = BTreeMap::new();
     let mut tables = BTreeMap::new();
     match Engine::new(&project, &datasets, &lookups, None, None, incomplete).await {

@@ -37,7 +37,9 @@ fn every_field_on_disk_is_described() {
             "reference": "r", "synthetic": true}"#,
     )
     .expect("a delivery");
-    let documents = [serde_json::to_value(delivery), serde_json::to_value(Manifest::default())];
+    let withheld_tables = [("a".to_owned(), "b".to_owned())].into();
+    let manifest = Manifest { withheld_tables, ..Manifest::default() };
+    let documents = [serde_json::to_value(delivery), serde_json::to_value(manifest)];
     for document in documents {
         let document = document.expect("a JSON value");
         for key in document.as_object().expect("an object").keys() {

@@ -32,7 +32,7 @@ pub(super) fn read<T: DeserializeOwned + JsonSchema>(
         // What the schema cannot say (a date that does not exist, say) serde still finds.
         return toml::from_str(text).map_err(|error| vec![syntax_problem(source, base, &error)]);
     }
-    walk.problems.sort_by_key(|problem| problem.span.start);
+    walk.problems.sort_by(|a, b| (a.span.start, &a.message).cmp(&(b.span.start, &b.message)));
     Err(walk.problems)
 }
 
