@@ -290,6 +290,26 @@ impl Engine {
         let frame = DataFrame::new(self.context.state(), plan);
         collected(frame).await
     }
+
+    /// As [`Engine::run`], with rows that compare equal in an order that is always the same: by their other columns.
+    ///
+    /// # Errors
+    /// What planning or running reports.
+    pub async fn run_in_order(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), DataFusionError> {
+        let plan = self.context.state().create_logical_plan(sql).await?;
+        read_only(&plan)?;
+        let every = plan.schema().columns().into_iter().map(|column| col(column).sort(true, true));
+        let ordered = match &plan {
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+                let by = sort.expr.iter().cloned().chain(every);
+                LogicalPlanBuilder::from(sort.input.as_ref().clone()).sort(by)?.build()?
+            }
+            // The order of what a LIMIT kept is the statement's own.
+            LogicalPlan::Limit(_) => plan,
+            _ => LogicalPlanBuilder::from(plan.clone()).sort(every)?.build()?,
+        };
+        collected(DataFrame::new(self.context.state(), ordered)).await
+    }
 }
 
 /// The rows of a SELECT with the columns that they really have: planning may widen a column's type, as in a `UNION` of

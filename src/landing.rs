@@ -228,6 +228,18 @@ impl Landing {
         unpack(file, delivery.member.as_deref(), limit)
     }
 
+    /// Whether the kept bytes of a delivery are still those that were received. One that is read where it lies is not
+    /// ours to keep.
+    ///
+    /// # Errors
+    /// What the file system reports.
+    pub fn is_intact(&self, delivery: &Delivery) -> io::Result<bool> {
+        if delivery.reference.is_some() {
+            return Ok(true);
+        }
+        Ok(digest(&mut File::open(self.path(delivery))?)?.0 == delivery.sha256)
+    }
+
     /// Removes what a killed run left in the making.
     ///
     /// # Errors

@@ -269,7 +269,7 @@ pub async fn evaluate(
 ) -> Result<Vec<Figure>, Withheld> {
     let mut monthly = frame(&measure.config, planned, areas, supply);
     let (_, batches) =
-        engine.run(measure.sql()).await.map_err(|error| Withheld(fault_without_values(&error)))?;
+        engine.run_in_order(measure.sql()).await.map_err(|error| Withheld(fault_without_values(&error)))?;
     for batch in &batches {
         count(&measure.config, batch, areas, &mut monthly)?;
     }

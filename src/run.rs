@@ -309,7 +309,8 @@ impl<'a> Run<'a> {
             for summary in &dataset.summaries {
                 summaries.push(self.warehouse.snapshot(&summary.id).await?);
             }
-            let pending: Vec<MonthJob> = jobs.into_iter().filter(|job| is_stale(job, &before, &summaries)).collect();
+            let pending: Vec<MonthJob> =
+                jobs.into_iter().filter(|job| is_stale(job, &before, &summaries)).collect();
             if !pending.is_empty() {
                 self.progress.stage_of(&format!("reading `{}`", dataset.id), pending.len());
             }
@@ -481,7 +482,8 @@ pub fn month_jobs(
 #[must_use]
 pub fn is_stale(job: &MonthJob, before: &Snapshot, summaries: &[Snapshot]) -> bool {
     let inputs = job.inputs_digest();
-    let made_of_other = |table: &Snapshot| table.months.get(&job.month).is_none_or(|file| file.inputs() != inputs);
+    let made_of_other =
+        |table: &Snapshot| table.months.get(&job.month).is_none_or(|file| file.inputs() != inputs);
     made_of_other(before) || summaries.iter().any(made_of_other)
 }
 

@@ -273,8 +273,8 @@ mod tests {
         assert_eq!(
             problems(text),
             [
-                "a.toml:1:1: unknown key `titel` (did you mean `title`?)",
                 "a.toml:1:1: missing key `title` (What it is called.)",
+                "a.toml:1:1: unknown key `titel` (did you mean `title`?)",
                 "a.toml:2:7: `per`: expected a whole number, found text in quotes",
                 "a.toml:3:10: `areas`: expected text in quotes, found a whole number",
                 "a.toml:4:12: `polarity`: expected `higher-is-better`, `lower-is-better`, found `lower-is-beter` (did you mean `lower-is-better`?)",

@@ -221,6 +221,10 @@ impl<S: RowSink> Reading<'_, S> {
     fn read(&mut self, landing: &Landing) -> Result<DeliveryReport, NormaliseError> {
         use DeliveryStatus::Refused;
         let contract = Arc::clone(&self.slot.contract);
+        if !landing.is_intact(self.delivery).unwrap_or(false) {
+            let note = "the landed bytes are not there or differ from their digest".to_owned();
+            return Ok(self.turned_down(Refused, note, 0));
+        }
         let mut fields = Fields::default();
         let opened = landing
             .read(self.delivery, self.slot.feed.max_unpacked_bytes)

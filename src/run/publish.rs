@@ -233,7 +233,7 @@ impl<'a> Publication<'a> {
             });
         let batches = match self.before.table(id, &self.fingerprints)? {
             Some(batches) => batches,
-            None => match engine.run(file.sql()).await {
+            None => match engine.run_in_order(file.sql()).await {
                 Ok((schema, batches)) if batches.is_empty() => vec![RecordBatch::new_empty(schema)],
                 Ok((_, batches)) => batches,
                 Err(error) => {
