@@ -647,3 +647,26 @@ fn a_damaged_manifest_of_the_current_release_is_named_and_no_release_is_made_ove
     world.run().exits(7).says("manifest.json is damaged");
     assert_eq!(world.release().as_deref(), Some("2025-08-12.1"));
 }
+
+#[test]
+fn landed_bytes_that_were_changed_are_refused_when_their_month_is_made_anew() {
+    let world = World::complete();
+    world.run().exits(0);
+    let landed = world.read("warehouse/landing/deliveries.jsonl");
+    let july: serde_json::Value = landed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .find(|delivery: &serde_json::Value| {
+            delivery["feed"] == "northport-crime" && delivery["period"] == "2025-07"
+        })
+        .unwrap();
+    let digest = july["sha256"].as_str().unwrap();
+    let object = format!("warehouse/landing/objects/{}/{digest}", &digest[..2]);
+    let text = world.read(&object);
+    world.write(&object, text.replacen("Burglary", "Robbery", 1));
+    // A contract that says something else has every month made anew.
+    world.edit("pipelines/northport/contracts/constabulary-crime.toml", "grain = \"", "grain = \"here: ");
+    let told = world.run().exits(3).says("the landed bytes are not there or differ from their digest");
+    assert!(told.closing().starts_with("released 2025-08-12.2"), "{told}");
+    assert!(world.figure("northport-crime-rate", "P01", "2025-07").starts_with("not_available"));
+}

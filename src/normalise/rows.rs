@@ -119,6 +119,15 @@ struct Summary {
     counts: hashbrown::HashMap<([u32; SUMMARY_WIDTH], bool), i64, foldhash::fast::FixedState>,
 }
 
+/// One part of a summary's key, as the rows of one delivery have it.
+#[derive(Clone, Copy)]
+enum KeyPart {
+    /// The same in every row.
+    Same(u32),
+    /// The value of this column of the contract.
+    Value(usize),
+}
+
 #[derive(Clone, Copy)]
 enum By {
     Column(usize),
@@ -135,6 +144,8 @@ pub(super) struct Sent {
     month_text: String,
     /// Column of the dataset for each column of the contract.
     targets: Vec<usize>,
+    /// Parts of the key of each summary.
+    summary_keys: Vec<Vec<KeyPart>>,
     /// Codes of feed, file and digest, and of the columns that are taken from the path.
     codes: [u32; 3],
     path_codes: Vec<u32>,
@@ -199,7 +210,18 @@ impl Rows {
                 _ => ABSENT,
             })
             .collect();
+        let part = |by: &By| match by {
+            By::Feed => KeyPart::Same(codes[0]),
+            By::File => KeyPart::Same(codes[1]),
+            By::Column(column) => match targets.iter().position(|target| target == column) {
+                Some(at) => KeyPart::Value(at),
+                None => KeyPart::Same(ABSENT),
+            },
+        };
+        let summary_keys =
+            self.summaries.iter().map(|summary| summary.by.iter().map(part).collect()).collect();
         Sent {
+            summary_keys,
             synthetic: delivery.synthetic,
             positions,
             month: delivery.period,
@@ -309,19 +331,15 @@ impl Rows {
         self.digest_codes.push(digest);
         self.lines.append_value(i64::try_from(line).unwrap_or(i64::MAX));
         self.synthetic.append_value(sent.synthetic);
-        for summary in &mut self.summaries {
+        for (summary, parts) in self.summaries.iter_mut().zip(&sent.summary_keys) {
             let mut key = [ABSENT; SUMMARY_WIDTH];
-            for (slot, by) in key.iter_mut().zip(&summary.by) {
-                *slot = match by {
-                    By::Feed => feed,
-                    By::File => file,
-                    By::Column(column) => {
-                        let at = sent.targets.iter().position(|target| target == column);
-                        match at.and_then(|at| self.scratch.get(at)) {
-                            Some(Value::Code(code)) => *code,
-                            _ => ABSENT,
-                        }
-                    }
+            for (slot, part) in key.iter_mut().zip(parts) {
+                *slot = match part {
+                    KeyPart::Same(code) => *code,
+                    KeyPart::Value(at) => match self.scratch.get(*at) {
+                        Some(Value::Code(code)) => *code,
+                        _ => ABSENT,
+                    },
                 };
             }
             *summary.counts.entry((key, sent.synthetic)).or_insert(0) += 1;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use futures::StreamExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -24,6 +25,17 @@ use crate::release::tables::{self, MeasureRow, ReleaseRow};
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles};
 use crate::warehouse::Snapshot;
 
+/// How many of the project's own tables are computed at once.
+const TABLES_AT_ONCE: usize = 2;
+
+/// What became of one of the project's own tables.
+enum Made<'a> {
+    /// Its title and its rows.
+    Rows(&'a str, Vec<RecordBatch>),
+    /// It cannot be in the release, for this reason.
+    Withheld(String),
+}
+
 /// What goes into a release, as far as it is computed.
 struct Publication<'a> {
     run: &'a Run<'a>,
@@ -35,8 +47,6 @@ struct Publication<'a> {
     /// Name of the release.
     name: String,
     gaps: Vec<String>,
-    /// The project's own tables that cannot be in it, each with the reason.
-    withheld_tables: BTreeMap<String, String>,
     outturn: Vec<RecordBatch>,
     measures: Vec<MeasureRow<'a>>,
     periods: BTreeSet<Period>,
@@ -77,7 +87,6 @@ impl Run<'_> {
             before: Earlier::of(&self.published, current),
             name: draft.name().to_owned(),
             gaps: gaps.into_iter().chain(fault_lines(states)).collect(),
-            withheld_tables: BTreeMap::new(),
             outturn: Vec::new(),
             measures: Vec::new(),
             periods: BTreeSet::new(),
@@ -94,15 +103,7 @@ impl Run<'_> {
             self.progress.step();
         }
         let mut writing = JoinSet::new();
-        for (id, planned) in &checked.tables {
-            stopped(stop)?;
-            if let Some(batches) = publication.table(&engine, id, planned).await? {
-                let title =
-                    self.project.tables.get(id).map(|file| file.config.title.as_str()).unwrap_or_default();
-                write(&mut writing, &draft, id, title, batches);
-            }
-            self.progress.step();
-        }
+        let withheld_tables = publication.tables(&engine, &mut writing, &draft, stop).await?;
         let released = publication.measures.iter().filter(|row| row.reason.is_empty()).count();
         let row = ReleaseRow {
             release: publication.name.clone(),
@@ -122,7 +123,7 @@ impl Run<'_> {
             draft.add(&table, files);
         }
         stopped(stop)?;
-        let Publication { fingerprints, name, mut gaps, withheld_tables, computed, .. } = publication;
+        let Publication { fingerprints, name, mut gaps, computed, .. } = publication;
         gaps.extend(table_gaps(&withheld_tables));
         let versions = stored.snapshots.iter().map(|(table, snapshot)| (table.clone(), version_of(snapshot)));
         draft.finish(Manifest {
@@ -218,14 +219,39 @@ impl<'a> Publication<'a> {
         Ok(())
     }
 
-    /// The rows of one of the project's own tables, or `None` when its SQL fails: then it is withheld by name.
-    async fn table(
-        &mut self,
+    /// Sends the project's own tables on their way to the disk; gives those that cannot be, each with the reason.
+    async fn tables(
+        &self,
         engine: &Engine,
-        id: &str,
-        planned: &Planned,
-    ) -> Result<Option<Vec<RecordBatch>>, RunError> {
-        let Some(file) = self.run.project.tables.get(id) else { return Ok(None) };
+        writing: &mut JoinSet<Written>,
+        draft: &Draft,
+        stop: &CancellationToken,
+    ) -> Result<BTreeMap<String, String>, RunError> {
+        // A few at once: while one is planned, which takes one processor, another is computed.
+        let pending = self.checked.tables.iter().map(async |(id, planned)| {
+            let made = self.table(engine, id, planned).await?;
+            Ok::<_, RunError>((id, made))
+        });
+        let mut arriving = std::pin::pin!(futures::stream::iter(pending).buffered(TABLES_AT_ONCE));
+        let mut withheld = BTreeMap::new();
+        while let Some(arrived) = arriving.next().await {
+            stopped(stop)?;
+            self.run.progress.step();
+            match arrived? {
+                (id, Made::Rows(title, batches)) => write(writing, draft, id, title, batches),
+                (id, Made::Withheld(why)) => {
+                    withheld.insert(id.clone(), why);
+                }
+            }
+        }
+        Ok(withheld)
+    }
+
+    /// One of the project's own tables: taken over, computed, or withheld by name when its SQL fails.
+    async fn table(&self, engine: &Engine, id: &str, planned: &Planned) -> Result<Made<'a>, RunError> {
+        let Some(file) = self.run.project.tables.get(id) else {
+            return Ok(Made::Withheld("its file is gone".to_owned()));
+        };
         let made_of_synthetic =
             planned.datasets.iter().filter_map(|dataset| self.stored.reports.get(dataset)).any(|months| {
                 let mut reports = months.values().flatten();
@@ -239,8 +265,7 @@ impl<'a> Publication<'a> {
                 Err(error) => {
                     let why = crate::engine::fault_without_values(&error);
                     warn!(table.id = %id, "table `{id}` is withheld: {why}");
-                    self.withheld_tables.insert(id.to_owned(), why);
-                    return Ok(None);
+                    return Ok(Made::Withheld(why));
                 }
             },
         };
@@ -248,7 +273,7 @@ impl<'a> Publication<'a> {
             let stamped = release::stamped(batch, &self.name, self.run.as_of, Some(made_of_synthetic))?;
             release::described(&stamped, &file.config.columns)
         });
-        Ok(Some(described.collect::<Result<_, _>>()?))
+        Ok(Made::Rows(&file.config.title, described.collect::<Result<_, _>>()?))
     }
 
     /// Sends the tables that the product publishes itself on their way to the disk.
