@@ -189,7 +189,6 @@ impl<'a> Run<'a> {
         stop: &CancellationToken,
     ) -> Result<RunReport, RunError> {
         let since = self.now.format("%Y-%m-%d %H:%M:%S UTC").to_string();
-        let mut checked = checked;
         if self.project.settings.simulate.is_some() {
             self.progress.stage("making synthetic deliveries");
             crate::simulated::make(&self.project, self.as_of).map_err(RunError::Simulate)?;
@@ -212,10 +211,10 @@ impl<'a> Run<'a> {
         }
         lock.sign(&since)?;
         stopped(stop)?;
-        if checked.is_none() {
-            checked = Some(check_loaded(self.project.clone(), Vec::new()).await.map_err(RunError::Invalid)?);
-        }
-        let checked = checked.ok_or(RunError::Stopped)?;
+        let checked = match checked {
+            Some(checked) => checked,
+            None => check_loaded(self.project.clone(), Vec::new()).await.map_err(RunError::Invalid)?,
+        };
         let stored = self.store(&checked, landing, &states, stop).await?;
         stopped(stop)?;
         self.publish(&checked, &states, stored, current.as_ref(), stop).await

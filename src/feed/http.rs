@@ -4,18 +4,18 @@
 //! an end, every size a limit, only what can pass is asked again, and an error names the address without its
 //! secrets.
 
-use std::fmt;
+mod fault;
+mod patience;
+mod private;
+
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
-use rand::{Rng as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
 use reqwest::Response;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
@@ -23,6 +23,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use tracing::{debug, info};
 use url::{Host, Url};
+
+pub use fault::{Asked, HttpError, Limit, NoData, RedirectFault};
+pub use patience::Patience;
+use private::{PrivateAddress, PublicOnly, is_public};
 
 /// Redirects that are followed for one request; the next one is an error.
 const MOST_HOPS: u32 = 5;
@@ -156,323 +160,6 @@ pub enum Fetched {
         /// 404 or 410.
         status: u16,
     },
-}
-
-/// An address that was asked, and how often. Shown without user name, password and query.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// The address, fit for logs.
-    pub url: String,
-    /// Attempts made, at least 1.
-    pub attempts: u32,
-}
-
-impl fmt::Display for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.url)?;
-        if self.attempts > 1 { write!(f, " (asked {} times)", self.attempts) } else { Ok(()) }
-    }
-}
-
-/// Which wait came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// No connection within `connect_timeout`.
-    Connect,
-    /// No complete head of an answer.
-    Answer(Duration),
-    /// No further byte of the body within `idle_timeout`.
-    Idle(Duration),
-    /// Fewer bytes per second than `minimum_rate`.
-    Rate(u64),
-    /// The attempt took longer than `total_timeout`.
-    Total(Duration),
-    /// The time of the whole feed is used up.
-    Deadline,
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connect => f.write_str("no connection in time"),
-            Self::Answer(allowed) => write!(f, "no answer within {allowed:?}"),
-            Self::Idle(allowed) => write!(f, "the body paused for {allowed:?}"),
-            Self::Rate(least) => write!(f, "the body came at less than {least} bytes per second"),
-            Self::Total(allowed) => write!(f, "not complete within {allowed:?}"),
-            Self::Deadline => f.write_str("the time allowed for the whole feed is used up"),
-        }
-    }
-}
-
-/// Why a redirect was not followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RedirectFault {
-    /// To another host or port that `redirect_hosts` does not list.
-    OtherHost,
-    /// From https to http.
-    Downgrade,
-    /// To something else than http or https, such as `file:`.
-    Scheme,
-    /// More than five in a row.
-    TooMany,
-    /// Without an address that can be read.
-    Unreadable,
-}
-
-impl fmt::Display for RedirectFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OtherHost => "another host; list it in `redirect-hosts` if that is meant",
-            Self::Downgrade => "from https to http",
-            Self::Scheme => "neither http nor https",
-            Self::TooMany => "more than 5 redirects in a row",
-            Self::Unreadable => "its address cannot be read",
-        })
-    }
-}
-
-/// Why a 200 is no delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoData {
-    /// A page for people instead of data.
-    WebPage,
-    /// A body without a byte, or a status that has none (204, 205).
-    Empty,
-}
-
-impl fmt::Display for NoData {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WebPage => "looks like a web page: a sign-in or error page",
-            Self::Empty => "the answer is empty",
-        })
-    }
-}
-
-/// Why nothing was fetched.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// The client could not be built; without any root certificate on the machine, for instance.
-    #[error("cannot set up the HTTP client; does this machine have root certificates (`ca-certificates`)?")]
-    Setup {
-        /// What the TLS or HTTP library says.
-        source: reqwest::Error,
-    },
-    /// A setting cannot be used.
-    #[error("{what}")]
-    Setting {
-        /// Which, and why.
-        what: &'static str,
-    },
-    /// The address is neither http nor https.
-    #[error("{asked}: expected an address that begins with http:// or https://")]
-    NotHttp {
-        /// The address.
-        asked: Asked,
-    },
-    /// The address, or what its name stands for, lies in a private network or on this machine.
-    #[error("{asked}: lies in a private network; set `internal = true` if that is meant")]
-    Internal {
-        /// The address.
-        asked: Asked,
-    },
-    /// The publisher will not give it to us: 401, 403, another 4xx, or a 5xx that repeating does not cure.
-    #[error("{asked}: refused with status {status}")]
-    Refused {
-        /// The address.
-        asked: Asked,
-        /// The status.
-        status: u16,
-    },
-    /// The publisher cannot give it now: 408, 425, 429, 500, 502 to 504, 520 to 524.
-    #[error("{asked}: not available, status {status}")]
-    Unavailable {
-        /// The address.
-        asked: Asked,
-        /// The last status.
-        status: u16,
-    },
-    /// A status that makes no sense here: a 304 though nothing was held, a part of a body nobody asked for.
-    #[error("{asked}: expected a file, was answered with status {status}")]
-    Unexpected {
-        /// The address.
-        asked: Asked,
-        /// The status.
-        status: u16,
-    },
-    /// The name is not known, or nobody accepts the connection.
-    #[error("{asked}: cannot be reached")]
-    Unreachable {
-        /// The address.
-        asked: Asked,
-        /// What the network says.
-        source: reqwest::Error,
-    },
-    /// No trustworthy TLS connection: certificate expired, for another name or of an unknown issuer, or TLS
-    /// too old.
-    #[error("{asked}: no trustworthy secure connection; check the certificate")]
-    Certificate {
-        /// The address.
-        asked: Asked,
-        /// What the TLS library found wrong.
-        source: reqwest::Error,
-    },
-    /// A wait came to its end.
-    #[error("{asked}: timed out: {limit}")]
-    TimedOut {
-        /// The address.
-        asked: Asked,
-        /// Which wait.
-        limit: Limit,
-    },
-    /// The connection broke off, the body was shorter than announced, or its chunks were nonsense.
-    #[error("{asked}: broke off after {bytes} bytes{}", of(*expected))]
-    Cut {
-        /// The address.
-        asked: Asked,
-        /// Bytes of the body that had come.
-        bytes: u64,
-        /// Bytes that were announced, if a length was.
-        expected: Option<u64>,
-        /// What the connection says.
-        source: reqwest::Error,
-    },
-    /// The head of the answer is not HTTP, or too large.
-    #[error("{asked}: expected an HTTP answer, found a malformed or oversized one")]
-    Malformed {
-        /// The address.
-        asked: Asked,
-        /// What could not be read.
-        source: reqwest::Error,
-    },
-    /// The body is larger than `max_bytes`.
-    #[error("{asked}: larger than {limit} bytes; raise `max-bytes` if that is meant")]
-    TooLarge {
-        /// The address.
-        asked: Asked,
-        /// The limit.
-        limit: u64,
-    },
-    /// The answer holds no data.
-    #[error("{asked}: expected data, but {found}")]
-    NotData {
-        /// The address.
-        asked: Asked,
-        /// What came instead.
-        found: NoData,
-    },
-    /// A redirect was not followed. Nothing was sent to its target.
-    #[error("{asked}: redirect to {to} not followed: {why}")]
-    Redirected {
-        /// The address.
-        asked: Asked,
-        /// Scheme, host and port of the target.
-        to: String,
-        /// Why not.
-        why: RedirectFault,
-    },
-    /// The bytes could not be written on our side.
-    #[error("cannot write to {}", folder.display())]
-    Disk {
-        /// The folder that was to hold the file.
-        folder: PathBuf,
-        /// What the file system says.
-        source: io::Error,
-    },
-}
-
-/// ` of 120`, or nothing where no length was announced.
-fn of(expected: Option<u64>) -> String {
-    expected.map(|bytes| format!(" of {bytes}")).unwrap_or_default()
-}
-
-impl HttpError {
-    /// Whether the same request may succeed a little later.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Cut { .. } | Self::Unavailable { .. }
-        )
-    }
-
-    /// Attempts made before giving up; 0 where none could be made.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        match self {
-            Self::Setup { .. } | Self::Setting { .. } | Self::Disk { .. } => 0,
-            Self::NotHttp { asked }
-            | Self::Internal { asked }
-            | Self::Refused { asked, .. }
-            | Self::Unavailable { asked, .. }
-            | Self::Unexpected { asked, .. }
-            | Self::Unreachable { asked, .. }
-            | Self::Certificate { asked, .. }
-            | Self::TimedOut { asked, .. }
-            | Self::Cut { asked, .. }
-            | Self::Malformed { asked, .. }
-            | Self::TooLarge { asked, .. }
-            | Self::NotData { asked, .. }
-            | Self::Redirected { asked, .. } => asked.attempts,
-        }
-    }
-}
-
-/// The time that one feed may still take, and how its pauses are drawn.
-///
-/// It begins when it is made. A feed of several addresses passes the same one to each fetch.
-#[derive(Debug)]
-pub struct Patience {
-    started: Instant,
-    deadline: Duration,
-    draw: ChaCha8Rng,
-    sleeps: bool,
-    pauses: Vec<Duration>,
-}
-
-impl Patience {
-    /// Patience that lasts for `deadline` from now. The seed decides the pauses; no two feeds should share
-    /// one, lest they all ask again in the same second.
-    #[must_use]
-    pub fn new(deadline: Duration, seed: u64) -> Self {
-        let draw = ChaCha8Rng::seed_from_u64(seed);
-        Self { started: Instant::now(), deadline, draw, sleeps: true, pauses: Vec::new() }
-    }
-
-    /// The same, but pauses are counted as if slept and not slept: for tests.
-    #[must_use]
-    pub fn without_sleeping(deadline: Duration, seed: u64) -> Self {
-        Self { sleeps: false, ..Self::new(deadline, seed) }
-    }
-
-    /// Pauses made so far, in order.
-    #[must_use]
-    pub fn pauses(&self) -> &[Duration] {
-        &self.pauses
-    }
-
-    /// What is left until the deadline.
-    #[must_use]
-    pub fn left(&self) -> Duration {
-        let unslept = if self.sleeps { Duration::ZERO } else { self.pauses.iter().sum() };
-        self.deadline.saturating_sub(self.started.elapsed()).saturating_sub(unslept)
-    }
-
-    /// The pause after the given number of failed attempts: full jitter below a limit that doubles, and no
-    /// less than the publisher asked for.
-    fn next(&mut self, settings: &HttpSettings, failed: u32, asked_for: Option<Duration>) -> Duration {
-        let doubled = 2_u32.saturating_pow(failed.saturating_sub(1));
-        let limit = settings.backoff_base.saturating_mul(doubled).min(settings.backoff_cap);
-        let jitter = limit.mul_f64(self.draw.random_range(0.0..=1.0));
-        jitter.max(asked_for.unwrap_or_default().min(settings.retry_after_cap))
-    }
-
-    async fn pause(&mut self, pause: Duration) {
-        self.pauses.push(pause);
-        if self.sleeps {
-            tokio::time::sleep(pause).await;
-        }
-    }
 }
 
 /// Asks publishers for files. Built once; it keeps connections open between fetches.
@@ -970,67 +657,6 @@ fn is_private(error: &(dyn std::error::Error + 'static)) -> bool {
 
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<rustls::Error>()
-}
-
-/// A name stands for addresses in private networks only.
-#[derive(Debug, thiserror::Error)]
-#[error("the name stands for an address in a private network")]
-struct PrivateAddress;
-
-/// Looks names up and passes public addresses on; the connection is made to just these, so that a name cannot
-/// stand for something else a moment later.
-struct PublicOnly;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let public: Vec<_> = found.iter().copied().filter(|found| is_public(found.ip())).collect();
-            if public.is_empty() && !found.is_empty() {
-                return Err(PrivateAddress.into());
-            }
-            Ok(Box::new(public.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// Whether an address belongs to the internet at large: not to a private network, this machine, a link, a
-/// group or a range kept for other ends. Source: IANA special-purpose address registries for IPv4 and IPv6.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let special = match address.octets() {
-        [0 | 10 | 127, ..]
-        | [169, 254, ..]
-        | [192, 168, ..]
-        | [192, 0, 0 | 2, _]
-        | [198, 18 | 19, ..]
-        | [198, 51, 100, _]
-        | [203, 0, 113, _] => true,
-        [100, second, ..] => (64..128).contains(&second),
-        [172, second, ..] => (16..32).contains(&second),
-        [first, ..] => first >= 224,
-    };
-    !special
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    if let Some(mapped) = address.to_ipv4_mapped() {
-        return is_public_v4(mapped);
-    }
-    match address.segments() {
-        // 6to4 carries an IPv4 address; Teredo and the other protocol assignments, and the ranges for
-        // examples.
-        [0x2002, high, low, ..] => is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))),
-        [0x2001, second, ..] => second >= 0x200 && second != 0x0db8,
-        [0x3fff, second, ..] => second >= 0x1000,
-        [first, ..] => first & 0xe000 == 0x2000,
-    }
 }
 
 #[cfg(test)]
