@@ -152,6 +152,9 @@ pub struct FeedConfig {
     pub supplier: String,
     /// The contract that its rows must meet.
     pub contract: String,
+    /// What one delivery holds of all that the feed brings.
+    #[serde(default)]
+    pub mode: DeliveryMode,
     /// Address or path with `{period}` for the month; a path may hold `*` and names in braces.
     pub source: String,
     /// Member of the ZIP archive at `source`, with `{period}` for the month.
@@ -205,6 +208,23 @@ fn four_gibibytes() -> u64 {
 
 fn five_percent() -> f64 {
     0.05
+}
+
+/// What one delivery holds of all that a feed brings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryMode {
+    /// One whole month, the one that `{period}` names. A later delivery of the month replaces it.
+    #[default]
+    Month,
+    /// Everything: the latest delivery stands, and what it no longer holds is gone.
+    Whole,
+    /// Whole months, several of them: each month that occurs in it replaces that month of earlier deliveries.
+    Periods,
+    /// Further rows: they join those of earlier deliveries; a key that stands already is a repeat.
+    Append,
+    /// New and changed rows: for each key the row of the latest delivery stands.
+    Upsert,
 }
 
 /// `[[gap]]` of a feed: months that are known not to come.
@@ -277,6 +297,9 @@ pub struct ContractConfig {
     pub dataset: String,
     /// What a row is, in words.
     pub grain: String,
+    /// How its files are laid out. Absent: text in UTF-8 with commas.
+    #[serde(default)]
+    pub format: FormatConfig,
     /// Every column of the header, in any order. A missing one refuses the delivery; one that is not listed here is left
     /// out and named in `feed_delivery`.
     pub header: Vec<String>,
@@ -293,6 +316,20 @@ pub struct ContractConfig {
     pub refuse_doubled: bool,
     /// Columns of the dataset, in the order in which their rules are applied.
     pub column: Vec<ColumnConfig>,
+}
+
+/// `[format]` of a contract: how the files of its feeds are laid out.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct FormatConfig {
+    /// What stands between the fields of a line of text.
+    pub delimiter: char,
+}
+
+impl Default for FormatConfig {
+    fn default() -> Self {
+        Self { delimiter: ',' }
+    }
 }
 
 /// What counts as a repeat.

@@ -66,6 +66,31 @@ impl Fields {
         (0..self.len()).map(|number| self.get(number))
     }
 
+    /// Takes the fields of a record that was not read from a line of text.
+    pub fn set<S: AsRef<str>>(&mut self, fields: impl IntoIterator<Item = S>) {
+        self.clear();
+        for field in fields {
+            self.push(field.as_ref());
+        }
+    }
+
+    /// Drops all fields.
+    pub fn clear(&mut self) {
+        self.spans.clear();
+        self.text.clear();
+    }
+
+    /// Adds a field behind the others.
+    pub fn push(&mut self, field: &str) {
+        if !self.spans.is_empty() {
+            // As a line has it, so that the digest tells `ab` and nothing from `a` and `b`.
+            self.text.push(',');
+        }
+        let start = index(self.text.len());
+        self.text.push_str(field);
+        self.spans.push((start, index(self.text.len())));
+    }
+
     /// A number that is the same for records with the same fields, however they are quoted.
     #[must_use]
     pub fn digest(&self) -> u64 {

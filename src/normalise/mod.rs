@@ -3,6 +3,7 @@
 
 pub mod contract;
 pub mod csv;
+pub mod format;
 pub mod month;
 mod rows;
 

@@ -7,7 +7,8 @@ use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray}
 use sha2::{Digest, Sha256};
 
 use super::contract::{Contract, Dataset, quarantine_schema};
-use super::csv::{Fields, Flaw, Records};
+use super::csv::{Fields, Flaw};
+use super::format::{self, RecordReader};
 use super::rows::{Broken, Rows, clip};
 use super::{DeliveryReport, DeliveryStatus, Rejection};
 use crate::config::settings::{FeedConfig, Repeats};
@@ -226,9 +227,8 @@ impl<S: RowSink> Reading<'_, S> {
             return Ok(self.turned_down(Refused, note, 0));
         }
         let mut fields = Fields::default();
-        let opened = landing
-            .read(self.delivery, self.slot.feed.max_unpacked_bytes)
-            .map(|reader| Records::new(reader, b','));
+        let limit = self.slot.feed.max_unpacked_bytes;
+        let opened = format::open(landing, self.delivery, &contract.config.format, limit);
         let opened = opened.and_then(|mut records| records.next(&mut fields).map(|header| (records, header)));
         let (mut records, header) = match opened {
             Ok((records, Some((_, Ok(()))))) => {
@@ -247,7 +247,7 @@ impl<S: RowSink> Reading<'_, S> {
         let (positions, note) = match header_positions(&contract, &header) {
             Ok(found) => found,
             Err(note) => {
-                let received = count_rest(&mut records, &mut fields);
+                let received = count_rest(records.as_mut(), &mut fields);
                 return Ok(self.turned_down(Refused, note, received));
             }
         };
@@ -381,7 +381,7 @@ fn quoted<S: AsRef<str>>(names: &[S]) -> String {
     names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-fn count_rest<R: std::io::Read>(records: &mut Records<R>, fields: &mut Fields) -> u64 {
+fn count_rest(records: &mut dyn RecordReader, fields: &mut Fields) -> u64 {
     let mut rows = 0;
     while let Ok(Some(_)) = records.next(fields) {
         rows += 1;
