@@ -37,6 +37,9 @@ pub enum Origin {
     FeedDelivery,
 }
 
+/// The columns and rows that a SELECT yields.
+pub type Selected = Result<(SchemaRef, Vec<RecordBatch>), DataFusionError>;
+
 /// A session in which SQL can be planned, and run once the warehouse is opened.
 pub struct Engine {
     context: SessionContext,
@@ -258,24 +261,39 @@ impl Engine {
         self.tables.keys().map(String::as_str)
     }
 
-    /// Computes shared views once that several measures or tables read, so that each need not do it again.
+    /// Computes shared views once that several measures or tables read, so that each need not do it again. Views that do
+    /// not wait for each other are computed at the same time.
     ///
     /// # Errors
     /// What the views themselves report.
     pub async fn keep_views(&mut self, wanted: &BTreeMap<String, usize>) -> Result<(), DataFusionError> {
-        let mut order: Vec<String> = self
+        let mut waiting: BTreeSet<String> = self
             .view_reads
             .keys()
             .filter(|name| wanted.get(*name).is_some_and(|n| *n > 1))
             .cloned()
             .collect();
-        order.sort_by_key(|name| self.view_reads.get(name).map_or(0, BTreeSet::len));
-        for name in order {
-            let frame = self.context.table(name.as_str()).await?;
-            let (schema, batches) = collected(frame).await?;
-            self.context.deregister_table(name.as_str())?;
-            self.context
-                .register_table(name.as_str(), Arc::new(MemTable::try_new(schema, vec![batches])?))?;
+        while !waiting.is_empty() {
+            let reads_waiting = |name: &String| {
+                self.view_reads.get(name).is_some_and(|reads| reads.iter().any(|read| waiting.contains(read)))
+            };
+            let ready: Vec<String> = waiting.iter().filter(|name| !reads_waiting(name)).cloned().collect();
+            if ready.is_empty() {
+                // Views that read each other in a circle cannot be planned, so there is none.
+                return Ok(());
+            }
+            let mut computing = Vec::new();
+            for name in &ready {
+                let frame = self.context.table(name.as_str()).await?;
+                computing.push((name, spawned(collected(frame))));
+            }
+            for (name, rows) in computing {
+                let (schema, batches) = rows.await?;
+                self.context.deregister_table(name.as_str())?;
+                self.context
+                    .register_table(name.as_str(), Arc::new(MemTable::try_new(schema, vec![batches])?))?;
+            }
+            waiting.retain(|name| !ready.contains(name));
         }
         Ok(())
     }
@@ -293,23 +311,37 @@ impl Engine {
 
     /// As [`Engine::run`], with rows that compare equal in an order that is always the same: by their other columns.
     ///
+    /// The statement is planned and run as a task of its own, so that several at a time use several processors; what
+    /// is returned only waits for it, and ends it when dropped.
+    ///
     /// # Errors
     /// What planning or running reports.
-    pub async fn run_in_order(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), DataFusionError> {
-        let plan = self.context.state().create_logical_plan(sql).await?;
-        read_only(&plan)?;
-        let every = plan.schema().columns().into_iter().map(|column| col(column).sort(true, true));
-        let ordered = match &plan {
-            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
-                let by = sort.expr.iter().cloned().chain(every);
-                LogicalPlanBuilder::from(sort.input.as_ref().clone()).sort(by)?.build()?
-            }
-            // The order of what a LIMIT kept is the statement's own.
-            LogicalPlan::Limit(_) => plan,
-            _ => LogicalPlanBuilder::from(plan.clone()).sort(every)?.build()?,
-        };
-        collected(DataFrame::new(self.context.state(), ordered)).await
+    pub fn run_in_order(&self, sql: &str) -> impl Future<Output = Selected> + Send + 'static {
+        let (state, sql) = (self.context.state(), sql.to_owned());
+        spawned(async move {
+            let plan = state.create_logical_plan(&sql).await?;
+            read_only(&plan)?;
+            let every = plan.schema().columns().into_iter().map(|column| col(column).sort(true, true));
+            let ordered = match &plan {
+                LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+                    let by = sort.expr.iter().cloned().chain(every);
+                    LogicalPlanBuilder::from(sort.input.as_ref().clone()).sort(by)?.build()?
+                }
+                // The order of what a LIMIT kept is the statement's own.
+                LogicalPlan::Limit(_) => plan,
+                _ => LogicalPlanBuilder::from(plan.clone()).sort(every)?.build()?,
+            };
+            collected(DataFrame::new(state, ordered)).await
+        })
     }
+}
+
+/// Work on the runtime's other threads; it ends when nobody waits for it any more.
+fn spawned(
+    work: impl Future<Output = Selected> + Send + 'static,
+) -> impl Future<Output = Selected> + Send + 'static {
+    let task = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(work));
+    async { task.await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))? }
 }
 
 /// The rows of a SELECT with the columns that they really have: planning may widen a column's type, as in a `UNION` of

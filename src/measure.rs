@@ -11,7 +11,7 @@ use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Status};
 use crate::config::settings::{MeasureConfig, MeasureKind, TableConfig};
 use crate::config::{Project, SqlFile, front_matter_span};
 use crate::diagnose::Problem;
-use crate::engine::{Engine, Origin, fault_without_values, statement_span};
+use crate::engine::{Engine, Origin, Selected, fault_without_values, statement_span};
 use crate::feed::{FeedState, expected_months};
 use crate::geography::{Areas, Residents};
 use crate::normalise::{DeliveryReport, DeliveryStatus};
@@ -254,13 +254,13 @@ impl Supply<'_> {
 #[error("{0}")]
 pub struct Withheld(pub String);
 
-/// Runs a measure and computes its figures. They are checked before anybody sees them: a measure that yields a negative
+/// Computes the figures of a measure from the rows of its SELECT. They are checked before anybody sees them: a measure that yields a negative
 /// count, a key twice, more than 100 % or what is no number is withheld as a whole.
 ///
 /// # Errors
 /// Why it is withheld.
-pub async fn evaluate(
-    engine: &Engine,
+pub fn evaluate(
+    counted: Selected,
     measure: &SqlFile<MeasureConfig>,
     planned: &Planned,
     areas: &[String],
@@ -268,8 +268,7 @@ pub async fn evaluate(
     residents: &Residents,
 ) -> Result<Vec<Figure>, Withheld> {
     let mut monthly = frame(&measure.config, planned, areas, supply);
-    let (_, batches) =
-        engine.run_in_order(measure.sql()).await.map_err(|error| Withheld(fault_without_values(&error)))?;
+    let (_, batches) = counted.map_err(|error| Withheld(fault_without_values(&error)))?;
     for batch in &batches {
         count(&measure.config, batch, areas, &mut monthly)?;
     }

@@ -330,7 +330,7 @@ impl<'a> Run<'a> {
                 }
             }
             stored.months_made += made.len();
-            self.commit(dataset, before, made, dropped, &mut stored).await?;
+            self.commit(dataset, before, summaries, made, dropped, &mut stored).await?;
         }
         Ok(stored)
     }
@@ -340,13 +340,13 @@ impl<'a> Run<'a> {
         &self,
         dataset: &crate::normalise::contract::Dataset,
         before: Snapshot,
+        summaries_before: Vec<Snapshot>,
         made: Vec<MadeMonth>,
         dropped: Vec<Month>,
         stored: &mut Stored,
     ) -> Result<(), RunError> {
         let milliseconds = self.now.timestamp_millis();
-        let quarantine = quarantine_table(&dataset.id);
-        let quarantine_before = self.warehouse.snapshot(&quarantine).await?;
+        let quarantine_before = self.warehouse.snapshot(&quarantine_table(&dataset.id)).await?;
         let mut clean: Vec<Month> =
             made.iter().filter(|month| month.quarantine.is_none()).map(|month| month.month).collect();
         clean.extend(&dropped);
@@ -355,22 +355,19 @@ impl<'a> Run<'a> {
             months: made.iter().filter_map(|m| m.quarantine.clone().map(|file| (m.month, file))).collect(),
             dropped: clean,
         };
-        let after =
-            self.warehouse.commit(&quarantine_before, &quarantine_schema(), change, milliseconds).await?;
-        self.sweep(&after)?;
-        stored.snapshots.insert(quarantine, after);
-        for (number, summary) in dataset.summaries.iter().enumerate() {
-            let summary_before = self.warehouse.snapshot(&summary.id).await?;
+        let mut others = vec![(quarantine_before, quarantine_schema(), change)];
+        for (number, (summary, before)) in dataset.summaries.iter().zip(summaries_before).enumerate() {
             let files = made.iter().filter_map(|m| Some((m.month, m.summaries.get(number)?.clone())));
-            let mut gone = dropped.clone();
-            gone.retain(|month| summary_before.months.contains_key(month));
-            let change = Change { months: files.collect(), dropped: gone };
-            let after = self
-                .warehouse
-                .commit(&summary_before, &summary_schema(summary), change, milliseconds)
-                .await?;
+            let gone = dropped.iter().copied().filter(|month| before.months.contains_key(month));
+            let change = Change { months: files.collect(), dropped: gone.collect() };
+            others.push((before, summary_schema(summary), change));
+        }
+        let commits = others.into_iter().map(async |(before, schema, change)| {
+            self.warehouse.commit(&before, &schema, change, milliseconds).await
+        });
+        for after in futures::future::try_join_all(commits).await? {
             self.sweep(&after)?;
-            stored.snapshots.insert(summary.id.clone(), after);
+            stored.snapshots.insert(after.table.clone(), after);
         }
         let change = Change { months: made.iter().map(|m| (m.month, m.rows.clone())).collect(), dropped };
         let after = self.warehouse.commit(&before, &dataset.schema, change, milliseconds).await?;

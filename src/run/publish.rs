@@ -10,13 +10,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::earlier::{Earlier, Fingerprints};
+use super::earlier::{Earlier, Fingerprints, Kept};
 use super::gaps::{accepted, all_reports, delivery_gaps, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
 use crate::check::Checked;
 use crate::config::SqlFile;
 use crate::config::settings::MeasureConfig;
-use crate::engine::Engine;
+use crate::engine::{Engine, Selected};
 use crate::feed::FeedState;
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
@@ -25,8 +25,8 @@ use crate::release::tables::{self, MeasureRow, ReleaseRow};
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles};
 use crate::warehouse::Snapshot;
 
-/// How many of the project's own tables are computed at once.
-const TABLES_AT_ONCE: usize = 2;
+/// How many measures, or tables of the project, are computed at once.
+const AT_ONCE: usize = 2;
 
 /// What became of one of the project's own tables.
 enum Made<'a> {
@@ -34,6 +34,14 @@ enum Made<'a> {
     Rows(&'a str, Vec<RecordBatch>),
     /// It cannot be in the release, for this reason.
     Withheld(String),
+}
+
+/// What a measure's figures are made from.
+enum Counts {
+    /// Those of the release before.
+    Kept(Kept),
+    /// What its SELECT yields, or why it yields nothing.
+    New(Selected),
 }
 
 /// What goes into a release, as far as it is computed.
@@ -95,13 +103,7 @@ impl Run<'_> {
         };
         let engine = publication.engine(&deliveries).await?;
         self.progress.stage_of("computing measures", checked.measures.len() + checked.tables.len());
-        for (id, (planned, areas)) in &checked.measures {
-            stopped(stop)?;
-            if let Some(file) = self.project.measures.get(id) {
-                publication.measure(&engine, file, planned, areas).await?;
-            }
-            self.progress.step();
-        }
+        publication.measures(&engine, stop).await?;
         let mut writing = JoinSet::new();
         let withheld_tables = publication.tables(&engine, &mut writing, &draft, stop).await?;
         let released = publication.measures.iter().filter(|row| row.reason.is_empty()).count();
@@ -175,13 +177,38 @@ impl<'a> Publication<'a> {
         Ok(engine)
     }
 
+    /// The figures of all measures, in the order of their names.
+    async fn measures(&mut self, engine: &Engine, stop: &CancellationToken) -> Result<(), RunError> {
+        let (run, checked) = (self.run, self.checked);
+        let mut wanted = Vec::new();
+        for (id, (planned, areas)) in &checked.measures {
+            if let Some(file) = run.project.measures.get(id) {
+                wanted.push((file, planned, areas, self.before.measure(id, &self.fingerprints)?));
+            }
+        }
+        let pending = wanted.into_iter().map(async |(file, planned, areas, kept)| {
+            let made = match kept {
+                Some(kept) => Counts::Kept(kept),
+                None => Counts::New(engine.run_in_order(file.sql()).await),
+            };
+            (file, planned, areas, made)
+        });
+        let mut arriving = std::pin::pin!(futures::stream::iter(pending).buffered(AT_ONCE));
+        while let Some((file, planned, areas, made)) = arriving.next().await {
+            stopped(stop)?;
+            self.measure(file, planned, areas, made)?;
+            run.progress.step();
+        }
+        Ok(())
+    }
+
     /// The figures of one measure: taken over, computed, or standing empty with the reason why.
-    async fn measure(
+    fn measure(
         &mut self,
-        engine: &Engine,
         file: &'a SqlFile<MeasureConfig>,
         planned: &Planned,
         areas: &[String],
+        counts: Counts,
     ) -> Result<(), RunError> {
         let id = &file.config.id;
         let row = |reason: String, latest: String, fingerprints: &Fingerprints| MeasureRow {
@@ -191,18 +218,21 @@ impl<'a> Publication<'a> {
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
-        if let Some(kept) = self.before.measure(id, &self.fingerprints)? {
-            for batch in &kept.rows {
-                self.outturn.push(release::stamped(batch, &self.name, self.run.as_of, None)?);
+        let counted = match counts {
+            Counts::New(counted) => counted,
+            Counts::Kept(kept) => {
+                for batch in &kept.rows {
+                    self.outturn.push(release::stamped(batch, &self.name, self.run.as_of, None)?);
+                }
+                self.periods.extend(self.supply.periods(file, planned, areas));
+                self.synthetic |= kept.synthetic;
+                self.measures.push(row(String::new(), kept.latest, &self.fingerprints));
+                return Ok(());
             }
-            self.periods.extend(self.supply.periods(file, planned, areas));
-            self.synthetic |= kept.synthetic;
-            self.measures.push(row(String::new(), kept.latest, &self.fingerprints));
-            return Ok(());
-        }
+        };
         self.computed += 1;
         let evaluated =
-            measure::evaluate(engine, file, planned, areas, self.supply, &self.checked.residents).await;
+            measure::evaluate(counted, file, planned, areas, self.supply, &self.checked.residents);
         let (figures, reason) = match evaluated {
             Ok(figures) => (figures, String::new()),
             Err(why) => {
@@ -232,7 +262,7 @@ impl<'a> Publication<'a> {
             let made = self.table(engine, id, planned).await?;
             Ok::<_, RunError>((id, made))
         });
-        let mut arriving = std::pin::pin!(futures::stream::iter(pending).buffered(TABLES_AT_ONCE));
+        let mut arriving = std::pin::pin!(futures::stream::iter(pending).buffered(AT_ONCE));
         let mut withheld = BTreeMap::new();
         while let Some(arrived) = arriving.next().await {
             stopped(stop)?;

@@ -102,6 +102,25 @@ impl Snapshot {
         Self { table: table.to_owned(), version: None, months: BTreeMap::new(), schema: None, state: None }
     }
 
+    fn of(table: &str, state: DeltaTableState) -> Self {
+        let mut months = BTreeMap::new();
+        for view in state.log_data().iter() {
+            let path = view.path().into_owned();
+            let month = view.partition_values_map().get(MONTH).cloned().flatten();
+            let Some(month) = month.and_then(|month| month.parse().ok()) else { continue };
+            let size = u64::try_from(view.size()).unwrap_or_default();
+            months
+                .insert(month, LiveFile { path, size, rows: view.num_records().unwrap_or_default() as u64 });
+        }
+        Self {
+            table: table.to_owned(),
+            version: Some(state.version()),
+            months,
+            schema: Some(state.schema().as_ref().clone()),
+            state: Some(state),
+        }
+    }
+
     /// What the table holds, whatever number its version bears: equal for equal rows made from equal inputs.
     #[must_use]
     pub fn contents(&self) -> String {
@@ -290,22 +309,7 @@ impl Warehouse {
             source: Box::new(source),
         };
         let state = opened.snapshot().map_err(failed)?.clone();
-        let mut months = BTreeMap::new();
-        for view in state.log_data().iter() {
-            let path = view.path().into_owned();
-            let month = view.partition_values_map().get(MONTH).cloned().flatten();
-            let Some(month) = month.and_then(|month| month.parse().ok()) else { continue };
-            let size = u64::try_from(view.size()).unwrap_or_default();
-            months
-                .insert(month, LiveFile { path, size, rows: view.num_records().unwrap_or_default() as u64 });
-        }
-        Ok(Snapshot {
-            table: table.to_owned(),
-            version: Some(state.version()),
-            months,
-            schema: Some(state.schema().as_ref().clone()),
-            state: Some(state),
-        })
+        Ok(Snapshot::of(table, state))
     }
 
     /// Replaces months of a table in one commit; nothing is written when nothing changes.
@@ -379,12 +383,12 @@ impl Warehouse {
         let properties = CommitProperties::default().with_cleanup_expired_logs(Some(false));
         let log_store =
             self.builder(table).and_then(|b| b.build_storage()).map_err(failed("it cannot be opened"))?;
-        CommitBuilder::from(properties)
+        let committed = CommitBuilder::from(properties)
             .with_actions(actions)
             .build(Some(&state), log_store, operation)
             .await
             .map_err(failed("the commit was not accepted"))?;
-        self.snapshot(table).await
+        Ok(Snapshot::of(table, committed.snapshot))
     }
 
     async fn create(&self, table: &str, columns: &StructType) -> Result<DeltaTableState, DeltaTableError> {
