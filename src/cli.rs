@@ -2,6 +2,7 @@
 
 mod daemon;
 mod output;
+mod releases;
 
 use std::fmt::Write as _;
 use std::io;
@@ -99,6 +100,9 @@ enum Command {
     Query {
         /// The SELECT.
         sql: String,
+        /// Over the tables of this release instead, as they were published.
+        #[arg(long)]
+        release: Option<String>,
         /// How to print.
         #[arg(long, value_enum, default_value_t)]
         output: Format,
@@ -120,6 +124,19 @@ enum Command {
     /// Shows rows that are set aside.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Lists every figure that one release shows otherwise than an earlier one, and why.
+    Diff {
+        /// The earlier release.
+        before: String,
+        /// The later one.
+        after: String,
+        /// Only this measure.
+        #[arg(long)]
+        measure: Option<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
     /// Holds the files of a release against their digests; exits with 7 when one differs.
     Verify {
         /// The release; the current one when absent.
@@ -213,12 +230,15 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Serve => daemon::serve(&root, clock).await,
         Command::Health => daemon::health(&root).await,
         Command::Status { output, check } => show_status(&root, now, output, check).await,
-        Command::Query { sql, output } => query(&root, &sql, output).await,
+        Command::Query { sql, release, output } => query(&root, &sql, release.as_deref(), output).await,
         Command::Explain { measure, area, period, output } => {
             explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
         }
         Command::Quarantine(which) => quarantine(&root, which).await,
-        Command::Verify { release } => verify(&root, release.as_deref()),
+        Command::Diff { before, after, measure, output } => {
+            releases::diff(&root, &before, &after, measure.as_deref(), output)
+        }
+        Command::Verify { release } => releases::verify(&root, release.as_deref()),
         Command::Simulate => simulate(&root, now),
         Command::Schema { kind } => schema(kind.as_deref()),
         Command::Completions { shell } => {
@@ -433,8 +453,17 @@ async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format,
     if check && overdue { code::OVERDUE } else { code::DONE }
 }
 
-async fn query(root: &std::path::Path, sql: &str, output: Format) -> u8 {
-    match inspect::query(root, sql).await {
+async fn query(root: &std::path::Path, sql: &str, release: Option<&str>, output: Format) -> u8 {
+    let answer = match release {
+        None => inspect::query(root, sql).await,
+        Some(name) => {
+            let (project, _) = crate::config::load(root);
+            let published = crate::release::Published::in_warehouse(&project.warehouse());
+            let Some(folder) = published.release(name) else { return releases::no_such(&published, name) };
+            inspect::query_release(&folder, sql).await
+        }
+    };
+    match answer {
         Ok((schema, batches)) => print_batches(&schema, &batches, output),
         Err(QueryError::Run(error)) => say_error(&error),
         Err(QueryError::Sql(problem)) => {
@@ -481,29 +510,6 @@ async fn quarantine(root: &std::path::Path, which: Quarantine) -> u8 {
                 Ok(rows) if output == Format::Json => print_json(&rows),
                 Ok(rows) => output::print(output::set_aside(&rows).as_bytes()),
             }
-        }
-    }
-}
-
-fn verify(root: &std::path::Path, name: Option<&str>) -> u8 {
-    let (project, _) = crate::config::load(root);
-    let published = crate::release::Published::in_warehouse(&project.warehouse());
-    let folder = name.map_or_else(|| published.current(), |name| published.release(name));
-    let Some(folder) = folder else {
-        say(&format!("there is no release {}", name.unwrap_or("yet")));
-        return code::NOTHING;
-    };
-    match crate::release::verify(&folder) {
-        Err(error) => say_error(&RunError::Release(error)).max(code::DAMAGED),
-        Ok(wrong) if wrong.is_empty() => {
-            say("every file is as it was released");
-            code::DONE
-        }
-        Ok(wrong) => {
-            for line in wrong {
-                say(&format!("error: {line}"));
-            }
-            code::DAMAGED
         }
     }
 }

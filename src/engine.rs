@@ -35,6 +35,8 @@ pub enum Origin {
     View,
     /// The deliveries of every feed.
     FeedDelivery,
+    /// A table of a release.
+    Released,
 }
 
 /// The columns and rows that a SELECT yields.
@@ -58,6 +60,16 @@ pub fn quarantine_table(dataset: &str) -> String {
 }
 
 impl Engine {
+    /// A session without any table, for those of a release.
+    #[must_use]
+    pub fn of_files() -> Self {
+        let mut config = SessionConfig::new().with_information_schema(false);
+        config.options_mut().sql_parser.collect_spans = true;
+        config.options_mut().execution.parquet.schema_force_view_types = true;
+        let context = SessionContext::new_with_config(config);
+        Self { context, tables: BTreeMap::new(), view_reads: BTreeMap::new(), incomplete: false }
+    }
+
     /// A session with the tables of a project. Without a warehouse they are empty, which is enough to plan.
     ///
     /// # Errors
@@ -70,14 +82,10 @@ impl Engine {
         deliveries: Option<RecordBatch>,
         incomplete: bool,
     ) -> Result<(Self, Vec<Problem>), DataFusionError> {
-        let mut config = SessionConfig::new().with_information_schema(false);
-        config.options_mut().sql_parser.collect_spans = true;
-        config.options_mut().execution.parquet.schema_force_view_types = true;
-        let context = SessionContext::new_with_config(config);
+        let mut engine = Self { incomplete, ..Self::of_files() };
         if let Some((warehouse, _)) = stored {
-            context.register_object_store(&warehouse.store_address(), warehouse.object_store());
+            engine.context.register_object_store(&warehouse.store_address(), warehouse.object_store());
         }
-        let mut engine = Self { context, tables: BTreeMap::new(), view_reads: BTreeMap::new(), incomplete };
         for dataset in datasets.values() {
             let origin = Origin::Dataset { dataset: dataset.id.clone() };
             engine.add_stored(&dataset.id, &dataset.schema, &dataset.hex_columns, &origin, stored)?;

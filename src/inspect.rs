@@ -112,7 +112,7 @@ pub async fn open_engine(root: &Path) -> Result<(Checked, Engine, Option<Manifes
         for name in manifest.tables.keys() {
             let (schema, batches) = release::read_table(&folder, name)?;
             let batch = arrow::compute::concat_batches(&schema, &batches)?;
-            engine.replace(name, &batch, Origin::FeedDelivery)?;
+            engine.replace(name, &batch, Origin::Released)?;
         }
     }
     Ok((checked, engine, manifest))
@@ -124,6 +124,24 @@ pub async fn open_engine(root: &Path) -> Result<(Checked, Engine, Option<Manifes
 /// A project with problems; SQL that cannot be planned or run.
 pub async fn query(root: &Path, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
     let (_, engine, _) = open_engine(root).await?;
+    engine.run(sql).await.map_err(|error| {
+        let source = crate::diagnose::Source::new("query", sql);
+        QueryError::Sql(Box::new(engine.problem(&source, &error)))
+    })
+}
+
+/// Runs one SELECT over the tables of a release, as they were published.
+///
+/// # Errors
+/// A release that cannot be read; SQL that cannot be planned or run.
+pub async fn query_release(folder: &Path, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
+    let manifest = release::read_manifest(folder).map_err(RunError::from)?;
+    let mut engine = Engine::of_files();
+    for name in manifest.tables.keys() {
+        let (schema, batches) = release::read_table(folder, name).map_err(RunError::from)?;
+        let batch = arrow::compute::concat_batches(&schema, &batches).map_err(RunError::from)?;
+        engine.add_batch(name, &batch, Origin::Released).map_err(RunError::from)?;
+    }
     engine.run(sql).await.map_err(|error| {
         let source = crate::diagnose::Source::new("query", sql);
         QueryError::Sql(Box::new(engine.problem(&source, &error)))

@@ -198,9 +198,48 @@ pub const RELEASE: Table = Table {
     ],
 };
 
+/// Figures that the release before showed otherwise.
+pub const REVISION: Table = Table {
+    name: "revision",
+    title: "Every figure that the release before showed otherwise, and why; figures of new periods are not among them",
+    columns: &[
+        Column("measure", Text, "Short name of the measure"),
+        Column("area", Text, "Code of the area"),
+        Column("period", Text, "The period"),
+        Column("period_kind", Text, "month, financial-quarter, financial-year or rolling-12-months"),
+        Column("breakdown", Text, "all, or what the figure is broken down by"),
+        Column("value_before", Number, "The outturn in the release before; empty where it had none"),
+        Column("value_after", Number, "The outturn in this release; empty where there is none"),
+        Column("difference", Number, "value_after less value_before; empty where one of them is"),
+        Column("numerator_before", Number, "Events in the release before"),
+        Column("numerator_after", Number, "Events in this release"),
+        Column("denominator_before", Number, "Those who could have had them, in the release before"),
+        Column("denominator_after", Number, "Those who could have had them, in this release"),
+        Column("status_before", Text, "Status in the release before"),
+        Column(
+            "status_after",
+            Text,
+            "Status in this release; no_longer_published where it has no such figure",
+        ),
+        Column(
+            "reason",
+            Text,
+            "new_definition, restated_month, late_delivery, withdrawn_delivery, mended_contract, reference_data or program",
+        ),
+        Column(
+            "explanation",
+            Text,
+            "The feeds and months behind the reason; empty where there is nothing to add",
+        ),
+        Column("synthetic", Flag, "True where either figure was counted from what the simulator made"),
+        Column("previous", Text, "The release before"),
+        Column("release", Text, "The release"),
+    ],
+};
+
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 7] =
-    [&OUTTURN, &MEASURE, &AREA, &PERIOD, &FEED_DELIVERY, &QUARANTINE_SUMMARY, &RELEASE];
+pub const TABLES: [&Table; 8] =
+    [&OUTTURN, &MEASURE, &AREA, &PERIOD, &FEED_DELIVERY, &QUARANTINE_SUMMARY, &REVISION, &RELEASE];
 
 impl Table {
     /// Its columns, with what each means in their metadata.

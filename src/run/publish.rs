@@ -22,7 +22,7 @@ use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
 use crate::period::Period;
 use crate::release::tables::{self, MeasureRow, ReleaseRow};
-use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles};
+use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles, revision};
 use crate::warehouse::Snapshot;
 
 /// How many measures, or tables of the project, are computed at once.
@@ -128,7 +128,7 @@ impl Run<'_> {
         let Publication { fingerprints, name, mut gaps, computed, .. } = publication;
         gaps.extend(table_gaps(&withheld_tables));
         let versions = stored.snapshots.iter().map(|(table, snapshot)| (table.clone(), version_of(snapshot)));
-        draft.finish(Manifest {
+        let manifest = Manifest {
             as_of: self.as_of,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.project.digest.clone(),
@@ -139,7 +139,9 @@ impl Run<'_> {
             withheld_tables,
             datasets: versions.collect(),
             ..Manifest::default()
-        })?;
+        };
+        self.publish_revisions(&mut draft, &manifest, current)?;
+        draft.finish(manifest)?;
         info!(release = %name, "release {name} is current");
         Ok(RunReport {
             release: Some(name),
@@ -153,6 +155,29 @@ impl Run<'_> {
             gaps,
             feed_age_days: feed_ages(states, self.now),
         })
+    }
+}
+
+impl Run<'_> {
+    /// Holds the tables of the release in the making against those of the current one, and adds what changed.
+    fn publish_revisions(
+        &self,
+        draft: &mut Draft,
+        manifest: &Manifest,
+        current: Option<&Manifest>,
+    ) -> Result<(), RunError> {
+        let rows = match (self.published.current(), current) {
+            (Some(folder), Some(current)) => {
+                revision::revisions((&folder, current), (draft.folder(), manifest))?
+            }
+            _ => Vec::new(),
+        };
+        let previous = current.map(|manifest| manifest.release.as_str()).unwrap_or_default();
+        let batch = revision::table(&rows, previous, draft.name())?;
+        let table = &tables::REVISION;
+        let files = release::write_table(draft.folder(), table.name, table.title, &batch.schema(), &[batch])?;
+        draft.add(table.name, files);
+        Ok(())
     }
 }
 

@@ -1,0 +1,414 @@
+//! What changed between two releases: each figure that one of them shows otherwise than the other, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Float64Type};
+use chrono::NaiveDate;
+
+use super::{Manifest, ReleaseError, read_table, tables};
+use crate::period::Month;
+
+/// A figure as a release shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Events; `None` where none are told.
+    pub numerator: Option<f64>,
+    /// Those who could have had them.
+    pub denominator: Option<f64>,
+    /// The outturn; `None` where there is none.
+    pub value: Option<f64>,
+    /// The word of its status.
+    pub status: String,
+    /// Some of what it was counted from is synthetic.
+    pub synthetic: bool,
+}
+
+/// What tells figures apart: measure, area, period, breakdown.
+pub type Key = (String, String, String, String);
+
+/// Why a figure changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The measure's SQL or front matter changed.
+    NewDefinition,
+    /// A supplier sent a month anew.
+    RestatedMonth,
+    /// A supplier sent a month that was missing, refused or held before.
+    LateDelivery,
+    /// A delivery that counted before does not count any more.
+    WithdrawnDelivery,
+    /// The same deliveries became other rows: a contract or a look-up of a contract changed.
+    MendedContract,
+    /// Residents, areas or a shared query changed.
+    ReferenceData,
+    /// Another version of the program computed it.
+    Program,
+}
+
+impl Reason {
+    /// The word in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NewDefinition => "new_definition",
+            Self::RestatedMonth => "restated_month",
+            Self::LateDelivery => "late_delivery",
+            Self::WithdrawnDelivery => "withdrawn_delivery",
+            Self::MendedContract => "mended_contract",
+            Self::ReferenceData => "reference_data",
+            Self::Program => "program",
+        }
+    }
+}
+
+/// One figure that changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revision {
+    /// Which figure.
+    pub key: Key,
+    /// Kind of its period.
+    pub period_kind: String,
+    /// As the earlier release shows it; `None` where it has no such figure.
+    pub before: Option<Shown>,
+    /// As the later release shows it; `None` where it has no such figure.
+    pub after: Option<Shown>,
+    /// Why.
+    pub reason: Reason,
+    /// The months and feeds behind the reason, in words; empty where there is nothing to add.
+    pub explanation: String,
+}
+
+/// What a release says, as far as it takes to compare it with another.
+struct Edition<'a> {
+    folder: &'a Path,
+    manifest: &'a Manifest,
+}
+
+/// Every figure that both releases were to show and that differs, in the order of measure, area, period and breakdown.
+///
+/// A figure of the earlier release that the later one lacks is among them, with `after` empty. Figures that are new in
+/// the later release, such as those of a new month or measure, are no revisions and are left out.
+///
+/// # Errors
+/// A table of either release that cannot be read.
+pub fn revisions(
+    before: (&Path, &Manifest),
+    after: (&Path, &Manifest),
+) -> Result<Vec<Revision>, ReleaseError> {
+    let before = Edition { folder: before.0, manifest: before.1 };
+    let after = Edition { folder: after.0, manifest: after.1 };
+    let changed: BTreeSet<&str> = before
+        .manifest
+        .measures
+        .iter()
+        .filter(|(id, fingerprint)| after.manifest.measures.get(*id) != Some(fingerprint))
+        .map(|(id, _)| id.as_str())
+        .collect();
+    if changed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (old, new) = (before.figures(&changed)?, after.figures(&changed)?);
+    let causes = Causes::new(&before, &after)?;
+    let mut revisions = Vec::new();
+    for (key, (kind, shown)) in old {
+        let now = new.get(&key).map(|(_, shown)| shown.clone());
+        // The mark of synthetic data is no figure, and neither is a note.
+        let same = now.as_ref().is_some_and(|now| {
+            (now.numerator, now.denominator, now.value, &now.status)
+                == (shown.numerator, shown.denominator, shown.value, &shown.status)
+        });
+        if same {
+            continue;
+        }
+        let (reason, explanation) = causes.of(&key.0, &key.2);
+        revisions.push(Revision {
+            key,
+            period_kind: kind,
+            before: Some(shown),
+            after: now,
+            reason,
+            explanation,
+        });
+    }
+    Ok(revisions)
+}
+
+/// Kind of the period and the figure.
+type Figures = BTreeMap<Key, (String, Shown)>;
+
+impl Edition<'_> {
+    fn figures(&self, wanted: &BTreeSet<&str>) -> Result<Figures, ReleaseError> {
+        let mut figures = Figures::new();
+        for batch in read_table(self.folder, tables::OUTTURN.name)?.1 {
+            let text = |name: &str| text_column(&batch, name);
+            let number = |name: &str| {
+                batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<Float64Type>()).cloned()
+            };
+            let (Some(measure), Some(area), Some(period), Some(kind), Some(breakdown), Some(status)) = (
+                text("measure"),
+                text("area"),
+                text("period"),
+                text("period_kind"),
+                text("breakdown"),
+                text("status"),
+            ) else {
+                continue;
+            };
+            let numbers = (number("numerator"), number("denominator"), number("value"));
+            let synthetic = batch.column_by_name("synthetic").and_then(|c| c.as_boolean_opt());
+            let of = |column: &Option<Float64Array>, row: usize| {
+                column.as_ref().and_then(|c| c.is_valid(row).then(|| c.value(row)))
+            };
+            for row in (0..batch.num_rows()).filter(|row| wanted.contains(measure.value(*row))) {
+                let key = [&measure, &area, &period, &breakdown].map(|column| column.value(row).to_owned());
+                let shown = Shown {
+                    numerator: of(&numbers.0, row),
+                    denominator: of(&numbers.1, row),
+                    value: of(&numbers.2, row),
+                    status: status.value(row).to_owned(),
+                    synthetic: synthetic.is_some_and(|c| c.is_valid(row) && c.value(row)),
+                };
+                figures.insert(key.into(), (kind.value(row).to_owned(), shown));
+            }
+        }
+        Ok(figures)
+    }
+
+    /// By measure: its file as it was run, and the tables that it reads.
+    fn definitions(&self) -> Result<BTreeMap<String, (String, Vec<String>)>, ReleaseError> {
+        let mut definitions = BTreeMap::new();
+        for batch in read_table(self.folder, tables::MEASURE.name)?.1 {
+            let text = |name: &str| text_column(&batch, name);
+            let (Some(measure), Some(sql), Some(reads)) = (text("measure"), text("sql"), text("reads"))
+            else {
+                continue;
+            };
+            for row in 0..batch.num_rows() {
+                let reads = if reads.is_valid(row) { reads.value(row) } else { "" };
+                let reads = reads.split(", ").map(str::to_owned).collect();
+                definitions.insert(measure.value(row).to_owned(), (sql.value(row).to_owned(), reads));
+            }
+        }
+        Ok(definitions)
+    }
+
+    /// First and last month of each period.
+    fn periods(&self) -> Result<BTreeMap<String, (Month, Month)>, ReleaseError> {
+        let mut periods = BTreeMap::new();
+        for batch in read_table(self.folder, tables::PERIOD.name)?.1 {
+            let day = |name: &str| {
+                batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<Date32Type>()).cloned()
+            };
+            let (Some(period), Some(first), Some(last)) =
+                (text_column(&batch, "period"), day("first_day"), day("last_day"))
+            else {
+                continue;
+            };
+            let month = |days: i32| {
+                NaiveDate::default()
+                    .checked_add_signed(chrono::TimeDelta::days(i64::from(days)))
+                    .map(Month::containing)
+            };
+            for row in 0..batch.num_rows() {
+                if let (Some(first), Some(last)) = (month(first.value(row)), month(last.value(row))) {
+                    periods.insert(period.value(row).to_owned(), (first, last));
+                }
+            }
+        }
+        Ok(periods)
+    }
+
+    /// Status and digest of each file of each feed and month, by dataset and month.
+    fn deliveries(&self) -> Result<Deliveries, ReleaseError> {
+        let mut deliveries = Deliveries::new();
+        for batch in read_table(self.folder, tables::FEED_DELIVERY.name)?.1 {
+            let text = |name: &str| text_column(&batch, name);
+            let (Some(feed), Some(dataset), Some(period), Some(file), Some(digest), Some(status)) = (
+                text("feed"),
+                text("dataset"),
+                text("period"),
+                text("source_file"),
+                text("delivery"),
+                text("status"),
+            ) else {
+                continue;
+            };
+            for row in 0..batch.num_rows() {
+                let Ok(month) = period.value(row).parse::<Month>() else { continue };
+                if status.value(row) != "accepted" {
+                    continue;
+                }
+                deliveries
+                    .entry((dataset.value(row).to_owned(), month))
+                    .or_default()
+                    .insert((feed.value(row).to_owned(), file.value(row).to_owned()), {
+                        digest.value(row).to_owned()
+                    });
+            }
+        }
+        Ok(deliveries)
+    }
+
+    /// The file of a stored table in a month.
+    fn file(&self, table: &str, month: Month) -> Option<&str> {
+        let files = &self.manifest.datasets.get(table)?.files;
+        let folder = format!("month={month}/");
+        files.iter().find(|file| file.starts_with(&folder)).map(String::as_str)
+    }
+}
+
+/// Digest of each accepted file, by feed and name, of each dataset and month.
+type Deliveries = BTreeMap<(String, Month), BTreeMap<(String, String), String>>;
+
+/// What changed between two releases besides the figures.
+struct Causes<'a> {
+    before: &'a Edition<'a>,
+    after: &'a Edition<'a>,
+    definitions: (BTreeMap<String, (String, Vec<String>)>, BTreeMap<String, (String, Vec<String>)>),
+    deliveries: (Deliveries, Deliveries),
+    periods: BTreeMap<String, (Month, Month)>,
+}
+
+impl<'a> Causes<'a> {
+    fn new(before: &'a Edition<'a>, after: &'a Edition<'a>) -> Result<Self, ReleaseError> {
+        let mut periods = before.periods()?;
+        periods.extend(after.periods()?);
+        Ok(Self {
+            definitions: (before.definitions()?, after.definitions()?),
+            deliveries: (before.deliveries()?, after.deliveries()?),
+            before,
+            after,
+            periods,
+        })
+    }
+
+    fn of(&self, measure: &str, period: &str) -> (Reason, String) {
+        let (old, new) = (self.definitions.0.get(measure), self.definitions.1.get(measure));
+        if old.map(|(sql, _)| sql) != new.map(|(sql, _)| sql) {
+            let gone = if new.is_none() { "the measure is no longer published" } else { "" };
+            return (Reason::NewDefinition, gone.to_owned());
+        }
+        let reads = old.map(|(_, reads)| reads.as_slice()).unwrap_or_default();
+        let months = self.periods.get(period).map(|(first, last)| first.through(*last));
+        let changed: Vec<Month> = months
+            .into_iter()
+            .flatten()
+            .filter(|month| {
+                reads.iter().any(|table| self.before.file(table, *month) != self.after.file(table, *month))
+            })
+            .collect();
+        if let Some(found) = self.deliveries_of(&changed) {
+            return found;
+        }
+        if changed.is_empty() {
+            let program = self.before.manifest.program != self.after.manifest.program;
+            return (if program { Reason::Program } else { Reason::ReferenceData }, String::new());
+        }
+        (Reason::MendedContract, format!("months {}", words(&changed)))
+    }
+
+    /// The change of deliveries behind changed months; `None` where the deliveries are the same.
+    fn deliveries_of(&self, changed: &[Month]) -> Option<(Reason, String)> {
+        let mut told: BTreeMap<Reason, BTreeSet<(String, Month)>> = BTreeMap::new();
+        let none = BTreeMap::new();
+        let datasets = self.after.manifest.datasets.keys().chain(self.before.manifest.datasets.keys());
+        for dataset in datasets.collect::<BTreeSet<_>>() {
+            for month in changed {
+                let key = (dataset.clone(), *month);
+                let old = self.deliveries.0.get(&key).unwrap_or(&none);
+                let new = self.deliveries.1.get(&key).unwrap_or(&none);
+                for slot in old.keys().chain(new.keys()) {
+                    let reason = match (old.get(slot), new.get(slot)) {
+                        (None, Some(_)) => Reason::LateDelivery,
+                        (Some(_), None) => Reason::WithdrawnDelivery,
+                        (Some(a), Some(b)) if a != b => Reason::RestatedMonth,
+                        _ => continue,
+                    };
+                    told.entry(reason).or_default().insert((slot.0.clone(), *month));
+                }
+            }
+        }
+        let (reason, _) = told.first_key_value()?;
+        let lines: Vec<String> = told
+            .iter()
+            .map(|(reason, slots)| {
+                let mut by_feed: BTreeMap<&str, Vec<Month>> = BTreeMap::new();
+                for (feed, month) in slots {
+                    by_feed.entry(feed).or_default().push(*month);
+                }
+                let feeds: Vec<String> = by_feed
+                    .iter()
+                    .map(|(feed, months)| format!("feed `{feed}`: {}", words(months)))
+                    .collect();
+                format!("{}: {}", reason.name(), feeds.join(", "))
+            })
+            .collect();
+        Some((*reason, lines.join("; ")))
+    }
+}
+
+/// At most a dozen months, one behind the other.
+fn words(months: &[Month]) -> String {
+    let mut texts: Vec<String> = months.iter().take(12).map(ToString::to_string).collect();
+    if months.len() > texts.len() {
+        texts.push(format!("and {} more", months.len() - texts.len()));
+    }
+    texts.join(", ")
+}
+
+fn text_column(batch: &RecordBatch, name: &str) -> Option<StringArray> {
+    let column = batch.column_by_name(name)?;
+    cast(column, &DataType::Utf8).ok()?.as_string_opt::<i32>().cloned()
+}
+
+/// Table `revision`: one row a figure, in the order of [`revisions`].
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn table(
+    rows: &[Revision],
+    previous: &str,
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let text = |of: &dyn Fn(&Revision) -> Option<String>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| of(row).filter(|text| !text.is_empty())).collect::<StringArray>())
+    };
+    let number = |of: &dyn Fn(&Revision) -> Option<f64>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<Float64Array>())
+    };
+    let before = |of: fn(&Shown) -> Option<f64>| number(&|row: &Revision| row.before.as_ref().and_then(of));
+    let after = |of: fn(&Shown) -> Option<f64>| number(&|row: &Revision| row.after.as_ref().and_then(of));
+    let difference = |row: &Revision| Some(row.after.as_ref()?.value? - row.before.as_ref()?.value?);
+    let synthetic =
+        |row: &Revision| Some([&row.before, &row.after].into_iter().flatten().any(|shown| shown.synthetic));
+    RecordBatch::try_new(
+        tables::REVISION.schema(),
+        vec![
+            text(&|row| Some(row.key.0.clone())),
+            text(&|row| Some(row.key.1.clone())),
+            text(&|row| Some(row.key.2.clone())),
+            text(&|row| Some(row.period_kind.clone())),
+            text(&|row| Some(row.key.3.clone())),
+            before(|shown| shown.value),
+            after(|shown| shown.value),
+            number(&difference),
+            before(|shown| shown.numerator),
+            after(|shown| shown.numerator),
+            before(|shown| shown.denominator),
+            after(|shown| shown.denominator),
+            text(&|row| row.before.as_ref().map(|shown| shown.status.clone())),
+            text(&|row| {
+                Some(row.after.as_ref().map_or("no_longer_published", |shown| &shown.status).to_owned())
+            }),
+            text(&|row| Some(row.reason.name().to_owned())),
+            text(&|row| Some(row.explanation.clone())),
+            Arc::new(rows.iter().map(synthetic).collect::<BooleanArray>()),
+            text(&|_| Some(previous.to_owned())),
+            text(&|_| Some(release.to_owned())),
+        ],
+    )
+}
