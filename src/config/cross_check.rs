@@ -33,6 +33,16 @@ fn settings(project: &Project, problems: &mut Vec<Problem>) {
         let key = if error.is_time_zone() { "time-zone" } else { "run" };
         problems.push(Problem::new(&source, span_of(&source, &["schedule", key]), error.to_string()));
     }
+    for (number, name) in project.settings.inactive.iter().enumerate() {
+        if !project.root.join("pipelines").join(name).is_dir() {
+            let span = span_of(&source, &["inactive", &number.to_string()]);
+            let folders = std::fs::read_dir(project.root.join("pipelines")).into_iter().flatten().flatten();
+            let known: Vec<String> =
+                folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            let problem = Problem::new(&source, span, format!("there is no folder pipelines/{name}"));
+            problems.push(problem.nearest(name, known.iter().map(String::as_str)));
+        }
+    }
     for (number, mirror) in project.settings.mirror.iter().enumerate() {
         if mirror.folder.is_some() == mirror.address.is_some() {
             let span = span_of(&source, &["mirror", &number.to_string(), "prefix"]);

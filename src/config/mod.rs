@@ -60,8 +60,10 @@ pub struct Project {
     pub settings: ProjectConfig,
     /// By id.
     pub partnerships: BTreeMap<String, Loaded<PartnershipConfig>>,
-    /// By id.
+    /// By id; those that are asked.
     pub feeds: BTreeMap<String, Loaded<FeedConfig>>,
+    /// By id; those in folders that `outturn.toml` calls inactive.
+    pub inactive_feeds: BTreeMap<String, Loaded<FeedConfig>>,
     /// By id.
     pub contracts: BTreeMap<String, Loaded<ContractConfig>>,
     /// By id; only those that have a file.
@@ -134,6 +136,13 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
     let feeds = |path: &PathBuf| path.parent().is_some_and(|folder| folder.ends_with("feeds"));
     project.tables_unread = reader.unread.iter().any(|path| !feeds(path));
     cross_check::check(&project, &mut reader.problems);
+    let inactive = &project.settings.inactive;
+    let is_inactive = |feed: &Loaded<FeedConfig>| {
+        let folder = feed.folder.parent().and_then(Path::file_name);
+        folder.is_some_and(|name| inactive.iter().any(|known| name == known.as_str()))
+    };
+    (project.inactive_feeds, project.feeds) =
+        std::mem::take(&mut project.feeds).into_iter().partition(|(_, feed)| is_inactive(feed));
     project.digest = hex::encode(reader.digest.finalize());
     let mut problems = reader.problems;
     problems.sort_by(|a, b| (&a.source.path, a.span.start).cmp(&(&b.source.path, b.span.start)));

@@ -18,6 +18,8 @@ pub struct ProjectConfig {
     pub schedule: ScheduleConfig,
     /// Addresses that are read from a folder or from another host.
     pub mirror: Vec<MirrorConfig>,
+    /// Folders of `pipelines/` whose feeds are not asked, though their files are checked. Remove a name to use its feeds.
+    pub inactive: Vec<String>,
     /// Makes synthetic deliveries before each run. Remove this section, and the mirror that it fills, to read real ones.
     pub simulate: Option<SimulateConfig>,
     /// Health and metrics pages of `outturn serve`.
