@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::diagnose::suggestion;
 pub use compare::{Difference, Tolerance};
 
 /// Computes what the product makes of the input of a case: an object with a key for everything that a case may expect.
@@ -229,7 +230,7 @@ pub fn check_file(name: &str, bytes: &[u8]) -> Option<FileResult> {
     let Some(method) = METHODS.iter().find(|method| method.name == file.name) else {
         let known = METHODS.iter().map(|method| method.name);
         let mut fault = format!("no such method `{}`", file.name);
-        if let Some(help) = crate::diagnose::suggestion(&file.name, known) {
+        if let Some(help) = suggestion(&file.name, known).filter(|help| help.starts_with("did you mean")) {
             fault = format!("{fault}; {help}");
         }
         return Some(FileResult {
