@@ -2,6 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/statistics_properties.rs"]
+mod properties;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

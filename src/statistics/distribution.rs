@@ -1,6 +1,6 @@
 //! The distributions that the methods stand on.
 
-use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ChiSquared, Continuous, ContinuousCDF, Normal, StudentsT};
 
 /// How sure an interval is, as a share: 0.95 for 95%.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -51,9 +51,31 @@ pub(super) fn normal_two_sided(z: f64) -> f64 {
     statrs::function::erf::erfc(z.abs() / std::f64::consts::SQRT_2)
 }
 
-/// The chi-squared quantile. 0 without degrees of freedom.
+/// The chi-squared quantile, to full precision in both tails. 0 without degrees of freedom.
 pub(super) fn chi_squared_quantile(probability: f64, degrees: f64) -> f64 {
-    ChiSquared::new(degrees).map_or(0.0, |chi| chi.inverse_cdf(probability.clamp(0.0, 1.0)))
+    let probability = probability.clamp(0.0, 1.0);
+    let Ok(chi) = ChiSquared::new(degrees) else { return 0.0 };
+    let mut quantile = chi.inverse_cdf(probability);
+    // The library stops at an absolute error, which is coarse far out; a few steps of Newton's method on the logarithms
+    // make it a relative one.
+    for _ in 0..8 {
+        let (tail, wanted, sign) = if probability < 0.5 {
+            (chi.cdf(quantile), probability, 1.0)
+        } else {
+            (chi.sf(quantile), 1.0 - probability, -1.0)
+        };
+        let slope = sign * quantile * chi.ln_pdf(quantile).exp() / tail;
+        let step = (wanted / tail).ln() / slope;
+        // At the end of a tail there is nothing left to divide by.
+        if !step.is_finite() || step.abs() > 50.0 {
+            return quantile;
+        }
+        quantile *= step.exp();
+        if step.abs() < f64::EPSILON {
+            return quantile;
+        }
+    }
+    quantile
 }
 
 /// Student's t quantile; `None` without degrees of freedom.
@@ -128,6 +150,9 @@ mod tests {
         assert!(close(Confidence::P998.z(), 3.090_232_306_167_813, 1e-14));
         assert!(close(t_quantile(0.975, 10.0).unwrap(), 2.228_138_851_964_939, 1e-12));
         assert!(close(chi_squared_quantile(0.998, 1.0), 9.549_535_706_083_24, 1e-12));
+        // Twice the inverse regularised gamma function, of an independent library, far out in either tail.
+        assert!(close(chi_squared_quantile(0.00005, 0.6), 6.421_910_775_428_387e-15, 1e-11));
+        assert!(close(chi_squared_quantile(0.99995, 4.0), 25.013_342_570_385_227, 1e-12));
     }
 
     #[test]
