@@ -111,10 +111,10 @@ fn ratio(given: &[f64], confidence: Confidence) -> Option<rate::RateRatio> {
 
 /// A confidence out of SQL.
 fn confidence(share: f64) -> Result<Confidence> {
-    match Confidence::new(share) {
-        Some(confidence) => Ok(confidence),
-        None => exec_err!("a confidence lies between 0 and 1, such as 0.95, not {share}"),
-    }
+    let Some(confidence) = Confidence::new(share) else {
+        return exec_err!("a confidence lies between 0 and 1, such as 0.95, not {share}");
+    };
+    Ok(confidence)
 }
 
 /// A function is the same as another when it has its name: no two are registered under one.
@@ -176,9 +176,8 @@ impl ScalarUDFImpl for OfNumbers {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let (columns, shape) = columns(&args)?;
-        let columns: Vec<&Float64Array> =
-            columns.iter().map(|column| column.as_primitive::<Float64Type>()).collect();
-        let rows = columns.first().map_or(0, |column| column.len());
+        let columns: Vec<&Float64Array> = columns.iter().map(AsArray::as_primitive::<Float64Type>).collect();
+        let rows = columns.first().map_or(0, |column| Array::len(*column));
         let mut found = Float64Builder::with_capacity(rows);
         let mut given = Vec::with_capacity(columns.len());
         for row in 0..rows {
@@ -302,7 +301,7 @@ impl ScalarUDFImpl for XmrOfList {
         let mut charts = Vec::new();
         if let Some(values) = columns.first() {
             for row in 0..values.len() {
-                let places = columns.get(1).map(|places| places.as_list::<i32>());
+                let places = columns.get(1).map(AsArray::as_list::<i32>);
                 let chart = match (numbers(values, row), places) {
                     (None, _) => None,
                     (_, Some(places)) if places.is_null(row) => None,
@@ -415,7 +414,7 @@ impl PartitionEvaluator for XmrPartition {
             return exec_err!("xmr_point expects a value");
         };
         let series: Vec<Option<f64>> = column.as_primitive::<Float64Type>().iter().collect();
-        let breaks = values.get(1).map(|breaks| breaks.as_boolean());
+        let breaks = values.get(1).map(AsArray::as_boolean);
         let begins = |row: &usize| breaks.is_some_and(|breaks| breaks.is_valid(*row) && breaks.value(*row));
         let rebase_at: Vec<usize> = (0..rows).filter(begins).collect();
         let settings = Settings::default();
@@ -484,11 +483,11 @@ impl ScalarUDFImpl for Dsr {
             return exec_err!("dsr expects at least four arguments");
         };
         let per = per.as_primitive::<Float64Type>();
-        let share = rest.first().map(|share| share.as_primitive::<Float64Type>());
+        let levels = rest.first().map(AsArray::as_primitive::<Float64Type>);
         let mut rates = Vec::with_capacity(per.len());
         for row in 0..per.len() {
             let lists = numbers(events, row).zip(numbers(residents, row)).zip(numbers(standard, row));
-            let known = per.is_valid(row) && share.is_none_or(|share| share.is_valid(row));
+            let known = per.is_valid(row) && levels.is_none_or(|levels| levels.is_valid(row));
             let Some(((events, residents), standard)) = lists.filter(|_| known) else {
                 rates.push(None);
                 continue;
@@ -501,7 +500,7 @@ impl ScalarUDFImpl for Dsr {
                     standard.len()
                 );
             }
-            let level = share.map_or(Ok(Confidence::P95), |share| confidence(share.value(row)))?;
+            let level = levels.map_or(Ok(Confidence::P95), |levels| confidence(levels.value(row)))?;
             let bands: Option<Vec<Band>> = events
                 .into_iter()
                 .zip(residents)
@@ -562,13 +561,13 @@ impl ScalarUDFImpl for MeanOfList {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let (columns, shape) = columns(&args)?;
-        let share = columns.get(1).map(|share| share.as_primitive::<Float64Type>());
+        let levels = columns.get(1).map(AsArray::as_primitive::<Float64Type>);
         let mut found = Float64Builder::new();
         if let Some(lists) = columns.first() {
             for row in 0..lists.len() {
-                let level = match share {
+                let level = match levels {
                     None => Some(Confidence::P95),
-                    Some(share) if share.is_valid(row) => Some(confidence(share.value(row))?),
+                    Some(levels) if levels.is_valid(row) => Some(confidence(levels.value(row))?),
                     Some(_) => None,
                 };
                 let limits = numbers(lists, row).zip(level).and_then(|(values, level)| {

@@ -106,8 +106,7 @@ pub fn control_limits(benchmark: f64, denominator: f64, z: f64, unit: f64) -> Op
     if !(0.0..=1.0).contains(&share) {
         return None;
     }
-    let expected = if share == 1.0 { denominator } else { denominator * share };
-    Some(wilson_z(expected, denominator, z)?.times(unit))
+    Some(wilson_z(denominator * share, denominator, z)?.times(unit))
 }
 
 /// Where a value lies to limits: significant only outside them.

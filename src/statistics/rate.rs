@@ -163,7 +163,7 @@ fn binomial_test(k: f64, n: f64, p: f64) -> f64 {
 /// The first whole number from `low` to `high` for which `holds`, which is false up to some number and true from there.
 fn first(mut low: f64, mut high: f64, holds: impl Fn(f64) -> bool) -> f64 {
     while low < high {
-        let middle = ((low + high) / 2.0).floor();
+        let middle = f64::midpoint(low, high).floor();
         if holds(middle) {
             high = middle;
         } else {

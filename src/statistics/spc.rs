@@ -1,10 +1,12 @@
-//! XmR control charts: which movements of a series are more than its usual variation.
+//! `XmR` control charts: which movements of a series are more than its usual variation.
 //!
 //! Sources: W. A. Shewhart (1931), Economic Control of Quality of Manufactured Product; L. S. Nelson (1982), Control
 //! charts for individual measurements, J Quality Technology 14(3), 172-173, for the screening of moving ranges; D. J.
 //! Wheeler (1993), Understanding Variation; NHS England, Making Data Count, for the icons. Vectors: `spc_xmr`.
 
 use super::Polarity;
+use std::cmp::Ordering;
+
 use super::sum::mean;
 
 /// Limits lie so many mean moving ranges from the mean: three times the standard deviation that the ranges stand for.
@@ -265,8 +267,8 @@ fn draw_group(values: &[Option<f64>], group: usize, settings: &Settings) -> Vec<
             value: *value,
             group,
             mean: centre,
-            lower: limits.map(|limits| limits.lower()),
-            upper: limits.map(|limits| limits.upper()),
+            lower: limits.map(Limits::lower),
+            upper: limits.map(Limits::upper),
             moving_range: value.zip(before).map(|(value, before)| (value - before).abs()),
             trial: values.len() < TRIAL_BELOW,
             degenerate,
@@ -425,9 +427,8 @@ fn assurance(last: &Point, settings: &Settings) -> Option<Assurance> {
 }
 
 fn suggested_rebase(points: &[Point], settings: &Settings) -> Option<usize> {
-    let side = |point: &Point| -> Option<bool> {
-        let (value, mean) = (point.value?, point.mean?);
-        (value > mean || value < mean).then_some(value > mean)
+    let side = |point: &Point| -> Option<Ordering> {
+        point.value?.partial_cmp(&point.mean?).filter(|side| side.is_ne())
     };
     let last = points.last()?;
     let last_side = side(last)?;

@@ -221,12 +221,7 @@ pub fn proportion(answers: &[Answer<'_>], confidence: Confidence) -> SurveyPropo
         design_effect,
         kish_effect: Some(kish),
         effective_base: Some(effective_base),
-        // Nobody and everybody are exact, whatever the effective base.
-        wilson: if share == 1.0 {
-            wilson(effective_base, effective_base, confidence)
-        } else {
-            wilson(share * effective_base, effective_base, confidence)
-        },
+        wilson: wilson(share * effective_base, effective_base, confidence),
         logit,
         freedom,
         groups,

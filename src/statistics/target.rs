@@ -132,9 +132,8 @@ pub fn within_tolerance(value: Option<f64>, target: f64, tolerance: Tolerance, p
 #[must_use]
 pub fn on_trajectory(start: (f64, f64), end: (f64, f64), time: f64) -> Option<f64> {
     let length = end.0 - start.0;
-    if !(length > 0.0) {
-        return None;
-    }
-    let share = ((time - start.0) / length).clamp(0.0, 1.0);
-    Some(start.1 + share * (end.1 - start.1))
+    (length > 0.0).then(|| {
+        let share = ((time - start.0) / length).clamp(0.0, 1.0);
+        start.1 + share * (end.1 - start.1)
+    })
 }

@@ -27,7 +27,7 @@ fn interval(lower: Option<f64>, upper: Option<f64>) -> Option<Interval> {
 }
 
 #[derive(Deserialize)]
-struct Benchmark {
+struct Compared {
     method: String,
     value: Option<f64>,
     lower: Option<f64>,
@@ -39,7 +39,7 @@ struct Benchmark {
 }
 
 pub(super) fn benchmark_ci(case: &Value) -> Result<Value, String> {
-    let given: Benchmark = input(case)?;
+    let given: Compared = input(case)?;
     let area = interval(given.lower, given.upper).filter(|_| given.value.is_some());
     let position = match given.method.as_str() {
         "ci_vs_value" => {
@@ -148,7 +148,7 @@ pub(super) fn rank(case: &Value) -> Result<Value, String> {
 }
 
 #[derive(Deserialize)]
-struct Quantiles {
+struct Grouped {
     values: Vec<Option<f64>>,
     quantiles: u32,
     #[serde(default)]
@@ -156,19 +156,19 @@ struct Quantiles {
 }
 
 pub(super) fn quantiles(case: &Value) -> Result<Value, String> {
-    let Quantiles { values, quantiles, invert } = input(case)?;
+    let Grouped { values, quantiles, invert } = input(case)?;
     let order = if invert { Order::HighestFirst } else { Order::LowestFirst };
     Ok(json!({ "quantile": rank::quantile_groups(&values, quantiles, order) }))
 }
 
 #[derive(Deserialize)]
-struct Categories {
+struct Classed {
     values: Vec<Option<f64>>,
     categories: u32,
 }
 
 pub(super) fn category_bounds(case: &Value) -> Result<Value, String> {
-    let Categories { values, categories } = input(case)?;
+    let Classed { values, categories } = input(case)?;
     let values: Vec<f64> = values.into_iter().flatten().collect();
     Ok(json!({ "bounds": rank::category_bounds(&values, categories) }))
 }

@@ -120,7 +120,7 @@ pub(super) fn survey_two_waves(case: &Value) -> Result<Value, String> {
 }
 
 #[derive(Deserialize)]
-struct Cohort {
+struct Followed {
     cohort: Vec<Entry>,
     offences: Vec<Committed>,
     as_of: NaiveDate,
@@ -140,7 +140,7 @@ struct Committed {
 }
 
 pub(super) fn proven_reoffending(case: &Value) -> Result<Value, String> {
-    let Cohort { cohort, offences, as_of } = input(case)?;
+    let Followed { cohort, offences, as_of } = input(case)?;
     let people: Vec<String> = cohort.iter().map(|entry| label(&entry.person)).collect();
     let offenders: Vec<String> = offences.iter().map(|offence| label(&offence.person)).collect();
     let entries: Vec<(&str, NaiveDate)> =

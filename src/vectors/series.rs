@@ -50,14 +50,14 @@ pub(super) fn spc_xmr(case: &Value) -> Result<Value, String> {
     };
     let found = xmr(&chart.values, &settings).map_err(|error| error.to_string())?;
     let points = &found.points;
-    let cause = |rule: Option<crate::statistics::spc::Rule>| {
+    let label = |rule: Option<crate::statistics::spc::Rule>| {
         rule.map_or_else(|| "Common Cause".to_owned(), |rule| rule.label(&settings))
     };
     Ok(json!({
         "mean": points.iter().map(|point| point.mean).collect::<Vec<_>>(),
         "lpl": points.iter().map(|point| point.lower).collect::<Vec<_>>(),
         "upl": points.iter().map(|point| point.upper).collect::<Vec<_>>(),
-        "special_cause_type": points.iter().map(|point| cause(point.rule())).collect::<Vec<_>>(),
+        "special_cause_type": points.iter().map(|point| label(point.rule())).collect::<Vec<_>>(),
         "point_type": points.iter().map(|point| point.variation.name()).collect::<Vec<_>>(),
         "short_group": points.iter().map(|point| point.trial).collect::<Vec<_>>(),
         "variation_icon": found.variation.map(crate::statistics::spc::Variation::name),
@@ -69,11 +69,11 @@ pub(super) fn spc_xmr(case: &Value) -> Result<Value, String> {
 struct Trend {
     method: String,
     polarity: Option<String>,
-    points: Vec<Year>,
+    points: Vec<InYear>,
 }
 
 #[derive(Deserialize)]
-struct Year {
+struct InYear {
     year: i64,
     count: Option<f64>,
     denominator: Option<f64>,
