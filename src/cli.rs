@@ -3,6 +3,7 @@
 mod daemon;
 mod output;
 mod releases;
+mod statistics;
 
 use std::fmt::Write as _;
 use std::io;
@@ -142,6 +143,9 @@ enum Command {
         /// The release; the current one when absent.
         release: Option<String>,
     },
+    /// Holds the statistics against published reference values.
+    #[command(subcommand)]
+    Statistics(statistics::Statistics),
     /// Makes the synthetic deliveries of `[simulate]`.
     Simulate,
     /// Prints the JSON Schema of a kind of file.
@@ -239,6 +243,7 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
             releases::diff(&root, &before, &after, measure.as_deref(), output)
         }
         Command::Verify { release } => releases::verify(&root, release.as_deref()),
+        Command::Statistics(which) => statistics::obey(&which),
         Command::Simulate => simulate(&root, now),
         Command::Schema { kind } => schema(kind.as_deref()),
         Command::Completions { shell } => {
