@@ -399,7 +399,8 @@ fn take(
             let array = array.as_string::<i32>();
             if array.is_null(row) { String::new() } else { array.value(row).to_owned() }
         };
-        let number = |column: &PrimitiveArray<Int64Type>| u64::try_from(column.value(row)).unwrap_or_default();
+        let number =
+            |column: &PrimitiveArray<Int64Type>| u64::try_from(column.value(row)).unwrap_or_default();
         let place = Place { line: number(line), offset: number(offset), length: number(length) };
         found.push(SetAside {
             feed: of(&feed),

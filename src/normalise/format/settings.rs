@@ -6,6 +6,9 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Most records of which a heading is made.
+pub(super) const HEADER_ROWS: usize = 8;
+
 /// `[format]` of a contract: how the files of its feeds are laid out. Absent: text in UTF-8 with commas, the heading in
 /// the first line, one record a line.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -34,6 +37,8 @@ pub struct FormatConfig {
     /// How many records the heading is made of. The upper ones are filled to the right, as merged cells are, and joined
     /// with those below.
     pub header_rows: usize,
+    /// Which of these records say nothing of the columns, such as a line of totals or a blank one: 1 is the uppermost.
+    pub header_ignore: Vec<usize>,
     /// What stands between the parts of a heading that is made of several records.
     pub header_separator: String,
     /// Regular expressions for the first field: at a record that matches one of them the table has ended.
@@ -88,6 +93,7 @@ impl Default for FormatConfig {
             header_row: None,
             header_contains: Vec::new(),
             header_rows: 1,
+            header_ignore: Vec::new(),
             header_separator: " ".to_owned(),
             stop_at: Vec::new(),
             stop_at_blank: false,
@@ -275,8 +281,19 @@ impl FormatConfig {
                 "the heading is found by `header-row` or by `header-contains`, not by both".to_owned(),
             );
         }
-        if !(1..=5).contains(&self.header_rows) {
-            flaw(&["header-rows"], format!("expected 1 to 5 records, found {}", self.header_rows));
+        if !(1..=HEADER_ROWS).contains(&self.header_rows) {
+            flaw(
+                &["header-rows"],
+                format!("expected 1 to {HEADER_ROWS} records, found {}", self.header_rows),
+            );
+        }
+        if self.header_ignore.iter().any(|row| !(1..=self.header_rows).contains(row))
+            || self.header_ignore.len() >= self.header_rows && !self.header_ignore.is_empty()
+        {
+            flaw(
+                &["header-ignore"],
+                "expected some of the records that `header-rows` counts, not all".to_owned(),
+            );
         }
         let is_json = matches!(self.kind, FormatKind::Json | FormatKind::Ndjson);
         if is_json && self.fields.is_empty() {

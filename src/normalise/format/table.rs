@@ -113,7 +113,7 @@ impl Table {
             if !begins {
                 continue;
             }
-            let joined = join(&window, &format.header_separator);
+            let joined = join(&window, format);
             let joined = match joined {
                 Ok(names) if format.header_contains.iter().all(|name| names.contains(&one_line(name))) => {
                     names
@@ -298,11 +298,13 @@ fn one_line(text: &str) -> String {
 /// The names of the columns from the records of a heading, the uppermost first.
 fn join(
     window: &VecDeque<(Place, u64, Result<Vec<String>, Flaw>)>,
-    separator: &str,
+    format: &FormatConfig,
 ) -> Result<Vec<String>, Flaw> {
     let mut rows: Vec<&Vec<String>> = Vec::new();
-    for (_, _, cells) in window {
-        rows.push(cells.as_ref().map_err(|flaw| *flaw)?);
+    for (number, (_, _, cells)) in window.iter().enumerate() {
+        if !format.header_ignore.contains(&(number + 1)) {
+            rows.push(cells.as_ref().map_err(|flaw| *flaw)?);
+        }
     }
     let Some((last, upper)) = rows.split_last() else { return Ok(Vec::new()) };
     let width = rows.iter().map(|row| row.len()).max().unwrap_or(0);
@@ -326,5 +328,5 @@ fn join(
             name.push(own);
         }
     }
-    Ok(names.into_iter().map(|parts| parts.join(separator)).collect())
+    Ok(names.into_iter().map(|parts| parts.join(&format.header_separator)).collect())
 }

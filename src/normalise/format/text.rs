@@ -67,6 +67,12 @@ impl<R: Read> Text<R> {
         }
     }
 
+    /// Bytes that are held in memory.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Bytes of the next line with its line end; `None` at the end. A line that is too long is passed over.
     fn line(&mut self) -> io::Result<Option<(usize, bool)>> {
         let mut searched = 0;

@@ -63,7 +63,7 @@ impl Unpivot {
             let wanted = |name: &str| self.columns_like.as_ref().is_none_or(|pattern| pattern.is_match(name));
             (0..names.len())
                 .filter(|number| !self.keep.contains(number))
-                .filter(|number| names.get(*number).is_some_and(|name| wanted(name)))
+                .filter(|number| names.get(*number).is_some_and(|name| !name.is_empty() && wanted(name)))
                 .collect()
         } else {
             self.config.columns.iter().map(at).collect::<io::Result<_>>()?

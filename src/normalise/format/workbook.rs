@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use regex::Regex;
 
 use super::hand_over::{self, Outbox};
-use super::settings::{FormatConfig, FormatLimits};
+use super::settings::{FormatConfig, FormatLimits, HEADER_ROWS};
 use super::{Source, invalid, ods, xls, xlsx};
 use crate::normalise::csv::{Fields, Place};
 
@@ -162,9 +162,9 @@ impl<'a> RowsOut<'a> {
             return Ok(());
         }
         let number = self.row + 1;
-        if number > self.last_given + 1 {
-            // However many rows are blank, one blank record tells it.
-            self.give(number - 1, Fields::default())?;
+        // However many rows are blank, as many blank records tell it as a heading may span.
+        for blank in number.saturating_sub(HEADER_ROWS as u64).max(self.last_given + 1)..number {
+            self.give(blank, Fields::default())?;
         }
         self.cells.sort_by_key(|(column, _)| *column);
         let mut fields = Fields::default();
