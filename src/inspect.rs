@@ -1,19 +1,21 @@
 //! Questions to what is stored: the state of the feeds, the way from a value back to its rows, the quarantine, and SQL.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::error::DataFusionError;
 use serde::Serialize;
 
 use crate::check::{Checked, check};
+use crate::config::Project;
 use crate::engine::{Engine, Origin, quarantine_table};
 use crate::feed;
 use crate::landing::Landing;
+use crate::normalise::csv::Place;
+use crate::normalise::format;
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
 use crate::run::{RunError, open_warehouse, spans};
@@ -386,13 +388,18 @@ pub async fn quarantined(root: &Path, selection: &Selection) -> Result<Vec<SetAs
         );
         let (_, batches) = engine.run(&sql).await?;
         for batch in &batches {
-            take(batch, &landing, &mut found)?;
+            take(batch, &checked.project, &landing, &mut found)?;
         }
     }
     Ok(found)
 }
 
-fn take(batch: &RecordBatch, landing: &Landing, found: &mut Vec<SetAside>) -> Result<(), DataFusionError> {
+fn take(
+    batch: &RecordBatch,
+    project: &Project,
+    landing: &Landing,
+    found: &mut Vec<SetAside>,
+) -> Result<(), DataFusionError> {
     let texts = |name: &str| -> Result<_, DataFusionError> {
         let column = batch.column_by_name(name).ok_or_else(|| DataFusionError::Internal(name.to_owned()))?;
         Ok(arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8)?)
@@ -410,7 +417,9 @@ fn take(batch: &RecordBatch, landing: &Landing, found: &mut Vec<SetAside>) -> Re
             let array = array.as_string::<i32>();
             if array.is_null(row) { String::new() } else { array.value(row).to_owned() }
         };
-        let place = (offset.value(row), length.value(row));
+        let number =
+            |column: &PrimitiveArray<Int64Type>| u64::try_from(column.value(row)).unwrap_or_default();
+        let place = Place { line: number(line), offset: number(offset), length: number(length) };
         found.push(SetAside {
             feed: of(&feed),
             period: of(&month),
@@ -422,7 +431,7 @@ fn take(batch: &RecordBatch, landing: &Landing, found: &mut Vec<SetAside>) -> Re
             text: if line.value(row) == 0 {
                 String::new()
             } else {
-                line_of(landing, &of(&feed), &of(&delivery), place)
+                text_of(project, landing, &of(&feed), &of(&delivery), place)
                     .unwrap_or_else(|error| format!("(the landed bytes cannot be read: {error})"))
             },
         });
@@ -430,19 +439,19 @@ fn take(batch: &RecordBatch, landing: &Landing, found: &mut Vec<SetAside>) -> Re
     Ok(())
 }
 
-/// The bytes of a quarantined row out of the landing.
-fn line_of(
+/// A quarantined row out of the landing, as its partner sent it.
+fn text_of(
+    project: &Project,
     landing: &Landing,
     feed: &str,
     delivery: &str,
-    (offset, length): (i64, i64),
+    place: Place,
 ) -> std::io::Result<String> {
     let landed = landing.of_feed(feed).find(|landed| landed.content_sha256.starts_with(delivery));
     let landed = landed.ok_or_else(|| std::io::Error::other("the delivery is not in the landing"))?;
-    let mut reader = landing.read(landed, u64::MAX)?;
-    let skip = u64::try_from(offset).unwrap_or_default();
-    std::io::copy(&mut reader.by_ref().take(skip), &mut std::io::sink())?;
-    let mut bytes = Vec::new();
-    reader.take(u64::try_from(length).unwrap_or_default().min(1 << 20)).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let feed = project.feeds.get(feed).map(|feed| &feed.config);
+    let contract = feed.and_then(|feed| project.contracts.get(&feed.contract));
+    let format = contract.map(|contract| contract.config.format.clone()).unwrap_or_default();
+    let limit = feed.map_or(u64::MAX, |feed| feed.max_unpacked_bytes);
+    format::record_at(landing, landed, &format, limit, place)
 }

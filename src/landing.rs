@@ -228,6 +228,21 @@ impl Landing {
         unpack(file, delivery.member.as_deref(), limit)
     }
 
+    /// The bytes of a delivery as the file that they lie in; `None` where they are packed or a member of an archive.
+    ///
+    /// # Errors
+    /// What the file system reports.
+    pub fn unpacked_file(&self, delivery: &Delivery) -> io::Result<Option<File>> {
+        let path = self.path(delivery);
+        let mut file = File::open(&path)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        let mut head = [0; 4];
+        let known = read_up_to(&mut file, &mut head)?;
+        file.seek(SeekFrom::Start(0))?;
+        let plain = delivery.member.is_none() && Packing::of(head.get(..known).unwrap_or_default()).is_none();
+        Ok(plain.then_some(file))
+    }
+
     /// Whether the kept bytes of a delivery are still those that were received. One that is read where it lies is not
     /// ours to keep.
     ///
@@ -262,17 +277,45 @@ fn whole_lines(file: &mut File) -> io::Result<u64> {
     Ok(memchr::memrchr(b'\n', &text).map_or(0, |at| at as u64 + 1))
 }
 
-/// The plain bytes of a file that may be gzipped, or of one member of a ZIP archive, which may itself be gzipped.
+/// Times by which a packed file may grow, once it has grown beyond [`RATIO_FROM`]: no honest one grows more.
+const RATIO: u64 = 200;
+const RATIO_FROM: u64 = 10 << 20;
+
+/// Largest number of members of an archive.
+const MEMBERS: usize = 100_000;
+
+/// Stops what grows beyond any honest measure while it is unpacked.
 ///
 /// # Errors
-/// What the file or the archive reports.
+/// It has grown so.
+pub(crate) fn check_ratio(packed: u64, unpacked: u64) -> io::Result<()> {
+    if unpacked <= RATIO_FROM || unpacked / packed.max(1) <= RATIO {
+        return Ok(());
+    }
+    let message = format!("unpacks to more than {RATIO} times its {packed} bytes");
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, message))
+}
+
+/// The plain bytes of a file that may be packed with gzip or zstd, or of one member of a ZIP archive, which may itself
+/// be packed so. `member` may hold `*` and `?`; it must then match exactly one member.
+///
+/// # Errors
+/// What the file or the archive reports; bytes that are packed once more; more than `limit` of them, or more than an
+/// honest file would unpack to.
 pub fn unpack(mut file: File, member: Option<&str>, limit: u64) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = [0; 4];
     let known = read_up_to(&mut file, &mut magic)?;
     file.seek(SeekFrom::Start(0))?;
     let head = magic.get(..known).unwrap_or_default();
+    let mut packed = file.metadata()?.len();
+    let mut grows = false;
     let plain: Box<dyn Read + Send> = match member {
-        Some(member) if head == b"PK\x03\x04" => Box::new(ZipMember::open(file, member)?),
+        Some(member) if head == b"PK\x03\x04" => {
+            let (member, size) = ZipMember::open(file, member)?;
+            packed = packed.min(size);
+            grows = true;
+            Box::new(member)
+        }
         Some(member) if head == b"PK\x05\x06" => {
             let message = format!("the archive is empty; `{member}` is not in it");
             return Err(io::Error::new(io::ErrorKind::NotFound, message));
@@ -280,10 +323,105 @@ pub fn unpack(mut file: File, member: Option<&str>, limit: u64) -> io::Result<Bo
         _ => Box::new(file),
     };
     let mut plain = BufReader::with_capacity(1 << 16, plain);
-    let gzipped = io::BufRead::fill_buf(&mut plain)?.starts_with(b"\x1f\x8b");
-    let reader: Box<dyn Read + Send> =
-        if gzipped { Box::new(flate2::read::MultiGzDecoder::new(plain)) } else { Box::new(plain) };
-    Ok(Box::new(Limited { reader, left: limit, limit }))
+    let packing = Packing::of(io::BufRead::fill_buf(&mut plain)?);
+    let reader: Box<dyn Read + Send> = match packing {
+        None => Box::new(plain),
+        Some(packing) => {
+            grows = true;
+            let inner: Box<dyn Read + Send> = match packing {
+                Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(plain)),
+                Packing::Zstd => Box::new(zstd::Decoder::with_buffer(plain)?),
+            };
+            let mut inner = BufReader::with_capacity(1 << 16, inner);
+            if Packing::of(io::BufRead::fill_buf(&mut inner)?).is_some() {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "packed more than once"));
+            }
+            Box::new(inner)
+        }
+    };
+    Ok(Box::new(Limited { reader, read: 0, limit, packed: grows.then_some(packed) }))
+}
+
+/// How bytes are packed.
+#[derive(Clone, Copy)]
+enum Packing {
+    Gzip,
+    Zstd,
+}
+
+impl Packing {
+    /// As the first bytes tell; `None`: not packed.
+    fn of(head: &[u8]) -> Option<Self> {
+        if head.starts_with(b"\x1f\x8b") {
+            Some(Self::Gzip)
+        } else {
+            head.starts_with(b"\x28\xb5\x2f\xfd").then_some(Self::Zstd)
+        }
+    }
+}
+
+/// The number of the member of that name, or of the only one that a pattern matches.
+fn find_member(archive: &zip::ZipArchive<BufReader<File>>, member: &str) -> io::Result<usize> {
+    let missing = |message: String| io::Error::new(io::ErrorKind::NotFound, message);
+    if let Some(number) = archive.index_for_name(member) {
+        return Ok(number);
+    }
+    if !member.contains(['*', '?']) {
+        return Err(missing(format!("the archive has no member `{member}`")));
+    }
+    let mut found: Vec<(usize, String)> = Vec::new();
+    for (number, name) in archive.file_names().enumerate() {
+        let name = name.map_err(io::Error::other)?.into_owned();
+        let base = name.rsplit('/').next().unwrap_or_default();
+        // Folders, and what a Mac adds beside each file.
+        let own = base.is_empty() || base.starts_with('.') || name.starts_with("__MACOSX/");
+        let shown = if member.contains('/') { name.as_str() } else { base };
+        if !own && matches(member, shown) {
+            found.push((number, name));
+        }
+    }
+    match found.as_slice() {
+        [] => Err(missing(format!("no member of the archive matches `{member}`"))),
+        [(_, name)] => {
+            archive.index_for_name(name).ok_or_else(|| missing(format!("the archive has no member `{name}`")))
+        }
+        several => {
+            let names: Vec<String> = several.iter().take(5).map(|(_, name)| format!("`{name}`")).collect();
+            Err(missing(format!(
+                "{} members of the archive match `{member}`, expected one: {}",
+                several.len(),
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// Whether a name matches a pattern in which `*` stands for any characters and `?` for one.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut at, mut of) = (0, 0);
+    // Where the last `*` stands, and the character up to which it reaches.
+    let mut star: Option<(usize, usize)> = None;
+    while of < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, of));
+                at += 1;
+            }
+            Some(c) if *c == '?' || Some(c) == name.get(of) => {
+                at += 1;
+                of += 1;
+            }
+            _ => match star {
+                Some((stood, reached)) => {
+                    star = Some((stood, reached + 1));
+                    (at, of) = (stood + 1, reached + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.get(at..).unwrap_or_default().iter().all(|c| *c == '*')
 }
 
 fn read_up_to(reader: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
@@ -302,15 +440,19 @@ struct ZipMember {
     receiver: std::sync::mpsc::Receiver<io::Result<Vec<u8>>>,
     pending: Vec<u8>,
     at: usize,
+    ended: bool,
 }
 
 impl ZipMember {
-    fn open(file: File, member: &str) -> io::Result<Self> {
+    /// A member and its packed size.
+    fn open(file: File, member: &str) -> io::Result<(Self, u64)> {
         let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(io::Error::other)?;
-        let Some(number) = archive.index_for_name(member) else {
-            let message = format!("the archive has no member `{member}`");
-            return Err(io::Error::new(io::ErrorKind::NotFound, message));
-        };
+        if archive.len() > MEMBERS {
+            let message = format!("the archive has {} members, more than {MEMBERS}", archive.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        let number = find_member(&archive, member)?;
+        let packed = archive.by_index_raw(number).map_err(io::Error::other)?.compressed_size();
         // The library lends a member from its archive; a thread owns both and hands over what it reads.
         let (sender, receiver) = std::sync::mpsc::sync_channel(4);
         std::thread::Builder::new().name("unzip".to_owned()).spawn(move || {
@@ -324,10 +466,10 @@ impl ZipMember {
             loop {
                 let mut chunk = vec![0; 1 << 18];
                 match read_up_to(&mut entry, &mut chunk) {
-                    Ok(0) => return,
                     Ok(read) => {
                         chunk.truncate(read);
-                        if sender.send(Ok(chunk)).is_err() {
+                        // The end is an empty chunk: a thread that breaks off does not look like it.
+                        if sender.send(Ok(chunk)).is_err() || read == 0 {
                             return;
                         }
                     }
@@ -338,17 +480,18 @@ impl ZipMember {
                 }
             }
         })?;
-        Ok(Self { receiver, pending: Vec::new(), at: 0 })
+        Ok((Self { receiver, pending: Vec::new(), at: 0, ended: false }, packed))
     }
 }
 
 impl Read for ZipMember {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.pending.len() {
+        if self.at == self.pending.len() && !self.ended {
             match self.receiver.recv() {
                 Ok(chunk) => (self.pending, self.at) = (chunk?, 0),
-                Err(_) => return Ok(0),
+                Err(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the archive is damaged")),
             }
+            self.ended = self.pending.is_empty();
         }
         let rest = self.pending.get(self.at..).unwrap_or_default();
         let read = rest.len().min(into.len());
@@ -363,17 +506,23 @@ impl Read for ZipMember {
 /// Stops a text that grows beyond any honest size while it is unpacked.
 struct Limited {
     reader: Box<dyn Read + Send>,
-    left: u64,
+    read: u64,
     limit: u64,
+    /// Packed size; `None`: the bytes are as they came.
+    packed: Option<u64>,
 }
 
 impl Read for Limited {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(into)?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+        self.read += read as u64;
+        if self.read > self.limit {
             let message = format!("more than {} bytes once unpacked", self.limit);
-            io::Error::new(io::ErrorKind::FileTooLarge, message)
-        })?;
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
+        if let Some(packed) = self.packed {
+            check_ratio(packed, self.read)?;
+        }
         Ok(read)
     }
 }

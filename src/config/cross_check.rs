@@ -139,6 +139,10 @@ fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, proble
     let at = |keys: &[&str], message: String| {
         Problem::new(&contract.source, span_of(&contract.source, keys), message)
     };
+    for (keys, message) in config.format.flaws() {
+        let keys: Vec<&str> = ["format"].iter().chain(keys).copied().collect();
+        problems.push(at(&keys, message));
+    }
     let header: Vec<&str> = config.header.iter().map(String::as_str).collect();
     if !header.contains(&config.month.from.as_str()) {
         let message = format!("`{}` is not in `header`", config.month.from);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::normalise::format::settings::FormatConfig;
 use crate::period::{Month, PeriodKind};
 
 /// `outturn.toml`, at the root of a project.
@@ -318,20 +319,6 @@ pub struct ContractConfig {
     pub refuse_doubled: bool,
     /// Columns of the dataset, in the order in which their rules are applied.
     pub column: Vec<ColumnConfig>,
-}
-
-/// `[format]` of a contract: how the files of its feeds are laid out.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct FormatConfig {
-    /// What stands between the fields of a line of text.
-    pub delimiter: char,
-}
-
-impl Default for FormatConfig {
-    fn default() -> Self {
-        Self { delimiter: ',' }
-    }
 }
 
 /// What counts as a repeat.

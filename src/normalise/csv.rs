@@ -18,6 +18,12 @@ pub enum Flaw {
     Quoting,
     /// Longer than a mebibyte.
     TooLong,
+    /// Another number of fields than the heading has, where the format needs to know which is which.
+    Width,
+    /// Not JSON.
+    Syntax,
+    /// A list or an object where the format names a field.
+    Structure,
 }
 
 /// Where a line stands.
@@ -89,6 +95,11 @@ impl Fields {
         let start = index(self.text.len());
         self.text.push_str(field);
         self.spans.push((start, index(self.text.len())));
+    }
+
+    /// Bytes of all fields and what stands between them.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
     }
 
     /// A number that is the same for records with the same fields, however they are quoted.

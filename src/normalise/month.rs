@@ -302,6 +302,11 @@ impl<S: RowSink> Reading<'_, S> {
                 }
             }
         }
+        let about = records.note();
+        if !about.is_empty() {
+            let between = if report.note.is_empty() { "" } else { "; " };
+            report.note = format!("{}{between}{about}", report.note);
+        }
         Ok(self.judge_whole(report, &multiplicity))
     }
 
@@ -399,6 +404,9 @@ fn flaw_rule(flaw: Flaw) -> &'static str {
         Flaw::Encoding => "bad_encoding",
         Flaw::Quoting => "bad_quoting",
         Flaw::TooLong => "line_too_long",
+        Flaw::Width => "column_count",
+        Flaw::Syntax => "bad_json",
+        Flaw::Structure => "bad_structure",
     }
 }
 
@@ -407,6 +415,9 @@ fn flaw_text(flaw: Flaw) -> &'static str {
         Flaw::Encoding => "not UTF-8",
         Flaw::Quoting => "a quote that is not closed, or text behind a closing quote",
         Flaw::TooLong => "a line of more than a mebibyte",
+        Flaw::Width => "another number of fields than the heading has",
+        Flaw::Syntax => "not JSON",
+        Flaw::Structure => "a list or an object where a value is expected",
     }
 }
 
