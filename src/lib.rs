@@ -18,6 +18,7 @@ pub mod warehouse;
 pub mod engine;
 pub mod measure;
 pub mod assess;
+pub mod disclosure;
 pub mod release;
 pub mod schedule;
 pub mod serve;

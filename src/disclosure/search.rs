@@ -1,0 +1,267 @@
+//! Finds changes that keep every sum: a cell goes up, and others go up and down until nothing is out of balance.
+//!
+//! A search that finds nothing proves nothing; one that finds something is believed by nobody but [`Board::apply`].
+
+use super::Need;
+use super::board::Board;
+use super::net::{Term, index};
+
+/// Which sum is mended first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// The one with the fewest ways to mend it.
+    Tightest,
+    /// The one that was upset last.
+    Latest,
+    /// As `Latest`, and only by raising totals: this ends wherever the totals may go.
+    Upward,
+}
+
+/// What a cell that is not to be withheld costs.
+pub(super) const NEVER: u32 = u32::MAX;
+
+/// Price of one more plain cell.
+pub(super) const CELL: u32 = 100;
+
+/// What is still to be mended where a sum can be mended among withheld cells, and where it cannot.
+const MENDABLE: i64 = 5;
+const STUCK: i64 = 100;
+
+/// How often one cell may change on the way.
+const CHANGES: u8 = 3;
+
+/// Room to work in, kept from search to search.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    change: Vec<i64>,
+    times: Vec<u8>,
+    touched: Vec<u32>,
+    balance: Vec<i64>,
+    place: Vec<u32>,
+    upset: Vec<u32>,
+    mended: Vec<u32>,
+    /// The change that was found: cells and by how much.
+    pub(super) steps: Vec<(u32, i64)>,
+    /// Cells that have to be withheld for it, in order.
+    pub(super) cover: Vec<u32>,
+    /// What they cost.
+    pub(super) cost: u64,
+}
+
+/// What a search is to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Task<'a> {
+    /// The cell to change.
+    pub(super) cell: u32,
+    /// By how much.
+    pub(super) by: i64,
+    /// What other cells cost to withhold; `None` when no more may be.
+    pub(super) prices: Option<&'a [u32]>,
+    /// Which way to go.
+    pub(super) style: Style,
+    /// A search that costs this much or more is given up.
+    pub(super) below: u64,
+    /// How many changes are tried.
+    pub(super) steps: usize,
+}
+
+impl Search {
+    /// Looks for a change; what it found stands in `steps`, `cover` and `cost`.
+    pub(super) fn find(&mut self, board: &Board<'_>, task: &Task<'_>) -> bool {
+        self.clear(board);
+        let found = self.mend_all(board, task);
+        if found {
+            let mut touched = std::mem::take(&mut self.touched);
+            touched.sort_unstable();
+            for cell in &touched {
+                let by = self.change[*cell as usize];
+                if by != 0 {
+                    self.steps.push((*cell, by));
+                    if !board.is_open(*cell) {
+                        self.cover.push(*cell);
+                    }
+                }
+            }
+            self.touched = touched;
+        }
+        found
+    }
+
+    fn clear(&mut self, board: &Board<'_>) {
+        self.change.resize(board.net.cells(), 0);
+        self.times.resize(board.net.cells(), 0);
+        self.balance.resize(board.net.len(), 0);
+        self.place.resize(board.net.len(), u32::MAX);
+        for cell in self.touched.drain(..) {
+            self.change[cell as usize] = 0;
+            self.times[cell as usize] = 0;
+        }
+        for relation in self.mended.drain(..) {
+            self.balance[relation as usize] = 0;
+            self.place[relation as usize] = u32::MAX;
+        }
+        self.upset.clear();
+        self.steps.clear();
+        self.cover.clear();
+        self.cost = 0;
+    }
+
+    fn mend_all(&mut self, board: &Board<'_>, task: &Task<'_>) -> bool {
+        let start = board.value(task.cell).saturating_add(task.by);
+        if !board.admits(task.cell, start) {
+            return false;
+        }
+        self.change_cell(board, task.cell, task.by);
+        for _ in 0..task.steps {
+            let Some(relation) = self.next_upset(board, task.style) else { return true };
+            let Some((cell, by, price)) = self.best(board, task, relation) else { return false };
+            self.cost += u64::from(price);
+            if self.cost >= task.below {
+                return false;
+            }
+            self.change_cell(board, cell, by);
+        }
+        self.upset.is_empty()
+    }
+
+    fn next_upset(&self, board: &Board<'_>, style: Style) -> Option<u32> {
+        match style {
+            Style::Tightest => {
+                self.upset.iter().rev().copied().min_by_key(|relation| board.open_in(*relation))
+            }
+            Style::Latest | Style::Upward => self.upset.last().copied(),
+        }
+    }
+
+    /// The best change of one cell that mends a relation, and what it costs to withhold that cell.
+    fn best(&self, board: &Board<'_>, task: &Task<'_>, relation: u32) -> Option<(u32, i64, u32)> {
+        let missing = -self.balance[relation as usize];
+        let mut best: Option<(i64, u32, i64, u32)> = None;
+        for term in board.net.members(relation) {
+            let cell = term.at;
+            if cell == task.cell || self.times[cell as usize] >= CHANGES {
+                continue;
+            }
+            let by = missing * i64::from(term.sign);
+            if task.style == Style::Upward && (by < 0 || term.sign > 0) {
+                continue;
+            }
+            let value = board.value(cell) + self.change[cell as usize] + by;
+            let price = if board.is_open(cell) {
+                if !board.admits(cell, value) {
+                    continue;
+                }
+                0
+            } else {
+                match task.prices.map(|prices| prices[cell as usize]) {
+                    None | Some(NEVER) => continue,
+                    Some(_) if value < 0 => continue,
+                    Some(_) if self.change[cell as usize] != 0 => 0,
+                    Some(price) => price,
+                }
+            };
+            let Some(work) = self.work(board, cell, by, task.prices.is_some()) else { continue };
+            let score = i64::from(price) + work;
+            if best.is_none_or(|(least, ..)| score < least) {
+                best = Some((score, cell, by, price));
+            }
+        }
+        best.map(|(_, cell, by, price)| (cell, by, price))
+    }
+
+    /// What a change leaves to be mended, less what it mends; `None` when it leaves what nothing can mend.
+    fn work(&self, board: &Board<'_>, cell: u32, by: i64, may_hide: bool) -> Option<i64> {
+        let mut work = 0;
+        let own = u32::from(board.is_open(cell));
+        for Term { at, sign } in board.net.relations(cell) {
+            let before = self.balance[*at as usize];
+            let after = before + i64::from(*sign) * by;
+            if (before == 0) == (after == 0) {
+                continue;
+            }
+            let stuck = board.open_in(*at) <= own;
+            if stuck && !may_hide && after != 0 {
+                return None;
+            }
+            let weight = if stuck { STUCK } else { MENDABLE };
+            work += if after == 0 { -weight } else { weight };
+        }
+        Some(work)
+    }
+
+    fn change_cell(&mut self, board: &Board<'_>, cell: u32, by: i64) {
+        if self.times[cell as usize] == 0 {
+            self.touched.push(cell);
+        }
+        self.times[cell as usize] += 1;
+        self.change[cell as usize] += by;
+        for Term { at, sign } in board.net.relations(cell) {
+            let relation = *at as usize;
+            let before = self.balance[relation];
+            let after = before + i64::from(*sign) * by;
+            self.balance[relation] = after;
+            if before == 0 && after != 0 {
+                self.place[relation] = index(self.upset.len());
+                self.upset.push(*at);
+                self.mended.push(*at);
+            } else if before != 0 && after == 0 {
+                let place = self.place[relation] as usize;
+                self.upset.swap_remove(place);
+                if let Some(moved) = self.upset.get(place) {
+                    self.place[*moved as usize] = index(place);
+                }
+            }
+        }
+    }
+}
+
+/// Shows, by completions, all that a cell needs, without withholding more; `false` when it finds none.
+pub(super) fn exhibit(
+    board: &mut Board<'_>,
+    search: &mut Search,
+    truth: &[i64],
+    cell: u32,
+    need: Need,
+) -> bool {
+    let mut fresh = false;
+    // Every round shows something new, or is the last.
+    for _ in 0..ROUNDS {
+        let Some(wanted) = board.wanted(cell, need) else { return true };
+        let by = wanted - board.value(cell);
+        if step(board, search, cell, by) {
+            continue;
+        }
+        let (_, most) = board.shown_range(cell);
+        let down = (most - need.width).max(0) - board.value(cell);
+        if most >= need.at_least && down < 0 && step(board, search, cell, down) {
+            continue;
+        }
+        if fresh {
+            return false;
+        }
+        // Other cells may have used up the room on the way here.
+        board.reset(truth);
+        fresh = true;
+    }
+    board.meets(cell, need)
+}
+
+/// How many completions are tried for one cell.
+const ROUNDS: usize = 48;
+
+/// How many changes one completion may take from another.
+pub(super) const STEPS: usize = 400;
+
+/// Takes a cell as much of the way as it can in one go.
+fn step(board: &mut Board<'_>, search: &mut Search, cell: u32, mut by: i64) -> bool {
+    while by != 0 {
+        for style in [Style::Tightest, Style::Latest] {
+            let task = Task { cell, by, prices: None, style, below: u64::MAX, steps: STEPS };
+            if search.find(board, &task) && board.apply(&search.steps) {
+                return true;
+            }
+        }
+        by /= 2;
+    }
+    false
+}
