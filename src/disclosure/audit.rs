@@ -9,7 +9,8 @@ use std::fmt;
 use super::board::{Board, UNBOUNDED};
 use super::bounds::{Extremes, Outer};
 use super::net::{self, Group, groups, index};
-use super::search::{Search, exhibit};
+use super::lattice::Hints;
+use super::search::{Guide, Search};
 use super::{DisclosureError, Effort, Need, Problem, Status};
 
 /// What the audience sees of a cell.
@@ -135,9 +136,12 @@ pub fn audit(problem: &Problem, seen: &[Seen], effort: &Effort) -> Result<Audit,
         .map(|(at, cell)| cell.count.is_some() && !matches!(seen.get(at), None | Some(Seen::Exactly)))
         .collect();
     let mut audit = Audit::default();
-    let mut search = Search::default();
+    let counted = problem.cells.iter().map(|cell| cell.count.is_some()).collect();
+    let mut guide = Guide { hints: Hints::new(&problem.lattices, counted), search: Search::default() };
     for group in groups(problem, &open) {
-        audit_group(problem, &group, seen, effort, &mut search, &mut audit.findings);
+        guide.hints.enter(&group.cells);
+        audit_group(problem, &group, seen, effort, &mut guide, &mut audit.findings);
+        guide.hints.leave(&group.cells);
     }
     audit.findings.sort_by_key(|finding| finding.cell);
     Ok(audit)
@@ -160,7 +164,7 @@ fn audit_group(
     group: &Group,
     seen: &[Seen],
     effort: &Effort,
-    search: &mut Search,
+    guide: &mut Guide<'_>,
     findings: &mut Vec<Finding>,
 ) {
     let truth: Vec<i64> =
@@ -188,7 +192,7 @@ fn audit_group(
         };
         if high >= need.at_least && low <= need.at_most && high.saturating_sub(low) >= need.width {
             match &mut board {
-                Some(board) => prove(board, search, &truth, index(at), need, &outer, effort, &mut finding),
+                Some(board) => prove(board, guide, group, &truth, index(at), need, &outer, effort, &mut finding),
                 None => finding.proof = Proof::Undecided,
             }
         }
@@ -199,7 +203,8 @@ fn audit_group(
 #[expect(clippy::too_many_arguments, reason = "one place calls it, with what it has at hand")]
 fn prove(
     board: &mut Board<'_>,
-    search: &mut Search,
+    guide: &mut Guide<'_>,
+    group: &Group,
     truth: &[i64],
     at: u32,
     need: Need,
@@ -207,7 +212,7 @@ fn prove(
     effort: &Effort,
     finding: &mut Finding,
 ) {
-    let mut shown = exhibit(board, search, truth, at, need);
+    let mut shown = guide.exhibit(board, &group.cells, truth, at, need);
     if !shown && board.net.cells() <= effort.solver_cells {
         if let Some(ends) = Extremes::of(board.net, outer, at) {
             shown = take(board, truth, at, need, &ends);

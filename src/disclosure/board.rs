@@ -98,6 +98,11 @@ impl<'a> Board<'a> {
         self.value.copy_from_slice(truth);
     }
 
+    /// Whether the present completion is another than the true values.
+    pub(super) fn has_moved(&self, truth: &[i64]) -> bool {
+        self.value != truth
+    }
+
     /// Forgets what has been shown.
     pub(super) fn forget(&mut self, truth: &[i64]) {
         self.reset(truth);

@@ -11,6 +11,7 @@
 mod audit;
 mod board;
 mod bounds;
+mod lattice;
 mod net;
 mod protect;
 pub mod rules;
@@ -19,6 +20,7 @@ pub mod vectors;
 
 pub use audit::{Audit, Finding, Proof, Seen, audit};
 pub use bounds::{Bounds, bounds, recoverable};
+pub use lattice::{Axis, Lattice, NOWHERE};
 pub use protect::{Counts, Protection, protect, protect_all};
 
 /// The largest count that is taken: beyond it sums could leave the numbers that a float holds exactly.
@@ -106,6 +108,9 @@ pub struct Problem {
     pub cells: Vec<Cell>,
     /// The sums, in any order. Cells without a count are left out of them.
     pub relations: Vec<Relation>,
+    /// How cells lie beside each other, where that is known. It makes large problems fast; what holds follows from the
+    /// relations alone.
+    pub lattices: Vec<Lattice>,
 }
 
 /// How a cell stands after all.

@@ -10,7 +10,8 @@ use super::audit::{Audit, Seen, audit, take};
 use super::board::{Board, UNBOUNDED};
 use super::bounds::{Extremes, Outer};
 use super::net::{self, Group, groups, index};
-use super::search::{CELL, NEVER, STEPS, Search, Style, Task, exhibit};
+use super::lattice::Hints;
+use super::search::{CELL, Guide, NEVER, STEPS, Search, Style, Task};
 use super::{Cell, DisclosureError, Effort, Need, Problem, Standing, Status};
 
 /// How many cells there are of each status.
@@ -65,11 +66,14 @@ pub fn protect(problem: &Problem, effort: &Effort) -> Result<Protection, Disclos
         .filter(|(_, cell)| cell.count.is_some() && cell.sensitive && cell.standing == Standing::Known)
         .map(|(at, _)| index(at))
         .collect();
-    let mut search = Search::default();
+    let counted = problem.cells.iter().map(|cell| cell.count.is_some()).collect();
+    let mut guide = Guide { hints: Hints::new(&problem.lattices, counted), search: Search::default() };
     for group in groups(problem, &open) {
         let cells: Vec<Cell> = group.cells.iter().map(|cell| problem.cells[*cell as usize]).collect();
         let mut work = Work::new(&group, &cells);
-        let lost = work.protect(&mut search, effort);
+        guide.hints.enter(&group.cells);
+        let lost = work.protect(&mut guide, effort);
+        guide.hints.leave(&group.cells);
         exposed.extend(lost.iter().map(|at| group.cells[*at as usize]));
         for (cell, now) in group.cells.iter().zip(&work.status) {
             status[*cell as usize] = *now;
@@ -150,6 +154,8 @@ fn price(cell: &Cell) -> u32 {
 
 /// One group at work.
 struct Work<'a> {
+    /// As the problem has them.
+    group: &'a [u32],
     cells: &'a [Cell],
     truth: Vec<i64>,
     prices: Vec<u32>,
@@ -165,6 +171,7 @@ impl<'a> Work<'a> {
         let high: Vec<i64> = status.iter().zip(&truth).map(high).collect();
         let low = status.iter().zip(&truth).map(|(s, t)| if s.is_hidden() { 0 } else { *t }).collect();
         Self {
+            group: &group.cells,
             prices: cells.iter().map(price).collect(),
             board: Board::of_truth(&group.net, truth.clone(), low, high),
             truth,
@@ -174,7 +181,7 @@ impl<'a> Work<'a> {
     }
 
     /// Withholds what is needed; the cells that cannot be protected.
-    fn protect(&mut self, search: &mut Search, effort: &Effort) -> Vec<u32> {
+    fn protect(&mut self, guide: &mut Guide<'_>, effort: &Effort) -> Vec<u32> {
         if !self.status.iter().any(|status| status.is_hidden()) || self.board.net.len() == 0 {
             return Vec::new();
         }
@@ -186,7 +193,7 @@ impl<'a> Work<'a> {
         loop {
             let withheld = self.withheld();
             for at in self.asked() {
-                if !lost.contains(&at) && !self.give_room(search, effort, at) {
+                if !lost.contains(&at) && !self.give_room(guide, effort, at) {
                     lost.push(at);
                 }
             }
@@ -195,7 +202,7 @@ impl<'a> Work<'a> {
             }
         }
         if lost.is_empty() && self.board.net.len() > 1 {
-            self.fewer(search, effort);
+            self.fewer(guide, effort);
         }
         lost
     }
@@ -251,13 +258,13 @@ impl<'a> Work<'a> {
     }
 
     /// Makes a cell's need true, withholding others where it must; `false` when nothing serves.
-    fn give_room(&mut self, search: &mut Search, effort: &Effort, at: u32) -> bool {
+    fn give_room(&mut self, guide: &mut Guide<'_>, effort: &Effort, at: u32) -> bool {
         let need = self.cells[at as usize].need;
-        while !self.is_open_enough(search, effort, at, need) {
+        while !self.is_open_enough(guide, effort, at, need) {
             let Some(wanted) = self.board.wanted(at, need) else { return true };
             self.board.reset(&self.truth);
             let by = wanted - self.board.value(at);
-            let Some(cover) = self.cheapest(search, at, by) else { return false };
+            let Some(cover) = self.cheapest(guide, at, by) else { return false };
             if cover.is_empty() {
                 // The way that was found needs no cover, and yet was not found before: it is taken now.
                 continue;
@@ -270,8 +277,8 @@ impl<'a> Work<'a> {
     }
 
     /// Whether a cell's need is met by what is withheld already.
-    fn is_open_enough(&mut self, search: &mut Search, effort: &Effort, at: u32, need: Need) -> bool {
-        exhibit(&mut self.board, search, &self.truth, at, need) || self.solve(effort, at, need)
+    fn is_open_enough(&mut self, guide: &mut Guide<'_>, effort: &Effort, at: u32, need: Need) -> bool {
+        guide.exhibit(&mut self.board, self.group, &self.truth, at, need) || self.solve(effort, at, need)
     }
 
     /// Asks the solver for whole-number tables, in a small group.
@@ -294,30 +301,23 @@ impl<'a> Work<'a> {
     }
 
     /// The cheapest cover that lets a cell change by `by`, or as much of it as can be had.
-    fn cheapest(&mut self, search: &mut Search, at: u32, by: i64) -> Option<Vec<u32>> {
+    fn cheapest(&mut self, guide: &mut Guide<'_>, at: u32, by: i64) -> Option<Vec<u32>> {
         let mut by = by;
         let mut best: Option<(u64, Vec<u32>, Vec<(u32, i64)>)> = None;
         while by != 0 && best.is_none() {
-            for style in [Style::Tightest, Style::Latest] {
-                let below = best.as_ref().map_or(u64::MAX, |(cost, ..)| *cost);
-                let task = Task { cell: at, by, prices: Some(&self.prices), style, below, steps: STEPS };
-                if search.find(&self.board, &task) {
-                    best = Some((search.cost, search.cover.clone(), search.steps.clone()));
-                }
-            }
+            best = guide.change(&self.board, self.group, (at, by), Some(&self.prices));
             by /= 2;
         }
         if best.is_none() {
             let task = Task {
-                cell: at,
-                by: self.cells[at as usize].need.at_least.max(1),
+                start: &[(at, self.cells[at as usize].need.at_least.max(1))],
                 prices: Some(&self.prices),
                 style: Style::Upward,
                 below: u64::MAX,
                 steps: 20 * STEPS,
             };
-            if search.find(&self.board, &task) {
-                best = Some((search.cost, search.cover.clone(), search.steps.clone()));
+            if guide.search.find(&self.board, &task) {
+                best = Some((guide.search.cost, guide.search.cover.clone(), guide.search.steps.clone()));
             }
         }
         let (_, cover, steps) = best?;
@@ -328,7 +328,7 @@ impl<'a> Work<'a> {
     }
 
     /// Shows again what need not be withheld: first cell by cell, then by trying smaller sets.
-    fn fewer(&mut self, search: &mut Search, effort: &Effort) {
+    fn fewer(&mut self, guide: &mut Guide<'_>, effort: &Effort) {
         let mut cover: Vec<u32> = self.chosen();
         if cover.is_empty() || cover.len() > effort.sets || self.withheld() > effort.solver_cells {
             return;
@@ -337,12 +337,12 @@ impl<'a> Work<'a> {
         for at in cover {
             self.board.forget(&self.truth);
             self.show(at);
-            if !self.is_protected(search, effort) {
+            if !self.is_protected(guide, effort) {
                 self.board.forget(&self.truth);
                 self.hide(at);
             }
         }
-        self.smallest(search, effort);
+        self.smallest(guide, effort);
         self.board.forget(&self.truth);
     }
 
@@ -362,7 +362,7 @@ impl<'a> Work<'a> {
     }
 
     /// Whether every need is met, from the true values on.
-    fn is_protected(&mut self, search: &mut Search, effort: &Effort) -> bool {
+    fn is_protected(&mut self, guide: &mut Guide<'_>, effort: &Effort) -> bool {
         let asked = self.asked();
         // A sum with one open cell gives it away.
         let given_away = |at: &u32| {
@@ -371,12 +371,12 @@ impl<'a> Work<'a> {
         if asked.iter().any(given_away) {
             return false;
         }
-        asked.iter().all(|at| self.is_open_enough(search, effort, *at, self.cells[*at as usize].need))
+        asked.iter().all(|at| self.is_open_enough(guide, effort, *at, self.cells[*at as usize].need))
     }
 
     /// Tries every set of cover that is smaller than the one there is, or as large and cheaper, as far as the effort
     /// allows, and takes the best.
-    fn smallest(&mut self, search: &mut Search, effort: &Effort) {
+    fn smallest(&mut self, guide: &mut Guide<'_>, effort: &Effort) {
         let mut best = self.chosen();
         let candidates: Vec<u32> = (0..index(self.cells.len()))
             .filter(|at| {
@@ -406,7 +406,7 @@ impl<'a> Work<'a> {
                 for at in set {
                     self.hide(*at);
                 }
-                if self.is_protected(search, effort) {
+                if self.is_protected(guide, effort) {
                     best = set.to_vec();
                     least = price;
                     found = true;

@@ -4,6 +4,7 @@
 
 use super::Need;
 use super::board::Board;
+use super::lattice::Hints;
 use super::net::{Term, index};
 
 /// Which sum is mended first.
@@ -28,7 +29,7 @@ const MENDABLE: i64 = 5;
 const STUCK: i64 = 100;
 
 /// How often one cell may change on the way.
-const CHANGES: u8 = 3;
+const CHANGES: u8 = 2;
 
 /// Room to work in, kept from search to search.
 #[derive(Debug, Default)]
@@ -51,10 +52,8 @@ pub(super) struct Search {
 /// What a search is to do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Task<'a> {
-    /// The cell to change.
-    pub(super) cell: u32,
-    /// By how much.
-    pub(super) by: i64,
+    /// The change to begin with: cells, and by how much each.
+    pub(super) start: &'a [(u32, i64)],
     /// What other cells cost to withhold; `None` when no more may be.
     pub(super) prices: Option<&'a [u32]>,
     /// Which way to go.
@@ -107,11 +106,23 @@ impl Search {
     }
 
     fn mend_all(&mut self, board: &Board<'_>, task: &Task<'_>) -> bool {
-        let start = board.value(task.cell).saturating_add(task.by);
-        if !board.admits(task.cell, start) {
-            return false;
+        for (cell, by) in task.start {
+            let value = board.value(*cell).saturating_add(*by);
+            if board.is_open(*cell) {
+                if !board.admits(*cell, value) {
+                    return false;
+                }
+            } else {
+                match task.prices.map(|prices| prices[*cell as usize]) {
+                    None | Some(NEVER) => return false,
+                    Some(_) if value < 0 => return false,
+                    Some(price) => self.cost += u64::from(price),
+                }
+            }
+            self.change_cell(board, *cell, *by);
+            // Its change is given.
+            self.times[*cell as usize] = CHANGES;
         }
-        self.change_cell(board, task.cell, task.by);
         for _ in 0..task.steps {
             let Some(relation) = self.next_upset(board, task.style) else { return true };
             let Some((cell, by, price)) = self.best(board, task, relation) else { return false };
@@ -139,10 +150,14 @@ impl Search {
         let mut best: Option<(i64, u32, i64, u32)> = None;
         for term in board.net.members(relation) {
             let cell = term.at;
-            if cell == task.cell || self.times[cell as usize] >= CHANGES {
+            if self.times[cell as usize] >= CHANGES {
                 continue;
             }
             let by = missing * i64::from(term.sign);
+            // To undo a change would mend what it upset, and lead nowhere.
+            if self.change[cell as usize].signum() * by < 0 {
+                continue;
+            }
             if task.style == Style::Upward && (by < 0 || term.sign > 0) {
                 continue;
             }
@@ -215,53 +230,105 @@ impl Search {
     }
 }
 
-/// Shows, by completions, all that a cell needs, without withholding more; `false` when it finds none.
-pub(super) fn exhibit(
-    board: &mut Board<'_>,
-    search: &mut Search,
-    truth: &[i64],
-    cell: u32,
-    need: Need,
-) -> bool {
-    let mut fresh = false;
-    // Every round shows something new, or is the last.
-    for _ in 0..ROUNDS {
-        let Some(wanted) = board.wanted(cell, need) else { return true };
-        let by = wanted - board.value(cell);
-        if step(board, search, cell, by) {
-            continue;
-        }
-        let (_, most) = board.shown_range(cell);
-        let down = (most - need.width).max(0) - board.value(cell);
-        if most >= need.at_least && down < 0 && step(board, search, cell, down) {
-            continue;
-        }
-        if fresh {
-            return false;
-        }
-        // Other cells may have used up the room on the way here.
-        board.reset(truth);
-        fresh = true;
-    }
-    board.meets(cell, need)
-}
-
 /// How many completions are tried for one cell.
 const ROUNDS: usize = 48;
 
 /// How many changes one completion may take from another.
 pub(super) const STEPS: usize = 400;
 
-/// Takes a cell as much of the way as it can in one go.
-fn step(board: &mut Board<'_>, search: &mut Search, cell: u32, mut by: i64) -> bool {
-    while by != 0 {
-        for style in [Style::Tightest, Style::Latest] {
-            let task = Task { cell, by, prices: None, style, below: u64::MAX, steps: STEPS };
-            if search.find(board, &task) && board.apply(&search.steps) {
-                return true;
+/// Where a cell is, and what helps to move it.
+#[derive(Debug)]
+pub(super) struct Guide<'a> {
+    /// What is known of how cells lie.
+    pub(super) hints: Hints<'a>,
+    /// Room to work in.
+    pub(super) search: Search,
+}
+
+impl Guide<'_> {
+    /// The cheapest change of a cell by exactly `by` that was found: what it costs, the cells to withhold for it, and
+    /// its steps.
+    ///
+    /// `cells` are the cells of the group, as the problem has them.
+    pub(super) fn change(
+        &mut self,
+        board: &Board<'_>,
+        cells: &[u32],
+        (at, by): (u32, i64),
+        prices: Option<&[u32]>,
+    ) -> Option<(u64, Vec<u32>, Vec<(u32, i64)>)> {
+        let mut best: Option<(u64, Vec<u32>, Vec<(u32, i64)>)> = None;
+        if let Some((_, start)) = self.hints.find(board, cells[at as usize], by, prices) {
+            let task = Task { start: &start, prices, style: Style::Tightest, below: u64::MAX, steps: STEPS };
+            if self.search.find(board, &task) {
+                best = Some((self.search.cost, self.search.cover.clone(), self.search.steps.clone()));
             }
         }
-        by /= 2;
+        if best.is_none() || (self.hints.is_empty() && prices.is_some()) {
+            for style in [Style::Tightest, Style::Latest] {
+                let below = best.as_ref().map_or(u64::MAX, |(cost, ..)| *cost);
+                let steps = if self.hints.is_empty() { STEPS } else { FEW };
+                let task = Task { start: &[(at, by)], prices, style, below, steps };
+                if self.search.find(board, &task) {
+                    best = Some((self.search.cost, self.search.cover.clone(), self.search.steps.clone()));
+                    if prices.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        best
     }
-    false
+
+    /// Shows, by completions, all that a cell needs, without withholding more; `false` when it finds none.
+    pub(super) fn exhibit(
+        &mut self,
+        board: &mut Board<'_>,
+        cells: &[u32],
+        truth: &[i64],
+        at: u32,
+        need: Need,
+    ) -> bool {
+        let mut fresh = false;
+        // Every round shows something new, or is the last.
+        for _ in 0..ROUNDS {
+            let Some(wanted) = board.wanted(at, need) else { return true };
+            // A sum with one open cell gives it away.
+            if board.net.relations(at).iter().any(|term| board.open_in(term.at) < 2) {
+                return false;
+            }
+            let by = wanted - board.value(at);
+            if self.step(board, cells, at, by) {
+                continue;
+            }
+            let (_, most) = board.shown_range(at);
+            let down = (most - need.width).max(0) - board.value(at);
+            if most >= need.at_least && down < 0 && self.step(board, cells, at, down) {
+                continue;
+            }
+            if fresh || !board.has_moved(truth) {
+                return false;
+            }
+            // Other cells may have used up the room on the way here.
+            board.reset(truth);
+            fresh = true;
+        }
+        board.meets(at, need)
+    }
+
+    /// Takes a cell as much of the way as it can in one go.
+    fn step(&mut self, board: &mut Board<'_>, cells: &[u32], at: u32, mut by: i64) -> bool {
+        while by != 0 {
+            if let Some((_, _, steps)) = self.change(board, cells, (at, by), None)
+                && board.apply(&steps)
+            {
+                return true;
+            }
+            by /= 2;
+        }
+        false
+    }
 }
+
+/// How many changes are tried where a lattice has no answer.
+const FEW: usize = 40;
