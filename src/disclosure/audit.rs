@@ -129,6 +129,14 @@ impl fmt::Display for Audit {
 /// The problem is none.
 pub fn audit(problem: &Problem, seen: &[Seen], effort: &Effort) -> Result<Audit, DisclosureError> {
     net::check(problem)?;
+    Ok(audit_with(problem, seen, &[], effort))
+}
+
+/// A change from one table that agrees with everything published to another: cells, and by how much each.
+pub(super) type Change = Vec<(u32, i64)>;
+
+/// As [`audit`], of a problem that is one, with changes that are tried first: each is taken only when it holds.
+pub(super) fn audit_with(problem: &Problem, seen: &[Seen], offered: &[Change], effort: &Effort) -> Audit {
     let open: Vec<bool> = problem
         .cells
         .iter()
@@ -138,13 +146,48 @@ pub fn audit(problem: &Problem, seen: &[Seen], effort: &Effort) -> Result<Audit,
     let mut audit = Audit::default();
     let counted = problem.cells.iter().map(|cell| cell.count.is_some()).collect();
     let mut guide = Guide { hints: Hints::new(&problem.lattices, counted), search: Search::default() };
-    for group in groups(problem, &open) {
+    let groups = groups(problem, &open);
+    let offered = by_group(&groups, problem.cells.len(), offered);
+    for (group, offered) in groups.iter().zip(&offered) {
         guide.hints.enter(&group.cells);
-        audit_group(problem, &group, seen, effort, &mut guide, &mut audit.findings);
+        audit_group(problem, group, (seen, offered), effort, &mut guide, &mut audit.findings);
         guide.hints.leave(&group.cells);
     }
     audit.findings.sort_by_key(|finding| finding.cell);
-    Ok(audit)
+    audit
+}
+
+/// Changes split by the groups whose cells they change, by place in the group.
+fn by_group(groups: &[Group], cells: usize, offered: &[Change]) -> Vec<Vec<Change>> {
+    let mut split = vec![Vec::new(); groups.len()];
+    if offered.is_empty() {
+        return split;
+    }
+    let mut place = vec![(usize::MAX, 0); cells];
+    for (number, group) in groups.iter().enumerate() {
+        for (at, cell) in (0..).zip(&group.cells) {
+            place[*cell as usize] = (number, at);
+        }
+    }
+    for change in offered {
+        let mut touched = Vec::new();
+        for (cell, by) in change {
+            // A cell that is shown is in no group; a change of it is dropped, and what is left will not hold.
+            let Some((number, at)) = place.get(*cell as usize).filter(|(number, _)| *number < split.len())
+            else {
+                continue;
+            };
+            let own: &mut Vec<Change> = &mut split[*number];
+            if !touched.contains(number) {
+                touched.push(*number);
+                own.push(Vec::new());
+            }
+            if let Some(change) = own.last_mut() {
+                change.push((*at, *by));
+            }
+        }
+    }
+    split
 }
 
 /// What the audience sees of the cells of a group, as bounds.
@@ -162,7 +205,7 @@ fn limits(group: &Group, seen: &[Seen]) -> (Vec<i64>, Vec<i64>) {
 fn audit_group(
     problem: &Problem,
     group: &Group,
-    seen: &[Seen],
+    (seen, offered): (&[Seen], &[Change]),
     effort: &Effort,
     guide: &mut Guide<'_>,
     findings: &mut Vec<Finding>,
@@ -172,6 +215,12 @@ fn audit_group(
     let (low, high) = limits(group, seen);
     let outer = Outer::new(&group.net, low.clone(), high.clone());
     let mut board = Board::new(&group.net, truth.clone(), low, high);
+    if let Some(board) = &mut board {
+        for change in offered {
+            board.apply(change);
+        }
+        board.reset(&truth);
+    }
     for (at, cell) in group.cells.iter().enumerate() {
         let asked = match seen.get(*cell as usize) {
             Some(Seen::Hidden) => true,

@@ -23,6 +23,10 @@ pub(super) struct Board<'a> {
     open: Vec<u32>,
     moved: Vec<u32>,
     balance: Vec<i64>,
+    /// Changes that were taken, in order; the way back to the true values is one of them.
+    log: Vec<Vec<(u32, i64)>>,
+    /// Cells that may have another value than the true one.
+    drifted: Vec<u32>,
 }
 
 impl<'a> Board<'a> {
@@ -57,6 +61,8 @@ impl<'a> Board<'a> {
             high,
             net,
             moved: Vec::new(),
+            log: Vec::new(),
+            drifted: Vec::new(),
         }
     }
 
@@ -81,6 +87,10 @@ impl<'a> Board<'a> {
             fits &= self.balance[relation as usize] == 0;
             self.balance[relation as usize] = 0;
         }
+        if fits {
+            self.log.push(steps.to_vec());
+            self.drifted.extend(steps.iter().map(|(cell, _)| *cell));
+        }
         for (cell, by) in steps {
             let at = *cell as usize;
             if fits {
@@ -95,17 +105,34 @@ impl<'a> Board<'a> {
 
     /// Goes back to a completion that is known to be one: the true values.
     pub(super) fn reset(&mut self, truth: &[i64]) {
-        self.value.copy_from_slice(truth);
+        let mut back = Vec::new();
+        for cell in self.drifted.drain(..) {
+            let at = cell as usize;
+            if self.value[at] != truth[at] {
+                back.push((cell, truth[at] - self.value[at]));
+                self.value[at] = truth[at];
+            }
+        }
+        if !back.is_empty() {
+            self.log.push(back);
+        }
+    }
+
+    /// The changes that were taken, from the true values on.
+    pub(super) fn log(&self) -> &[Vec<(u32, i64)>] {
+        &self.log
     }
 
     /// Whether the present completion is another than the true values.
     pub(super) fn has_moved(&self, truth: &[i64]) -> bool {
-        self.value != truth
+        self.drifted.iter().any(|cell| self.value[*cell as usize] != truth[*cell as usize])
     }
 
     /// Forgets what has been shown.
     pub(super) fn forget(&mut self, truth: &[i64]) {
-        self.reset(truth);
+        self.value.copy_from_slice(truth);
+        self.drifted.clear();
+        self.log.clear();
         self.least.copy_from_slice(truth);
         self.most.copy_from_slice(truth);
     }

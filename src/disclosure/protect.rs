@@ -6,7 +6,7 @@
 
 use std::sync::Mutex;
 
-use super::audit::{Audit, Seen, audit, take};
+use super::audit::{Audit, Change, Seen, audit_with, take};
 use super::board::{Board, UNBOUNDED};
 use super::bounds::{Extremes, Outer};
 use super::net::{self, Group, groups, index};
@@ -66,6 +66,7 @@ pub fn protect(problem: &Problem, effort: &Effort) -> Result<Protection, Disclos
         .filter(|(_, cell)| cell.count.is_some() && cell.sensitive && cell.standing == Standing::Known)
         .map(|(at, _)| index(at))
         .collect();
+    let mut proof = Vec::new();
     let counted = problem.cells.iter().map(|cell| cell.count.is_some()).collect();
     let mut guide = Guide { hints: Hints::new(&problem.lattices, counted), search: Search::default() };
     for group in groups(problem, &open) {
@@ -74,6 +75,9 @@ pub fn protect(problem: &Problem, effort: &Effort) -> Result<Protection, Disclos
         guide.hints.enter(&group.cells);
         let lost = work.protect(&mut guide, effort);
         guide.hints.leave(&group.cells);
+        proof.extend(work.board.log().iter().map(|change| {
+            change.iter().map(|(at, by)| (group.cells[*at as usize], *by)).collect::<Change>()
+        }));
         exposed.extend(lost.iter().map(|at| group.cells[*at as usize]));
         for (cell, now) in group.cells.iter().zip(&work.status) {
             status[*cell as usize] = *now;
@@ -92,7 +96,7 @@ pub fn protect(problem: &Problem, effort: &Effort) -> Result<Protection, Disclos
             Status::Unpublished | Status::Absent => {}
         }
     }
-    let audit = audit(problem, &seen(problem, &status), effort)?;
+    let audit = audit_with(problem, &seen(problem, &status), &proof, effort);
     Ok(Protection { status, counts, audit })
 }
 
@@ -201,6 +205,7 @@ impl<'a> Work<'a> {
                 break;
             }
         }
+        self.board.reset(&self.truth);
         if lost.is_empty() && self.board.net.len() > 1 {
             self.fewer(guide, effort);
         }
@@ -284,8 +289,11 @@ impl<'a> Work<'a> {
     /// Asks the solver for whole-number tables, in a small group.
     fn solve(&mut self, effort: &Effort, at: u32, need: Need) -> bool {
         // The solver is given the whole group; the audit, which knows only what is open, can do with less.
+        if self.cells.len() > 4 * effort.solver_cells {
+            return false;
+        }
         let open = (0..index(self.cells.len())).filter(|cell| self.board.is_open(*cell)).count();
-        if open > effort.solver_cells || self.cells.len() > 4 * effort.solver_cells {
+        if open > effort.solver_cells {
             return false;
         }
         let (low, high) = self.board.limits();

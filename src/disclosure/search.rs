@@ -264,7 +264,9 @@ impl Guide<'_> {
                 best = Some((self.search.cost, self.search.cover.clone(), self.search.steps.clone()));
             }
         }
-        if best.is_none() || (self.hints.is_empty() && prices.is_some()) {
+        // In a lattice that has no answer, neighbours of one cell rarely have one.
+        let last_resort = self.hints.is_empty() || by.abs() == 1;
+        if (best.is_none() && last_resort) || (self.hints.is_empty() && prices.is_some()) {
             for style in [Style::Tightest, Style::Latest] {
                 let below = best.as_ref().map_or(u64::MAX, |(cost, ..)| *cost);
                 let steps = if self.hints.is_empty() { STEPS } else { FEW };
