@@ -19,6 +19,7 @@ pub mod engine;
 pub mod measure;
 pub mod assess;
 pub mod statistics;
+pub mod disclosure;
 pub mod release;
 pub mod schedule;
 pub mod serve;
