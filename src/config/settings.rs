@@ -160,7 +160,8 @@ pub struct FeedConfig {
     pub mode: DeliveryMode,
     /// Address or path with `{period}` for the month; a path may hold `*` and names in braces.
     pub source: String,
-    /// Member of the ZIP archive at `source`, with `{period}` for the month.
+    /// Member of the ZIP archive at `source`, with `{period}` for the month. It may hold `*` and `?`; it must then match
+    /// exactly one member.
     pub member: Option<String>,
     /// Areas whose rows it brings: a month that it delivered is complete for these areas and all within them.
     pub covers: Vec<String>,

@@ -141,7 +141,7 @@ fn source(
         FormatKind::Csv => text_source(read, format),
         FormatKind::Workbook => workbook::open(seekable(landing, delivery, limit)?, format),
         FormatKind::Json => json::documents(text_only(read()?)?, format),
-        FormatKind::Ndjson => json::lines(text_only(read()?)?, format),
+        FormatKind::Ndjson => Ok(json::lines(text_only(read()?)?, format)),
         FormatKind::Parquet => parquet::open(seekable(landing, delivery, limit)?, format, limit),
     }
 }

@@ -59,12 +59,9 @@ pub(super) fn documents(
 }
 
 /// The records of a text that has one a line.
-///
-/// # Errors
-/// None so far.
-pub(super) fn lines(reader: impl Read + 'static, format: &FormatConfig) -> io::Result<Box<dyn Source>> {
+pub(super) fn lines(reader: impl Read + 'static, format: &FormatConfig) -> Box<dyn Source> {
     let reader = BufReader::with_capacity(1 << 16, reader);
-    Ok(Box::new(Lines {
+    Box::new(Lines {
         reader,
         lexer: Lexer::new(format),
         head: Head::new(format),
@@ -73,7 +70,7 @@ pub(super) fn lines(reader: impl Read + 'static, format: &FormatConfig) -> io::R
         offset: 0,
         buffer: Vec::new(),
         ended: false,
-    }))
+    })
 }
 
 /// A JSON pointer, or a dotted path, as its parts.

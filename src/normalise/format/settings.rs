@@ -13,6 +13,7 @@ pub(super) const HEADER_ROWS: usize = 8;
 /// the first line, one record a line.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct FormatConfig {
     /// What the files are. Packing is recognised by itself: gzip or zstd around any of them, and the feed's `member` of
     /// a ZIP archive.
@@ -299,8 +300,8 @@ impl FormatConfig {
         if is_json && self.fields.is_empty() {
             flaw(&["kind"], "JSON needs `fields`: the paths of the fields to read".to_owned());
         }
-        if !is_json && !(self.fields.is_empty() && self.optional_fields.is_empty() && self.records.is_empty())
-        {
+        let told = !(self.fields.is_empty() && self.optional_fields.is_empty() && self.records.is_empty());
+        if told && !is_json {
             flaw(&["fields"], "`fields`, `optional-fields` and `records` belong to JSON".to_owned());
         }
         if !self.records.is_empty() && !self.records.starts_with('/') {

@@ -13,6 +13,9 @@ use crate::normalise::csv::{Fields, Flaw, Place};
 /// How many records are looked at for a heading that is told by its names.
 const SEARCHED: u64 = 1000;
 
+/// A record that may be part of the heading: its place, its number and its cells.
+type Line = (Place, u64, Result<Vec<String>, Flaw>);
+
 /// The records of a table, the header first.
 pub(super) struct Table {
     source: Box<dyn Source>,
@@ -82,7 +85,7 @@ impl Table {
         let format = &self.rules.format;
         let rows = format.header_rows.max(1);
         let searched = format.header_row.unwrap_or(0).max(SEARCHED) + rows as u64;
-        let mut window: VecDeque<(Place, u64, Result<Vec<String>, Flaw>)> = VecDeque::new();
+        let mut window: VecDeque<Line> = VecDeque::new();
         loop {
             let Some(raw) = self.source.next(&mut self.raw)? else {
                 return if window.is_empty() && !self.told() { Ok(None) } else { Err(self.no_heading()) };
@@ -296,10 +299,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// The names of the columns from the records of a heading, the uppermost first.
-fn join(
-    window: &VecDeque<(Place, u64, Result<Vec<String>, Flaw>)>,
-    format: &FormatConfig,
-) -> Result<Vec<String>, Flaw> {
+fn join(window: &VecDeque<Line>, format: &FormatConfig) -> Result<Vec<String>, Flaw> {
     let mut rows: Vec<&Vec<String>> = Vec::new();
     for (number, (_, _, cells)) in window.iter().enumerate() {
         if !format.header_ignore.contains(&(number + 1)) {

@@ -78,17 +78,16 @@ fn read_path(path: &Path, member: Option<&str>, format: &FormatConfig) -> io::Re
     let mut fields = Fields::default();
     let mut first = true;
     while let Some((place, result)) = reader.next(&mut fields)? {
-        match result {
-            Err(flaw) => got.flaws.push((place.line, flaw)),
-            Ok(()) => {
-                let row: Vec<String> = fields.iter().map(str::to_owned).collect();
-                if std::mem::take(&mut first) {
-                    got.header = row;
-                } else {
-                    got.rows.push(row);
-                    got.places.push(place);
-                }
-            }
+        if let Err(flaw) = result {
+            got.flaws.push((place.line, flaw));
+            continue;
+        }
+        let row: Vec<String> = fields.iter().map(str::to_owned).collect();
+        if std::mem::take(&mut first) {
+            got.header = row;
+        } else {
+            got.rows.push(row);
+            got.places.push(place);
         }
     }
     got.note = reader.note();

@@ -79,7 +79,8 @@ fn measure(archive: &mut zip::ZipArchive<BufReader<File>>, limits: &FormatLimits
         let part = archive.by_index(number).map_err(damaged)?;
         let name = part.name().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
         // Pictures and the like are not read.
-        if !(name.ends_with(".xml") || name.ends_with(".rels")) {
+        let ending = name.rsplit('.').next().unwrap_or_default();
+        if !["xml", "rels"].contains(&ending) {
             continue;
         }
         let packed = part.compressed_size();

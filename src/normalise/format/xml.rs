@@ -120,33 +120,73 @@ impl<R: BufRead> Xml<R> {
         }
     }
 
-    /// Reads a tag without its angle brackets.
+    /// Reads a tag, a comment or what else stands in angle brackets, without these.
     fn tag(&mut self) -> io::Result<()> {
         self.reader.consume(1);
         self.buffer.clear();
         let mut quote = None;
         loop {
-            let Some(&byte) = self.reader.fill_buf()?.first() else {
-                return Err(invalid("the document ends within a tag"));
+            let chunk = self.reader.fill_buf()?;
+            let found = match quote {
+                Some(quote) => memchr::memchr(quote, chunk),
+                None => memchr::memchr3(b'>', b'"', b'\'', chunk),
             };
-            self.reader.consume(1);
-            let special = self.buffer.starts_with(b"!--") || self.buffer.starts_with(b"![CDATA[");
+            let Some(at) = found else {
+                let taken = chunk.len();
+                if taken == 0 {
+                    return Err(invalid("the document ends within a tag"));
+                }
+                self.buffer.extend_from_slice(chunk);
+                self.reader.consume(taken);
+                self.check_tag()?;
+                continue;
+            };
+            let byte = chunk.get(at).copied().unwrap_or_default();
+            self.buffer.extend_from_slice(chunk.get(..at).unwrap_or_default());
+            self.reader.consume(at + 1);
+            self.check_tag()?;
+            let open = match self.kind() {
+                // Quotes mean nothing here, and only its own end ends it.
+                Kind::Comment => !(self.buffer.len() >= 5 && self.buffer.ends_with(b"--")),
+                Kind::Plain => !self.buffer.ends_with(b"]]"),
+                Kind::Tag => false,
+            };
             match (quote, byte) {
-                (None, b'>') if self.buffer.starts_with(b"!--") && self.buffer.len() < 5 => {}
-                (None, b'>') if self.buffer.starts_with(b"!--") && !self.buffer.ends_with(b"--") => {}
-                (None, b'>') if self.buffer.starts_with(b"![CDATA[") && !self.buffer.ends_with(b"]]") => {}
-                (None, b'>') => return Ok(()),
-                (None, b'"' | b'\'') if !special => quote = Some(byte),
-                (Some(open), byte) if open == byte => quote = None,
+                (None, b'>') if !open => return Ok(()),
+                (None, b'"' | b'\'') if self.kind() == Kind::Tag => quote = Some(byte),
+                (Some(_), _) => quote = None,
                 _ => {}
             }
             self.buffer.push(byte);
-            let longest = if special { self.longest_text } else { LONGEST_TAG };
-            if self.buffer.len() > longest {
-                return Err(invalid("the document holds a tag that is too long"));
-            }
         }
     }
+
+    fn kind(&self) -> Kind {
+        if self.buffer.starts_with(b"!--") {
+            Kind::Comment
+        } else if self.buffer.starts_with(b"![CDATA[") {
+            Kind::Plain
+        } else {
+            Kind::Tag
+        }
+    }
+
+    fn check_tag(&self) -> io::Result<()> {
+        let longest = if self.kind() == Kind::Tag { LONGEST_TAG } else { self.longest_text };
+        if self.buffer.len() > longest {
+            return Err(invalid("the document holds a tag that is too long"));
+        }
+        Ok(())
+    }
+}
+
+/// What stands in angle brackets.
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Tag,
+    Comment,
+    /// Text in which nothing is a tag.
+    Plain,
 }
 
 fn utf8(bytes: &[u8]) -> io::Result<&str> {
