@@ -152,7 +152,7 @@ fn first_status(cell: &Cell) -> Status {
 /// What it costs to withhold a cell: a zero as good as never, a small count less than a large one.
 fn price(cell: &Cell) -> u32 {
     let count = cell.count.unwrap_or_default();
-    let kind = if count == 0 { 20 * CELL } else { CELL + 2 * count.ilog2() };
+    let kind = if count == 0 { 20 * CELL } else { CELL + u32::try_from(count.min(500)).unwrap_or_default() };
     kind.saturating_mul(cell.weight.max(1)).min(NEVER - 1)
 }
 
