@@ -42,6 +42,16 @@ fn every_method_has_a_vector_file() {
     }
 }
 
+#[test]
+fn every_method_is_described_for_an_analyst() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/statistics.md");
+    let page = fs::read_to_string(page).expect("the page");
+    // Those of disclosure control stand on a page of their own.
+    for method in METHODS.iter().filter(|method| !method.name.starts_with(OF_DISCLOSURE)) {
+        assert!(page.contains(&format!("| `{}` |", method.name)), "{} is not described", method.name);
+    }
+}
+
 fn check(folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_outturn"))
         .args(["statistics", "check"])
