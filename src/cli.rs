@@ -2,6 +2,7 @@
 
 mod daemon;
 mod output;
+mod statistics;
 
 use std::fmt::Write as _;
 use std::io;
@@ -125,6 +126,9 @@ enum Command {
         /// The release; the current one when absent.
         release: Option<String>,
     },
+    /// Holds the statistics against published reference values.
+    #[command(subcommand)]
+    Statistics(statistics::Statistics),
     /// Makes the synthetic deliveries of `[simulate]`.
     Simulate,
     /// Prints the JSON Schema of a kind of file.
@@ -219,6 +223,7 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         }
         Command::Quarantine(which) => quarantine(&root, which).await,
         Command::Verify { release } => verify(&root, release.as_deref()),
+        Command::Statistics(which) => statistics::obey(&which),
         Command::Simulate => simulate(&root, now),
         Command::Schema { kind } => schema(kind.as_deref()),
         Command::Completions { shell } => {

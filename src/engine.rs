@@ -1,5 +1,7 @@
 //! The query engine with a project's tables: datasets, summaries, look-ups, `feed_delivery` and the shared views.
 
+mod functions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -71,6 +73,7 @@ impl Engine {
         config.options_mut().sql_parser.collect_spans = true;
         config.options_mut().execution.parquet.schema_force_view_types = true;
         let context = SessionContext::new_with_config(config);
+        functions::register(&context);
         if let Some((warehouse, _)) = stored {
             context.register_object_store(&warehouse.store_address(), warehouse.object_store());
         }

@@ -16,7 +16,6 @@ mod net;
 mod protect;
 pub mod rules;
 mod search;
-pub mod vectors;
 
 pub use audit::{Audit, Finding, Proof, Seen, audit};
 pub use bounds::{Bounds, bounds, recoverable};
@@ -141,7 +140,7 @@ impl Status {
 pub struct Effort {
     /// Unknown cells up to which a group of tied cells is given to the linear-programming solver.
     pub solver_cells: usize,
-    /// Sets of cover that are tried one by one to find the smallest; 0 takes the first that serves.
+    /// Sets of cover that are tried in all to find smaller ones; 0 takes the first that serve.
     pub sets: usize,
     /// Threads that work on groups of tied cells at once. The result does not depend on it.
     pub threads: usize,
@@ -149,7 +148,7 @@ pub struct Effort {
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { solver_cells: 400, sets: 4000, threads: 1 }
+        Self { solver_cells: 400, sets: 20_000, threads: 1 }
     }
 }
 
