@@ -11,6 +11,7 @@
 mod audit;
 mod board;
 mod bounds;
+pub mod figures;
 mod lattice;
 mod net;
 mod protect;
