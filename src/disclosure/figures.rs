@@ -224,7 +224,8 @@ impl Layout {
         let mut numerators: BTreeMap<&str, BTreeMap<Key<'_>, u32>> = BTreeMap::new();
         for at in family {
             let Some(measure) = measures.get(*at) else { continue };
-            let mut laid = Laid { cells: vec![(None, None); measure.figures.len()], known_from_earlier: Vec::new() };
+            let mut laid =
+                Laid { cells: vec![(None, None); measure.figures.len()], known_from_earlier: Vec::new() };
             let cells = layout.side(measure, Side::Numerator, &mut laid, areas)?;
             if measure.rule.part_of_denominator {
                 let below = layout.side(measure, Side::Denominator, &mut laid, areas)?;
@@ -346,7 +347,8 @@ impl Layout {
         for figure in figures {
             let key = key(figure);
             let current = now.get(&key).copied();
-            let count = current.and_then(|cell| self.problem.cells.get(cell as usize)).and_then(|cell| cell.count);
+            let count =
+                current.and_then(|cell| self.problem.cells.get(cell as usize)).and_then(|cell| cell.count);
             match side.of(figure).and_then(whole) {
                 // What was withheld then is held to be what it is now.
                 None => cells.extend(current.map(|cell| (key, cell))),
@@ -495,7 +497,9 @@ impl<'a> Shape<'a> {
                 let mut at = by_code.get(code).map(|area| area.parent.as_str());
                 // A look-up that says that an area lies in itself would never end.
                 for _ in 0..16 {
-                    let Some(code_around) = at.filter(|around| !around.is_empty() && around != code) else { break };
+                    let Some(code_around) = at.filter(|around| !around.is_empty() && around != code) else {
+                        break;
+                    };
                     if let Ok(found) = areas.binary_search(&code_around) {
                         return (Some(found), level);
                     }
@@ -515,18 +519,18 @@ impl<'a> Shape<'a> {
     fn weight(&self, (area, breakdown, period): &Key<'_>) -> u32 {
         let area = if self.is_whole_area(area) { WHOLE } else { 1 };
         let breakdown = if *breakdown == ALL && self.breakdowns.len() > 1 { WHOLE } else { 1 };
-        let of_calendar = !matches!(period.kind, crate::period::PeriodKind::Rolling12Months | crate::period::PeriodKind::Month);
+        let of_calendar = !matches!(
+            period.kind,
+            crate::period::PeriodKind::Rolling12Months | crate::period::PeriodKind::Month
+        );
         area * breakdown * if of_calendar { 2 } else { 1 }
     }
 
     /// Totals with their parts: areas in areas, breakdowns in `all`, stretches of time in longer ones.
     fn sums(&self, cells: &BTreeMap<Key<'_>, u32>) -> Vec<(u32, Vec<u32>)> {
         let mut sums = Vec::new();
-        let levels: BTreeSet<(usize, &str)> = self
-            .around
-            .iter()
-            .filter_map(|(around, level)| Some(((*around)?, level.as_str())))
-            .collect();
+        let levels: BTreeSet<(usize, &str)> =
+            self.around.iter().filter_map(|(around, level)| Some(((*around)?, level.as_str()))).collect();
         for (around, level) in levels {
             let parts: Vec<&str> = self
                 .areas
@@ -590,7 +594,8 @@ impl<'a> Shape<'a> {
                         });
                         let month = |month| series.iter().find(|(period, _)| *period == Period::month(month));
                         if let Some((before, before_cell)) = before
-                            && let (Some((_, left)), Some((_, came))) = (month(before.first), month(total.last))
+                            && let (Some((_, left)), Some((_, came))) =
+                                (month(before.first), month(total.last))
                         {
                             relations.push(Relation {
                                 whole: vec![*whole, *left],
@@ -634,10 +639,7 @@ impl<'a> Shape<'a> {
 const ALL: &str = "all";
 
 /// Shorter stretches that make up one, end to end; the longest that fit.
-fn tiles(
-    total: Period,
-    from: &BTreeMap<crate::period::Month, Vec<(Period, u32)>>,
-) -> Option<Vec<u32>> {
+fn tiles(total: Period, from: &BTreeMap<crate::period::Month, Vec<(Period, u32)>>) -> Option<Vec<u32>> {
     let mut parts = Vec::new();
     let mut at = total.first;
     while at <= total.last {
@@ -649,4 +651,222 @@ fn tiles(
         at = period.last.plus(1);
     }
     Some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::period::PeriodKind;
+
+    fn area(code: &str, level: &str, parent: &str) -> Area {
+        Area { code: code.into(), level: level.into(), title: code.into(), parent: parent.into() }
+    }
+
+    fn areas() -> Vec<Area> {
+        vec![area("C", "csp", ""), area("N", "ward", "C"), area("S", "ward", "C"), area("W", "ward", "C")]
+    }
+
+    fn period(kind: PeriodKind, last: &str) -> Period {
+        Period::ending(kind, last.parse().unwrap()).unwrap()
+    }
+
+    fn figure(area: &str, breakdown: &str, period: Period, counts: (f64, Option<f64>)) -> Figure {
+        Figure {
+            area: area.into(),
+            period,
+            breakdown: breakdown.into(),
+            numerator: Some(counts.0),
+            denominator: counts.1,
+            value: Some(counts.1.map_or(counts.0, |denominator| 100.0 * counts.0 / denominator)),
+            status: assess::Status::Available,
+            synthetic: false,
+            note: String::new(),
+        }
+    }
+
+    fn month() -> Period {
+        period(PeriodKind::Month, "2025-04")
+    }
+
+    fn counts(areas: &[(&str, f64)]) -> Vec<Figure> {
+        areas.iter().map(|(area, count)| figure(area, ALL, month(), (*count, None))).collect()
+    }
+
+    fn measure<'a>(id: &'a str, figures: &'a [Figure], rule: &'a Rule) -> Measure<'a> {
+        Measure { id, figures, rule, earlier: &[] }
+    }
+
+    fn run(measures: &[Measure<'_>], sums: &[MeasureSum]) -> Outcome {
+        let outcome = protect_figures(measures, sums, &areas(), &Effort::default()).unwrap();
+        assert!(outcome.audits.iter().all(Audit::passes));
+        outcome
+    }
+
+    fn shown(figures: &[Figure]) -> Vec<Option<f64>> {
+        figures.iter().map(|figure| figure.numerator).collect()
+    }
+
+    #[test]
+    fn a_small_ward_takes_the_next_ward_with_it_and_both_say_the_same() {
+        let figures = counts(&[("C", 52.0), ("N", 3.0), ("S", 40.0), ("W", 9.0)]);
+        let outcome = run(&[measure("m", &figures, &Rule::default())], &[]);
+        let found = &outcome.measures[0];
+        assert_eq!(shown(&found.figures), [Some(52.0), None, Some(40.0), None]);
+        for withheld in [&found.figures[1], &found.figures[3]] {
+            assert_eq!((withheld.value, withheld.status), (None, assess::Status::Suppressed));
+            assert_eq!(withheld.note, NOTE);
+        }
+        assert_eq!(found.counts, Counts { shown: 2, primary: 1, secondary: 1 });
+    }
+
+    #[test]
+    fn without_the_total_nothing_else_is_withheld() {
+        let figures = counts(&[("N", 3.0), ("S", 40.0), ("W", 9.0)]);
+        let outcome = run(&[measure("m", &figures, &Rule::default())], &[]);
+        assert_eq!(shown(&outcome.measures[0].figures), [None, Some(40.0), Some(9.0)]);
+    }
+
+    #[test]
+    fn wards_that_leave_a_small_rest_of_the_whole_give_it_away_and_are_withheld_for_it() {
+        let figures = counts(&[("C", 52.0), ("N", 9.0), ("S", 40.0)]);
+        let outcome = run(&[measure("m", &figures, &Rule::default())], &[]);
+        assert_eq!(shown(&outcome.measures[0].figures), [Some(52.0), None, Some(40.0)]);
+    }
+
+    #[test]
+    fn a_measure_that_must_be_published_is_shown_whatever_its_size() {
+        let figures = counts(&[("C", 5.0), ("N", 1.0), ("S", 4.0), ("W", 0.0)]);
+        let rule = Rule { threshold: None, ..Rule::default() };
+        let outcome = run(&[measure("asb-case-reviews", &figures, &rule)], &[]);
+        assert_eq!(outcome.measures[0].figures, figures);
+    }
+
+    #[test]
+    fn a_month_is_not_given_back_by_its_quarter_or_by_rolling_years() {
+        let month =
+            |offset: i32| Period::month("2024-04".parse::<crate::period::Month>().unwrap().plus(offset));
+        // The months of the published vector, the sixth being small.
+        let monthly = [12.0, 9.0, 14.0, 8.0, 11.0, 3.0, 10.0, 9.0, 13.0, 12.0, 10.0, 11.0, 9.0, 12.0];
+        let mut figures: Vec<Figure> =
+            (0..).zip(monthly).map(|(at, count)| figure("C", ALL, month(at), (count, None))).collect();
+        for (kind, length) in [(PeriodKind::FinancialQuarter, 3), (PeriodKind::Rolling12Months, 12)] {
+            for last in length..=14 {
+                if let Some(period) = Period::ending(kind, month(last - 1).last) {
+                    let at = usize::try_from(last).unwrap();
+                    let sum = monthly[at - usize::try_from(length).unwrap()..at].iter().sum();
+                    figures.push(figure("C", ALL, period, (sum, None)));
+                }
+            }
+        }
+        let rule = Rule::default();
+        let outcome = run(&[measure("m", &figures, &rule)], &[]);
+        let found = &outcome.measures[0];
+        assert_eq!(found.figures[5].numerator, None);
+        assert!(found.counts.secondary >= 1 && found.counts.secondary <= 3, "{:?}", found.counts);
+        // By the two steps of the vectors nothing can be recovered: every shown total lacks two months or none.
+        for total in found.figures.iter().skip(14).filter(|figure| figure.numerator.is_some()) {
+            let hidden = found.figures.iter().take(14).filter(|figure| {
+                figure.numerator.is_none()
+                    && total.period.months().any(|month| Period::month(month) == figure.period)
+            });
+            assert_ne!(hidden.count(), 1, "{}", total.period);
+        }
+    }
+
+    #[test]
+    fn a_breakdown_and_its_whole_in_wards_and_their_whole_are_protected_together() {
+        let table = [("N", [3.0, 14.0, 25.0]), ("S", [20.0, 12.0, 18.0]), ("W", [9.0, 31.0, 44.0])];
+        let mut figures = Vec::new();
+        for (area, counts) in table {
+            for (breakdown, count) in ["a", "b", "c"].into_iter().zip(counts) {
+                figures.push(figure(area, breakdown, month(), (count, None)));
+            }
+            figures.push(figure(area, ALL, month(), (counts.iter().sum(), None)));
+        }
+        for (breakdown, count) in ["a", "b", "c", ALL].into_iter().zip([32.0, 57.0, 87.0, 176.0]) {
+            figures.push(figure("C", breakdown, month(), (count, None)));
+        }
+        let outcome = run(&[measure("m", &figures, &Rule::default())], &[]);
+        assert_eq!(outcome.measures[0].counts, Counts { shown: 12, primary: 1, secondary: 3 });
+        let totals = outcome.measures[0].figures.iter().filter(|f| f.area == "C" || f.breakdown == ALL);
+        assert!(totals.into_iter().all(|figure| figure.numerator.is_some()));
+    }
+
+    #[test]
+    fn measures_that_add_up_to_another_protect_one_another() {
+        let (all, some, rest) = (counts(&[("C", 60.0)]), counts(&[("C", 58.0)]), counts(&[("C", 2.0)]));
+        let rule = Rule::default();
+        let measures =
+            [measure("all", &all, &rule), measure("some", &some, &rule), measure("rest", &rest, &rule)];
+        let sum = MeasureSum { whole: "all".into(), parts: vec!["some".into(), "rest".into()] };
+        let outcome = run(&measures, std::slice::from_ref(&sum));
+        assert_eq!(shown(&outcome.measures[2].figures), [None]);
+        assert_eq!(shown(&outcome.measures[1].figures), [None]);
+        let apart = run(&measures, &[]);
+        assert_eq!(shown(&apart.measures[1].figures), [Some(58.0)]);
+        let unknown = MeasureSum { whole: "all".into(), parts: vec!["sums".into()] };
+        let error = protect_figures(&measures, &[unknown], &areas(), &Effort::default()).unwrap_err();
+        assert_eq!(error, FiguresError::NoMeasure { measure: "sums".into() });
+    }
+
+    #[test]
+    fn a_percentage_loses_its_denominator_only_where_that_would_tell_its_numerator() {
+        let rule = Rule { part_of_denominator: true, ..Rule::default() };
+        let large = vec![figure("C", ALL, month(), (3.0, Some(80.0)))];
+        let outcome = run(&[measure("m", &large, &rule)], &[]);
+        let found = &outcome.measures[0].figures[0];
+        assert_eq!((found.numerator, found.denominator, found.value), (None, Some(80.0), None));
+        let small = vec![figure("C", ALL, month(), (3.0, Some(4.0)))];
+        let outcome = run(&[measure("m", &small, &rule)], &[]);
+        let found = &outcome.measures[0].figures[0];
+        assert_eq!((found.numerator, found.denominator, found.value), (None, None, None));
+    }
+
+    #[test]
+    fn all_but_a_few_of_a_denominator_are_withheld_where_the_rule_asks_for_it() {
+        let figures = vec![figure("C", ALL, month(), (97.0, Some(100.0)))];
+        let rule = Rule { part_of_denominator: true, ..Rule::default() };
+        assert_eq!(shown(&run(&[measure("m", &figures, &rule)], &[]).measures[0].figures), [Some(97.0)]);
+        let rule = Rule { complements: true, ..rule };
+        let outcome = run(&[measure("m", &figures, &rule)], &[]);
+        assert_eq!(outcome.measures[0].figures[0].value, None);
+    }
+
+    #[test]
+    fn what_an_earlier_release_showed_is_no_cover_now_and_a_small_count_it_showed_is_named() {
+        let figures = counts(&[("C", 52.0), ("N", 3.0), ("S", 40.0), ("W", 9.0)]);
+        let earlier = counts(&[("C", 52.0), ("W", 9.0)]);
+        let rule = Rule::default();
+        let release = [earlier.as_slice()];
+        let outcome = run(&[Measure { earlier: &release, ..measure("m", &figures, &rule) }], &[]);
+        assert_eq!(shown(&outcome.measures[0].figures), [Some(52.0), None, None, Some(9.0)]);
+        let earlier = counts(&[("N", 3.0)]);
+        let release = [earlier.as_slice()];
+        let outcome = run(&[Measure { earlier: &release, ..measure("m", &figures, &rule) }], &[]);
+        assert_eq!(outcome.measures[0].known_from_earlier, [1]);
+        assert_eq!(outcome.measures[0].figures[1].numerator, None);
+    }
+
+    #[test]
+    fn totals_of_two_releases_that_differ_give_a_month_back_only_where_nothing_else_is_withheld() {
+        // The earlier release had W at 8 and 51 in all; with S shown in both, N follows from either.
+        let figures = counts(&[("C", 52.0), ("N", 3.0), ("S", 40.0), ("W", 9.0)]);
+        let mut earlier = counts(&[("C", 51.0), ("S", 40.0), ("W", 8.0)]);
+        let mut withheld = figure("N", ALL, month(), (0.0, None));
+        (withheld.numerator, withheld.value) = (None, None);
+        earlier.push(withheld);
+        let rule = Rule::default();
+        let release = [earlier.as_slice()];
+        let error = protect_figures(
+            &[Measure { earlier: &release, ..measure("m", &figures, &rule) }],
+            &[],
+            &areas(),
+            &Effort::default(),
+        )
+        .unwrap_err();
+        let FiguresError::Measures { measures, source: DisclosureError::Exposed { .. } } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(measures, ["m"]);
+    }
 }

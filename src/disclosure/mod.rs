@@ -183,7 +183,9 @@ pub enum DisclosureError {
         what: &'static str,
     },
     /// The counts do not add up to their total, so that a reader would be told a sum that does not hold.
-    #[error("relation {relation}: the parts add up to {by} more than the total; leave the relation out or add the rest")]
+    #[error(
+        "relation {relation}: the parts add up to {by} more than the total; leave the relation out or add the rest"
+    )]
     DoesNotAddUp {
         /// Index of the relation.
         relation: usize,

@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use super::audit::{Audit, Change, Seen, audit_with, take};
 use super::board::{Board, UNBOUNDED};
 use super::bounds::{Extremes, Outer};
-use super::net::{self, Group, groups, index};
 use super::lattice::Hints;
+use super::net::{self, Group, groups, index};
 use super::search::{CELL, Guide, NEVER, STEPS, Search, Style, Task};
 use super::{Cell, DisclosureError, Effort, Need, Problem, Standing, Status};
 
@@ -53,11 +53,8 @@ pub struct Protection {
 /// The problem is none, or what is already known gives withheld cells away ([`DisclosureError::Exposed`]).
 pub fn protect(problem: &Problem, effort: &Effort) -> Result<Protection, DisclosureError> {
     net::check(problem)?;
-    let open: Vec<bool> = problem
-        .cells
-        .iter()
-        .map(|cell| cell.count.is_some() && cell.standing != Standing::Known)
-        .collect();
+    let open: Vec<bool> =
+        problem.cells.iter().map(|cell| cell.count.is_some() && cell.standing != Standing::Known).collect();
     let mut status: Vec<Status> = problem.cells.iter().map(first_status).collect();
     let mut exposed: Vec<u32> = problem
         .cells
@@ -375,9 +372,8 @@ impl<'a> Work<'a> {
     fn is_protected(&mut self, guide: &mut Guide<'_>, effort: &Effort) -> bool {
         let asked = self.asked();
         // A sum with one open cell gives it away.
-        let given_away = |at: &u32| {
-            self.board.net.relations(*at).iter().any(|term| self.board.open_in(term.at) == 1)
-        };
+        let given_away =
+            |at: &u32| self.board.net.relations(*at).iter().any(|term| self.board.open_in(term.at) == 1);
         if asked.iter().any(given_away) {
             return false;
         }

@@ -40,8 +40,8 @@ fn table(counts: &[Vec<i64>], sensitive: &[usize], threshold: i64) -> Problem {
 
 /// Every value up to `most` that each hidden cell takes in any table of two rows of three whole numbers that agrees with
 /// what is shown: found by trying all of them, with nothing of the code under test.
-fn possible(problem: &Problem, hidden: &[bool], most: i64) -> Vec<std::collections::BTreeSet<i64>> {
-    let mut found = vec![std::collections::BTreeSet::new(); 12];
+fn possible(problem: &Problem, hidden: &[bool], most: i64) -> Vec<Vec<i64>> {
+    let mut found = [[false; 64]; 12];
     let range = |at: usize| {
         let count = problem.cells[at].count.unwrap();
         if hidden[at] { 0..=most } else { count..=count }
@@ -66,17 +66,34 @@ fn possible(problem: &Problem, hidden: &[bool], most: i64) -> Vec<std::collectio
             let down = [top[0] + bottom[0], top[1] + bottom[1], top[2] + bottom[2]];
             let (first, second) = (top.iter().sum::<i64>(), bottom.iter().sum::<i64>());
             let values = [
-                top[0], top[1], top[2], bottom[0], bottom[1], bottom[2], first, second, down[0], down[1], down[2],
+                top[0],
+                top[1],
+                top[2],
+                bottom[0],
+                bottom[1],
+                bottom[2],
+                first,
+                second,
+                down[0],
+                down[1],
+                down[2],
                 first + second,
             ];
             if values.iter().enumerate().skip(8).all(|(at, value)| agrees(at, *value)) {
                 for (at, value) in values.iter().enumerate() {
-                    found[at].insert(*value);
+                    found[at][usize::try_from(*value).unwrap()] = true;
                 }
             }
         }
     }
-    found
+    let values =
+        |taken: &[bool; 64]| (0..).zip(taken).filter(|(_, taken)| **taken).map(|(value, _)| value).collect();
+    found.iter().map(values).collect()
+}
+
+/// Without trying many sets, which changes how little is lost and not what holds.
+fn quick() -> Effort {
+    Effort { sets: 100, ..Effort::default() }
 }
 
 fn hidden(found: &Protection) -> Vec<bool> {
@@ -90,16 +107,16 @@ mod properties {
     use super::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn a_withheld_cell_may_be_large_and_may_be_something_else_for_all_that_trying_every_table_tells(
-            counts in vec(vec(0i64..6, 3), 2), threshold in 2i64..4,
+            counts in vec(vec(0i64..5, 3), 2), threshold in 2i64..4,
         ) {
             let problem = table(&counts, &[], threshold);
             let found = protect(&problem, &Effort::default()).unwrap();
             let hidden = hidden(&found);
-            let open = possible(&problem, &hidden, 8);
+            let open = possible(&problem, &hidden, 6);
             for (at, cell) in problem.cells.iter().enumerate() {
                 if cell.sensitive {
                     prop_assert!(hidden[at]);
@@ -115,7 +132,7 @@ mod properties {
 
         #[test]
         fn the_audit_condemns_whatever_trying_every_table_condemns(
-            counts in vec(vec(0i64..6, 3), 2), secret in vec(any::<bool>(), 6),
+            counts in vec(vec(0i64..5, 3), 2), secret in vec(any::<bool>(), 6),
         ) {
             let problem = table(&counts, &[], 3);
             let mut hidden = secret;
@@ -123,7 +140,7 @@ mod properties {
             let seen: Vec<Seen> =
                 hidden.iter().map(|hidden| if *hidden { Seen::Hidden } else { Seen::Exactly }).collect();
             let audit = audit(&problem, &seen, &Effort::default()).unwrap();
-            let open = possible(&problem, &hidden, 8);
+            let open = possible(&problem, &hidden, 6);
             for finding in &audit.findings {
                 let values = &open[finding.cell as usize];
                 let safe = values.len() > 1 && values.last().copied().unwrap() >= 3;
@@ -136,8 +153,8 @@ mod properties {
         fn what_was_sensitive_stays_withheld_and_proven_when_more_becomes_sensitive(
             counts in vec(vec(0i64..20, 4), 3), more in vec(0usize..12, 0..3),
         ) {
-            let few = protect(&table(&counts, &[], 5), &Effort::default()).unwrap();
-            let many = protect(&table(&counts, &more, 5), &Effort::default()).unwrap();
+            let few = protect(&table(&counts, &[], 5), &quick()).unwrap();
+            let many = protect(&table(&counts, &more, 5), &quick()).unwrap();
             prop_assert!(many.audit.passes());
             for (few, many) in few.status.iter().zip(&many.status) {
                 prop_assert!(*few != Status::Primary || *many == Status::Primary);
@@ -147,19 +164,19 @@ mod properties {
         #[test]
         fn what_is_held_already_is_not_added_to(counts in vec(vec(0i64..20, 4), 4)) {
             let mut problem = table(&counts, &[], 5);
-            let first = protect(&problem, &Effort::default()).unwrap();
+            let first = protect(&problem, &quick()).unwrap();
             for (cell, status) in problem.cells.iter_mut().zip(&first.status) {
                 if status.is_hidden() {
                     cell.standing = Standing::Held;
                 }
             }
-            let second = protect(&problem, &Effort::default()).unwrap();
+            let second = protect(&problem, &quick()).unwrap();
             prop_assert_eq!(first.status, second.status);
         }
 
         #[test]
         fn the_order_of_cells_and_relations_does_not_matter(
-            counts in vec(vec(0i64..12, 4), 3), turn in 0usize..20, effort in prop::sample::select(vec![0usize, 4000]),
+            counts in vec(vec(0i64..12, 4), 3), turn in 0usize..20, effort in prop::sample::select(vec![0usize, 300]),
         ) {
             let problem = table(&counts, &[], 5);
             let cells = problem.cells.len();
@@ -259,7 +276,8 @@ fn an_amount_that_one_contributor_dominates_cannot_be_come_near_to() {
 #[test]
 fn rounded_counts_are_those_of_the_vectors_and_hide_what_they_should() {
     // Vectors: round_to_base.json.
-    let rounded = |base, counts: &[i64]| counts.iter().map(|n| rules::round_to_base(*n, base)).collect::<Vec<_>>();
+    let rounded =
+        |base, counts: &[i64]| counts.iter().map(|n| rules::round_to_base(*n, base)).collect::<Vec<_>>();
     assert_eq!(rounded(5, &[0, 1, 2, 3, 4, 5, 7, 8, 12, 13]), [0, 0, 0, 5, 5, 5, 5, 10, 10, 15]);
     assert_eq!(rounded(10, &[0, 4, 5, 14, 15, 25]), [0, 0, 10, 10, 20, 30]);
     for base in 1..12 {
@@ -294,12 +312,10 @@ fn rounding_that_gives_a_count_back_is_found() {
         .map(|(least, most)| Seen::Between(least, most))
         .collect();
     let found = audit(&problem, &seen, &Effort::default()).unwrap();
-    assert_eq!(found.failures().map(|f| (f.cell, f.low, f.high)).collect::<Vec<_>>(), [
-        (0, 2.0, Some(2.0)),
-        (1, 2.0, Some(2.0)),
-        (2, 2.0, Some(2.0)),
-        (3, 2.0, Some(2.0)),
-    ]);
+    assert_eq!(
+        found.failures().map(|f| (f.cell, f.low, f.high)).collect::<Vec<_>>(),
+        [(0, 2.0, Some(2.0)), (1, 2.0, Some(2.0)), (2, 2.0, Some(2.0)), (3, 2.0, Some(2.0)),]
+    );
     problem.cells.insert(4, cell(5, 2));
     problem.cells[5].count = Some(10);
     problem.relations = vec![Relation::sum(5, vec![0, 1, 2, 3, 4])];

@@ -17,7 +17,8 @@ const TOTAL: u32 = 1000;
 /// A field that is missing or not what it should be.
 pub(super) fn suppression_1d(input: &Value) -> Result<Value, String> {
     let counts = counts(field(input, "counts")?)?;
-    let zeros = field(input, "zeros_disclosive")?.as_bool().ok_or("zeros_disclosive: expected true or false")?;
+    let zeros =
+        field(input, "zeros_disclosive")?.as_bool().ok_or("zeros_disclosive: expected true or false")?;
     let rule = Threshold { below: whole(field(input, "threshold")?)?, zeros };
     let total_published =
         field(input, "total_published")?.as_bool().ok_or("total_published: expected true or false")?;
@@ -86,8 +87,11 @@ pub(super) fn suppression_audit(input: &Value) -> Result<Value, String> {
     let table = Table::read(input, Threshold { below: 0, zeros: false })?;
     let mut hidden = vec![false; table.problem.cells.len()];
     let mut cells = Vec::new();
-    for place in field(input, "suppressed")?.as_array().ok_or("suppressed: expected a list of [row, column]")? {
-        let at = |part: usize| place.get(part).and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
+    for place in
+        field(input, "suppressed")?.as_array().ok_or("suppressed: expected a list of [row, column]")?
+    {
+        let at =
+            |part: usize| place.get(part).and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
         let (Some(row), Some(column)) = (at(0), at(1)) else {
             return Err(format!("suppressed: expected [row, column], found {place}"));
         };
@@ -137,10 +141,9 @@ pub(super) fn suppression_differencing(input: &Value) -> Result<Value, String> {
             && rolling.get(last.wrapping_sub(1)).is_some_and(Option::is_some)
             && rolling.get(last).is_some_and(Option::is_some)
         {
-            problem.relations.push(Relation {
-                whole: vec![total, index(left)],
-                parts: vec![total - 1, index(last)],
-            });
+            problem
+                .relations
+                .push(Relation { whole: vec![total, index(left)], parts: vec![total - 1, index(last)] });
         }
     }
     let hidden: Vec<bool> = (0..problem.cells.len())
@@ -249,7 +252,8 @@ pub(super) fn accept_2d(case: &Comparison<'_>) -> Vec<Difference> {
     let positive = || case.input.get("table").into_iter().flat_map(Value::as_array).flatten();
     let positive = positive().filter_map(Value::as_array).flatten().filter(|n| n.as_i64() > Some(0)).count();
     let covered = suppressed.iter().filter(|place| count(place) > Some(0)).count();
-    if let Some(zero) = suppressed.iter().find(|place| count(place) == Some(0)).filter(|_| covered < positive) {
+    if let Some(zero) = suppressed.iter().find(|place| count(place) == Some(0)).filter(|_| covered < positive)
+    {
         miss("suppressed", "no zero as cover".to_owned(), zero.to_string());
     }
     let table = case.input.get("table").cloned().unwrap_or_default();
