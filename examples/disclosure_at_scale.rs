@@ -50,7 +50,8 @@ fn measure(number: usize) -> Problem {
     let category_share: Vec<f64> = (0..CATEGORIES).map(|_| 0.2 + 1.6 * draw(&mut state)).collect();
     let periods = periods();
     let width = periods.len();
-    let at = |area: usize, category: usize, period: usize| (area * (CATEGORIES + 1) + category) * width + period;
+    let at =
+        |area: usize, category: usize, period: usize| (area * (CATEGORIES + 1) + category) * width + period;
     let mut counts = vec![0i64; (AREAS + 1) * (CATEGORIES + 1) * width];
     for area in 0..AREAS {
         for category in 0..CATEGORIES {

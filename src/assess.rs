@@ -19,6 +19,8 @@ pub enum Status {
     NotApplicable,
     /// The measure could not be computed or did not pass its checks.
     NotCalculated,
+    /// Withheld by us so that nobody can be identified; published as `[c]`.
+    Suppressed,
 }
 
 impl Status {
@@ -31,6 +33,7 @@ impl Status {
             Self::Incomplete => "incomplete",
             Self::NotApplicable => "not_applicable",
             Self::NotCalculated => "not_calculated",
+            Self::Suppressed => "suppressed",
         }
     }
 }

@@ -10,6 +10,7 @@ mod counts;
 mod people;
 mod series;
 mod shown;
+mod suppression;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -101,6 +102,10 @@ pub const METHODS: &[Method] = &[
     Method::new("periods", series::periods),
     Method::new("display_shorthand", shown::display_shorthand),
     Method::new("round_to_base", shown::round_to_base),
+    Method::new("suppression_1d", suppression::suppression_1d),
+    Method::accepted_by("suppression_2d", suppression::suppression_2d, suppression::accept_2d),
+    Method::new("suppression_audit", suppression::suppression_audit),
+    Method::new("suppression_differencing", suppression::suppression_differencing),
 ];
 
 /// One vector file, held against the product.

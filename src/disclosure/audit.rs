@@ -8,8 +8,8 @@ use std::fmt;
 
 use super::board::{Board, UNBOUNDED};
 use super::bounds::{Extremes, Outer};
-use super::net::{self, Group, groups, index};
 use super::lattice::Hints;
+use super::net::{self, Group, groups, index};
 use super::search::{Guide, Search};
 use super::{DisclosureError, Effort, Need, Problem, Status};
 
@@ -110,7 +110,9 @@ impl fmt::Display for Audit {
                 Proof::Solved | Proof::Exhibited => "by linear programming",
             };
             match found.high {
-                Some(high) => writeln!(f, "cell {}: lies between {} and {high}, {how}", found.cell, found.low)?,
+                Some(high) => {
+                    writeln!(f, "cell {}: lies between {} and {high}, {how}", found.cell, found.low)?
+                }
                 None => writeln!(f, "cell {}: lies at or above {}, {how}", found.cell, found.low)?,
             }
         }
@@ -241,7 +243,9 @@ fn audit_group(
         };
         if high >= need.at_least && low <= need.at_most && high.saturating_sub(low) >= need.width {
             match &mut board {
-                Some(board) => prove(board, guide, group, &truth, index(at), need, &outer, effort, &mut finding),
+                Some(board) => {
+                    prove(board, guide, group, &truth, index(at), need, &outer, effort, &mut finding)
+                }
                 None => finding.proof = Proof::Undecided,
             }
         }
@@ -307,7 +311,10 @@ pub(super) fn take(board: &mut Board<'_>, truth: &[i64], at: u32, need: Need, en
 }
 
 /// The whole number next to a value of the solver.
-#[expect(clippy::cast_possible_truncation, reason = "values beyond the counts saturate, and are then refused")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "values beyond the counts saturate, and are then refused"
+)]
 fn rounded(value: f64) -> i64 {
     value.round() as i64
 }

@@ -34,7 +34,8 @@ impl<'a> Board<'a> {
     ///
     /// `None` when the values are not within what is seen or do not add up as the relations say.
     pub(super) fn new(net: &'a Net, value: Vec<i64>, low: Vec<i64>, high: Vec<i64>) -> Option<Self> {
-        let within = value.iter().zip(&low).zip(&high).all(|((value, low), high)| low <= value && value <= high);
+        let within =
+            value.iter().zip(&low).zip(&high).all(|((value, low), high)| low <= value && value <= high);
         let adds_up = (0..net.len()).all(|relation| {
             let members = net.members(super::net::index(relation));
             let sum: i64 = members.iter().map(|t| i64::from(t.sign) * value[t.at as usize]).sum();

@@ -139,7 +139,11 @@ impl Outer {
         for term in net.members(relation) {
             let at = term.at as usize;
             let (low, high) = side(term.sign, self.low[at], self.high[at]);
-            if low <= -UNBOUNDED { no_least += 1 } else { least += low }
+            if low <= -UNBOUNDED {
+                no_least += 1
+            } else {
+                least += low
+            }
             if high >= UNBOUNDED { no_most += 1 } else { most += high }
         }
         let mut changed = Vec::new();

@@ -208,7 +208,8 @@ impl<'a> Hints<'a> {
             for (_, places) in &beam {
                 for way in &ways[axis][here] {
                     let below = if next.len() < BEAM { u64::MAX } else { next[BEAM - 1].0 };
-                    let Some(price) = self.price(board, lattice, (places, way), (here, strides[axis]), by, prices, below)
+                    let Some(price) =
+                        self.price(board, lattice, (places, way), (here, strides[axis]), by, prices, below)
                     else {
                         continue;
                     };

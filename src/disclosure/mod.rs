@@ -11,12 +11,12 @@
 mod audit;
 mod board;
 mod bounds;
+pub mod figures;
 mod lattice;
 mod net;
 mod protect;
 pub mod rules;
 mod search;
-pub mod vectors;
 
 pub use audit::{Audit, Finding, Proof, Seen, audit};
 pub use bounds::{Bounds, bounds, recoverable};
@@ -141,7 +141,7 @@ impl Status {
 pub struct Effort {
     /// Unknown cells up to which a group of tied cells is given to the linear-programming solver.
     pub solver_cells: usize,
-    /// Sets of cover that are tried one by one to find the smallest; 0 takes the first that serves.
+    /// Sets of cover that are tried in all to find smaller ones; 0 takes the first that serve.
     pub sets: usize,
     /// Threads that work on groups of tied cells at once. The result does not depend on it.
     pub threads: usize,
@@ -149,7 +149,7 @@ pub struct Effort {
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { solver_cells: 400, sets: 4000, threads: 1 }
+        Self { solver_cells: 400, sets: 20_000, threads: 1 }
     }
 }
 
@@ -183,7 +183,9 @@ pub enum DisclosureError {
         what: &'static str,
     },
     /// The counts do not add up to their total, so that a reader would be told a sum that does not hold.
-    #[error("relation {relation}: the parts add up to {by} more than the total; leave the relation out or add the rest")]
+    #[error(
+        "relation {relation}: the parts add up to {by} more than the total; leave the relation out or add the rest"
+    )]
     DoesNotAddUp {
         /// Index of the relation.
         relation: usize,

@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use super::audit::{Audit, Change, Seen, audit_with, take};
 use super::board::{Board, UNBOUNDED};
 use super::bounds::{Extremes, Outer};
-use super::net::{self, Group, groups, index};
 use super::lattice::Hints;
+use super::net::{self, Group, groups, index};
 use super::search::{CELL, Guide, NEVER, STEPS, Search, Style, Task};
 use super::{Cell, DisclosureError, Effort, Need, Problem, Standing, Status};
 
@@ -53,11 +53,8 @@ pub struct Protection {
 /// The problem is none, or what is already known gives withheld cells away ([`DisclosureError::Exposed`]).
 pub fn protect(problem: &Problem, effort: &Effort) -> Result<Protection, DisclosureError> {
     net::check(problem)?;
-    let open: Vec<bool> = problem
-        .cells
-        .iter()
-        .map(|cell| cell.count.is_some() && cell.standing != Standing::Known)
-        .collect();
+    let open: Vec<bool> =
+        problem.cells.iter().map(|cell| cell.count.is_some() && cell.standing != Standing::Known).collect();
     let mut status: Vec<Status> = problem.cells.iter().map(first_status).collect();
     let mut exposed: Vec<u32> = problem
         .cells
@@ -69,11 +66,12 @@ pub fn protect(problem: &Problem, effort: &Effort) -> Result<Protection, Disclos
     let mut proof = Vec::new();
     let counted = problem.cells.iter().map(|cell| cell.count.is_some()).collect();
     let mut guide = Guide { hints: Hints::new(&problem.lattices, counted), search: Search::default() };
+    let mut sets = effort.sets;
     for group in groups(problem, &open) {
         let cells: Vec<Cell> = group.cells.iter().map(|cell| problem.cells[*cell as usize]).collect();
         let mut work = Work::new(&group, &cells);
         guide.hints.enter(&group.cells);
-        let lost = work.protect(&mut guide, effort);
+        let lost = work.protect(&mut guide, effort, &mut sets);
         guide.hints.leave(&group.cells);
         proof.extend(work.board.log().iter().map(|change| {
             change.iter().map(|(at, by)| (group.cells[*at as usize], *by)).collect::<Change>()
@@ -152,7 +150,7 @@ fn first_status(cell: &Cell) -> Status {
 /// What it costs to withhold a cell: a zero as good as never, a small count less than a large one.
 fn price(cell: &Cell) -> u32 {
     let count = cell.count.unwrap_or_default();
-    let kind = if count == 0 { 20 * CELL } else { CELL + 2 * count.ilog2() };
+    let kind = if count == 0 { 20 * CELL } else { CELL + u32::try_from(count.min(500)).unwrap_or_default() };
     kind.saturating_mul(cell.weight.max(1)).min(NEVER - 1)
 }
 
@@ -185,7 +183,7 @@ impl<'a> Work<'a> {
     }
 
     /// Withholds what is needed; the cells that cannot be protected.
-    fn protect(&mut self, guide: &mut Guide<'_>, effort: &Effort) -> Vec<u32> {
+    fn protect(&mut self, guide: &mut Guide<'_>, effort: &Effort, sets: &mut usize) -> Vec<u32> {
         if !self.status.iter().any(|status| status.is_hidden()) || self.board.net.len() == 0 {
             return Vec::new();
         }
@@ -207,7 +205,7 @@ impl<'a> Work<'a> {
         }
         self.board.reset(&self.truth);
         if lost.is_empty() && self.board.net.len() > 1 {
-            self.fewer(guide, effort);
+            self.fewer(guide, effort, sets);
         }
         lost
     }
@@ -336,12 +334,13 @@ impl<'a> Work<'a> {
     }
 
     /// Shows again what need not be withheld: first cell by cell, then by trying smaller sets.
-    fn fewer(&mut self, guide: &mut Guide<'_>, effort: &Effort) {
+    fn fewer(&mut self, guide: &mut Guide<'_>, effort: &Effort, sets: &mut usize) {
         let mut cover: Vec<u32> = self.chosen();
-        if cover.is_empty() || cover.len() > effort.sets || self.withheld() > effort.solver_cells {
+        if cover.is_empty() || cover.len() > *sets || self.withheld() > effort.solver_cells {
             return;
         }
         cover.sort_by_key(|at| (std::cmp::Reverse(self.prices[*at as usize]), *at));
+        *sets -= cover.len();
         for at in cover {
             self.board.forget(&self.truth);
             self.show(at);
@@ -350,7 +349,7 @@ impl<'a> Work<'a> {
                 self.hide(at);
             }
         }
-        self.smallest(guide, effort);
+        self.smallest(guide, sets);
         self.board.forget(&self.truth);
     }
 
@@ -373,9 +372,8 @@ impl<'a> Work<'a> {
     fn is_protected(&mut self, guide: &mut Guide<'_>, effort: &Effort) -> bool {
         let asked = self.asked();
         // A sum with one open cell gives it away.
-        let given_away = |at: &u32| {
-            self.board.net.relations(*at).iter().any(|term| self.board.open_in(term.at) == 1)
-        };
+        let given_away =
+            |at: &u32| self.board.net.relations(*at).iter().any(|term| self.board.open_in(term.at) == 1);
         if asked.iter().any(given_away) {
             return false;
         }
@@ -384,7 +382,7 @@ impl<'a> Work<'a> {
 
     /// Tries every set of cover that is smaller than the one there is, or as large and cheaper, as far as the effort
     /// allows, and takes the best.
-    fn smallest(&mut self, guide: &mut Guide<'_>, effort: &Effort) {
+    fn smallest(&mut self, guide: &mut Guide<'_>, sets: &mut usize) {
         let mut best = self.chosen();
         let candidates: Vec<u32> = (0..index(self.cells.len()))
             .filter(|at| {
@@ -394,16 +392,16 @@ impl<'a> Work<'a> {
             .collect();
         let cost = |set: &[u32]| set.iter().map(|at| u64::from(self.prices[*at as usize])).sum::<u64>();
         let mut least = cost(&best);
-        let mut tries = 0;
         for at in best.clone() {
             self.board.forget(&self.truth);
             self.show(at);
         }
         for size in 1..=best.len() {
-            tries += ways(candidates.len(), size);
-            if tries > effort.sets {
+            let tries = ways(candidates.len(), size);
+            if tries > *sets {
                 break;
             }
+            *sets -= tries;
             let mut found = false;
             for_each_set(&candidates, size, &mut |set| {
                 let price = set.iter().map(|at| u64::from(self.prices[*at as usize])).sum::<u64>();
@@ -414,7 +412,7 @@ impl<'a> Work<'a> {
                 for at in set {
                     self.hide(*at);
                 }
-                if self.is_protected(guide, effort) {
+                if self.is_protected(guide, &Effort { solver_cells: 0, ..Effort::default() }) {
                     best = set.to_vec();
                     least = price;
                     found = true;

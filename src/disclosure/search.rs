@@ -22,11 +22,11 @@ pub(super) enum Style {
 pub(super) const NEVER: u32 = u32::MAX;
 
 /// Price of one more plain cell.
-pub(super) const CELL: u32 = 100;
+pub(super) const CELL: u32 = 1000;
 
 /// What is still to be mended where a sum can be mended among withheld cells, and where it cannot.
-const MENDABLE: i64 = 5;
-const STUCK: i64 = 100;
+const MENDABLE: i64 = 50;
+const STUCK: i64 = 1000;
 
 /// How often one cell may change on the way.
 const CHANGES: u8 = 2;

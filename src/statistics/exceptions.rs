@@ -174,4 +174,32 @@ mod tests {
         assert!((percent(Rule::ShiftAbove) - 1.5625).abs() < 1e-9);
         assert!((percent(Rule::Increasing) - 0.0397).abs() < 1e-9);
     }
+
+    /// Twelve points about 10, and behind them `more` that stay on 11: with the last of the twelve a run of one more.
+    fn staying(more: usize) -> Vec<Point> {
+        let mut values: Vec<Option<f64>> = [9.0, 11.0].repeat(6).into_iter().map(Some).collect();
+        values.extend(vec![Some(11.0); more]);
+        let settings = Settings { fix_after: Some(12), ..Settings::default() };
+        super::super::spc::xmr(&values, &settings).unwrap().points
+    }
+
+    #[test]
+    fn the_longer_a_run_lasts_the_less_likely_it_is_chance() {
+        let chance = |more| latest_chance(&staying(more), &Settings::default()).unwrap();
+        // Eleven points on one side: 2 × ½¹¹, four times.
+        assert!((chance(10) - 4.0 * 2.0 / 2048.0).abs() < 1e-15);
+        assert!((chance(11) - 4.0 * 2.0 / 4096.0).abs() < 1e-15);
+        assert!((chance(0) - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_value_far_out_and_seven_in_order_are_as_unlikely_as_the_textbook_says() {
+        let mut points = staying(0);
+        // 14 lies 4 from a mean of 10 whose limit lies 5.32 away: 2.2556 standard deviations, 2.409% on both sides.
+        let last = points.last_mut().unwrap();
+        last.value = Some(14.0);
+        let far = latest_chance(&points, &Settings::default()).unwrap();
+        assert!((far / 4.0 - 0.024_093_242_547_953).abs() < 1e-12, "{far}");
+        assert!((trend_chance(7) - 2.0 / 5040.0).abs() < 1e-18);
+    }
 }

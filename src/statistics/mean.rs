@@ -46,3 +46,16 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
     ordered.get(ordered.len() / 2 - 1).map(|lower| f64::midpoint(*lower, upper))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_value_or_the_mean_of_the_two() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0]), Some(3.0));
+        assert_eq!(median(&[9.0, 1.0, 4.0]), Some(4.0));
+        assert_eq!(median(&[9.0, 1.0, 4.0, 6.0]), Some(5.0));
+    }
+}

@@ -441,3 +441,84 @@ fn suggested_rebase(points: &[Point], settings: &Settings) -> Option<usize> {
     // New limits need points of their own, and points before them.
     (run > settings.shift && run < group).then(|| points.len() - run)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(values: &[f64], settings: &Settings) -> Chart {
+        xmr(&values.iter().copied().map(Some).collect::<Vec<_>>(), settings).unwrap()
+    }
+
+    /// Twelve points about 51 and eight about 40.
+    const SHIFTED: [f64; 20] =
+        [52., 47., 55., 49., 51., 58., 46., 53., 50., 48., 54., 51., 39., 41., 38., 42., 40., 37., 41., 39.];
+
+    #[test]
+    fn a_shift_that_lasts_suggests_new_limits_from_its_first_point_and_one_of_seven_does_not() {
+        assert_eq!(chart(&SHIFTED, &Settings::default()).suggested_rebase, Some(12));
+        assert_eq!(chart(&SHIFTED[..19], &Settings::default()).suggested_rebase, None);
+        // Where the limits begin anew already there is nothing to suggest.
+        let settings = Settings { rebase_at: vec![12], ..Settings::default() };
+        assert_eq!(chart(&SHIFTED, &settings).suggested_rebase, None);
+    }
+
+    #[test]
+    fn the_lengths_of_runs_are_settings() {
+        let rising =
+            [20., 24., 21., 25., 22., 26., 19., 20., 21., 22., 23., 24., 20., 23., 21., 25., 22., 24.];
+        let six = Settings { trend: 6, shift: 6, ..Settings::default() };
+        assert!(chart(&rising, &Settings::default()).points.iter().all(|point| point.rules.is_empty()));
+        let found = chart(&rising, &six);
+        let flagged: Vec<usize> = (0..)
+            .zip(&found.points)
+            .filter(|(_, point)| !point.rules.is_empty())
+            .map(|(place, _)| place)
+            .collect();
+        assert_eq!(flagged, [6, 7, 8, 9, 10, 11]);
+        assert_eq!(
+            found.points[6].rule().map(|rule| rule.label(&six)),
+            Some("6 Point Trend (Increasing)".to_owned())
+        );
+    }
+
+    #[test]
+    fn limits_on_fewer_than_twelve_points_and_runs_of_two_are_refused() {
+        let fixed = Settings { fix_after: Some(11), ..Settings::default() };
+        assert_eq!(xmr(&[Some(1.0)], &fixed), Err(InvalidSettings::TooFewToFix(11)));
+        let short = Settings { shift: 2, ..Settings::default() };
+        assert_eq!(xmr(&[Some(1.0)], &short), Err(InvalidSettings::RunTooShort(2)));
+    }
+
+    #[test]
+    fn a_missing_month_ends_a_run_and_has_no_moving_range_on_either_side() {
+        let mut values: Vec<Option<f64>> = SHIFTED.iter().copied().map(Some).collect();
+        values[15] = None;
+        let found = xmr(&values, &Settings::default()).unwrap();
+        assert!(found.points.iter().all(|point| !point.rules.contains(&Rule::ShiftBelow)));
+        assert_eq!((found.points[15].moving_range, found.points[16].moving_range), (None, None));
+        assert_eq!(found.points[17].moving_range, Some(3.0));
+    }
+
+    #[test]
+    fn rare_events_are_marked_as_a_chart_that_does_not_suit_them() {
+        let mut values = [0.0; 14];
+        values[6] = 5.0;
+        let found = chart(&values, &Settings::default());
+        assert!(found.points.iter().all(|point| point.degenerate));
+    }
+
+    #[test]
+    fn a_point_keeps_every_rule_that_it_fits_the_strongest_first() {
+        let mut values = SHIFTED.to_vec();
+        values.push(20.0);
+        let found = chart(&values, &Settings::default());
+        assert_eq!(found.points[20].rules, [Rule::BelowLower, Rule::ShiftBelow]);
+    }
+
+    #[test]
+    fn no_values_make_an_empty_chart() {
+        let found = xmr(&[], &Settings::default()).unwrap();
+        assert_eq!((found.points.len(), found.variation, found.assurance), (0, None, None));
+    }
+}

@@ -137,3 +137,31 @@ pub fn on_trajectory(start: (f64, f64), end: (f64, f64), time: f64) -> Option<f6
         start.1 + share * (end.1 - start.1)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_missed_by_no_more_than_the_tolerance_is_amber() {
+        let judge = |value, polarity| within_tolerance(Some(value), 80.0, Tolerance::Percent(5.0), polarity);
+        let high = [80.0, 79.9, 76.0, 75.9].map(|value| judge(value, Polarity::High));
+        assert_eq!(high, [Rag::Green, Rag::Amber, Rag::Amber, Rag::Red]);
+        let low = [80.0, 84.0, 84.1].map(|value| judge(value, Polarity::Low));
+        assert_eq!(low, [Rag::Green, Rag::Amber, Rag::Red]);
+        assert_eq!(judge(1.0, Polarity::None), Rag::Grey);
+        // 0.3 less 0.2 is a little more than 0.1 in a computer, and is not more than it.
+        let units = within_tolerance(Some(0.2), 0.3, Tolerance::Units(0.1), Polarity::High);
+        assert_eq!(units, Rag::Amber);
+    }
+
+    #[test]
+    fn a_trajectory_runs_straight_from_its_start_to_its_end_and_stays_there() {
+        let at = |time| on_trajectory((2020.0, 100.0), (2025.0, 75.0), time);
+        assert_eq!(
+            [2019.0, 2020.0, 2022.0, 2025.0, 2030.0].map(at),
+            [Some(100.0), Some(100.0), Some(90.0), Some(75.0), Some(75.0)]
+        );
+        assert_eq!(on_trajectory((2020.0, 1.0), (2020.0, 2.0), 2020.0), None);
+    }
+}

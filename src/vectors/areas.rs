@@ -67,10 +67,10 @@ struct SpcProportion {
 
 pub(super) fn benchmark_spc_proportion(case: &Value) -> Result<Value, String> {
     let given: SpcProportion = input(case)?;
-    let limits = given
-        .benchmark
-        .zip(given.denominator)
-        .and_then(|(value, denominator)| benchmark::control_limits(value, denominator, given.z, given.unit));
+    let limits =
+        given.benchmark.zip(given.denominator).filter(|_| given.value.is_some()).and_then(
+            |(value, denominator)| benchmark::control_limits(value, denominator, given.z, given.unit),
+        );
     let position = given.value.zip(limits).map(|(value, limits)| benchmark::value_to_limits(value, limits));
     Ok(json!({
         "outcome": Outcome::read(position, polarity(given.polarity.as_deref())?).name(),

@@ -104,6 +104,22 @@ async fn a_confidence_that_is_none_is_refused() {
     }
 }
 
+#[test]
+fn every_function_is_described_for_an_analyst() {
+    let page = include_str!("../../../docs/statistics.md");
+    let context = SessionContext::new();
+    let builtin: Vec<String> = context.state().scalar_functions().keys().cloned().collect();
+    register(&context);
+    let state = context.state();
+    let ours: Vec<&String> = state.scalar_functions().keys().filter(|name| !builtin.contains(name)).collect();
+    assert_eq!(ours.len(), NUMBERS.len() + 4);
+    for name in ours.into_iter().map(String::as_str).chain(["xmr_point"]) {
+        let described =
+            [format!("`{name}("), format!("`{name}`")].iter().any(|text| page.contains(text.as_str()));
+        assert!(described, "docs/statistics.md does not describe {name}");
+    }
+}
+
 /// Months out of order, so that the ORDER BY has something to do: a shift of eight below the mean at the end.
 const MONTHS: &str = "(SELECT column1 AS month, column2 AS area, column3 AS n FROM (VALUES
     (13, 'a', 39), (14, 'a', 41), (15, 'a', 38), (16, 'a', 42), (17, 'a', 40), (18, 'a', 37), (19, 'a', 41),
