@@ -28,3 +28,4 @@ pub mod lock;
 pub mod durable;
 pub mod geography;
 pub mod period;
+pub mod secret;
