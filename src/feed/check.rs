@@ -138,6 +138,9 @@ impl Check<'_> {
                 self.say(&setting.keys, "what follows `${` names no secret", NAMED);
             }
         }
+        if secret::is_named_in(&feed.source) && scheme(&feed.source) != Scheme::Http {
+            self.say(&["source"], "only the `source` of an http(s) feed may name a secret", "");
+        }
         if let Some(password) = password_in(&feed.source).filter(|password| !secret::is_named_in(password)) {
             secret::remember(password);
             let help = match scheme(&feed.source) {

@@ -693,7 +693,7 @@ fn sending_failed(error: reqwest::Error, asked: Asked) -> HttpError {
 }
 
 /// The error and all that caused it, outermost first.
-fn causes<'a>(
+pub(in crate::feed) fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| match error.downcast_ref::<io::Error>() {
@@ -707,7 +707,7 @@ fn is_private(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<PrivateAddress>()
 }
 
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+pub(in crate::feed) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<rustls::Error>()
 }
 
