@@ -16,6 +16,7 @@ mod town;
 use std::fs;
 use std::io::Write as _;
 use std::process::Output;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -23,6 +24,9 @@ use outturn::config;
 use outturn::feed::{self, FeedState};
 use outturn::landing::{Delivery, Landing};
 use partner::{Answer, FakePartner};
+use rand::{Rng as _, SeedableRng as _};
+use russh::server::{Auth, ChannelOpenHandle, Msg, Session};
+use russh::{Channel, ChannelId};
 use servers::{Postgres, READER, Sshd, Store};
 use town::Town;
 
@@ -617,6 +621,78 @@ async fn who_is_refused_is_told_so_at_the_first_attempt_without_the_password() {
     let told = format!("the server refused the password of user `{}`", sshd.user);
     assert!(stderr(&ran).contains(&told), "{}", stderr(&ran));
     assert_kept("chiffchaff-41", &town, &ran);
+}
+
+/// A server that takes one password, and writes down what it is asked.
+#[derive(Clone, Default)]
+struct Listener {
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl russh::server::Handler for Listener {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
+        self.heard.lock().expect("no panic").push(format!("{user} {password}"));
+        Ok(if password == "reed-bunting" { Auth::Accept } else { Auth::reject() })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        self.heard.lock().expect("no panic").push(name.to_owned());
+        session.channel_failure(channel)
+    }
+}
+
+#[tokio::test]
+async fn the_right_password_opens_the_door_and_is_not_sent_to_a_server_with_another_key() {
+    let mut random = rand_chacha::ChaCha20Rng::seed_from_u64(7);
+    let seed: [u8; 32] = random.random();
+    let key = russh::keys::PrivateKey::from(russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&seed));
+    let fingerprint = key.public_key().fingerprint(russh::keys::HashAlg::Sha256).to_string();
+    let config = Arc::new(russh::server::Config { keys: vec![key], ..russh::server::Config::default() });
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = server.local_addr().expect("its address");
+    let listener = Listener::default();
+    let heard = Arc::clone(&listener.heard);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = server.accept().await {
+            let running = russh::server::run_stream(Arc::clone(&config), stream, listener.clone());
+            tokio::spawn(async move {
+                // Whoever does not like the key hangs up.
+                if let Ok(session) = running.await {
+                    let _ = session.await;
+                }
+            });
+        }
+    });
+    let source = format!("sftp://csp@{address}/in/{{period}}.csv");
+    let settings = |pinned: &str| {
+        format!("{INTERNAL}\n[sftp]\nhost-key = \"{pinned}\"\npassword = \"${{file:password}}\"\n")
+    };
+    let town = town(&source, &settings("SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"));
+    write(&town, "password", "reed-bunting\n");
+    let state = land(&town).await;
+    assert!(state.faults[0].contains(&fingerprint), "{:?}", state.faults);
+    assert_eq!(*heard.lock().expect("no panic"), [""; 0], "nothing was sent");
+
+    set_feed(&town, &source, &settings(&fingerprint));
+    land(&town).await;
+    assert_eq!(heard.lock().expect("no panic")[..2], ["csp reed-bunting", "sftp"]);
 }
 
 #[tokio::test]

@@ -218,12 +218,11 @@ async fn ask(
     let tags = held
         .as_ref()
         .map(|known| Held { etag: known.etag.clone(), last_modified: known.last_modified.clone() });
-    let fetched = match &visit.feed.paging {
-        Some(paging) => paging::fetch(client, url, paging, &incoming, settings, patience).await,
-        None => {
-            let fetched = client.fetch(url, tags.as_ref(), &incoming, settings, patience).await;
-            fetched.map_err(|error| chain(&error))
-        }
+    let fetched = if let Some(paging) = &visit.feed.paging {
+        paging::fetch(client, url, paging, &incoming, settings, patience).await
+    } else {
+        let fetched = client.fetch(url, tags.as_ref(), &incoming, settings, patience).await;
+        fetched.map_err(|error| chain(&error))
     };
     let answer = match fetched {
         Ok(Fetched::Delivered { path, bytes, sha256, etag, last_modified, .. }) => {

@@ -1,4 +1,4 @@
-//! Deliveries that a partner's PostgreSQL database answers: a SELECT, kept as CSV.
+//! Deliveries that a partner's `PostgreSQL` database answers: a SELECT, kept as CSV.
 //!
 //! The server writes every value as text, under settings that are the same on every server, so that the same rows are the
 //! same bytes. The conversation can only read: one transaction, declared so, in which the SELECT is a cursor.
@@ -305,12 +305,11 @@ impl ToSql for Day {
 
 /// Which certificates are trusted: those of one file, or those that this machine trusts.
 fn trust(project: &Project, ca: Option<&str>) -> Result<Arc<ClientConfig>, String> {
-    let (shown, pem) = match ca {
-        Some(file) => (file, fs::read(project.root.join(file))),
-        None => {
-            let found = TRUSTED.iter().find_map(|file| fs::read(file).ok());
-            ("the certificates of this machine", found.ok_or_else(|| io::ErrorKind::NotFound.into()))
-        }
+    let (shown, pem) = if let Some(file) = ca {
+        (file, fs::read(project.root.join(file)))
+    } else {
+        let found = TRUSTED.iter().find_map(|file| fs::read(file).ok());
+        ("the certificates of this machine", found.ok_or_else(|| io::ErrorKind::NotFound.into()))
     };
     let unread = |why: String| format!("`postgres.ca`: {shown}: {why}");
     let pem = pem.map_err(|error| unread(error.to_string()))?;
@@ -355,7 +354,7 @@ fn told(error: &tokio_postgres::Error) -> Trouble {
     if causes(error).any(is_tls) {
         return Trouble::lasting(format!("no trustworthy secure connection; check the certificate: {text}"));
     }
-    if error.is_closed() || causes(error).any(|cause| cause.is::<io::Error>()) {
+    if error.is_closed() || causes(error).any(<dyn std::error::Error>::is::<io::Error>) {
         return Trouble::passing(text);
     }
     Trouble::lasting(text)

@@ -125,7 +125,7 @@ pub(super) async fn fetch(visit: &Visit<'_>, template: &str, asking: &Asking, sy
     loop {
         attempts += 1;
         let left = patience.left();
-        let trouble = match step(left, errand.attempt()).await {
+        let trouble = match Box::pin(step(left, errand.attempt())).await {
             Ok(()) => return errand.haul,
             Err(trouble) => trouble,
         };
@@ -185,7 +185,7 @@ struct Errand<'a> {
 
 impl Errand<'_> {
     async fn attempt(&mut self) -> Result<(), Trouble> {
-        let session = self.connect().await?;
+        let session = Box::pin(self.connect()).await?;
         let first = session.list(self).await?;
         self.haul.waiting.clear();
         let mut wanted = Vec::new();
@@ -303,7 +303,7 @@ impl Errand<'_> {
                 ..client::Config::default()
             };
             let begun = client::connect_stream(Arc::new(config), stream, pin);
-            let begun = step(self.settings.idle_timeout, async { Ok(begun.await) }).await?;
+            let begun = Box::pin(step(self.settings.idle_timeout, async { Ok(begun.await) })).await?;
             let met = met.lock().unwrap_or_else(PoisonError::into_inner).take();
             match (begun, met) {
                 (Ok(mut handle), Some(met)) if met.fingerprint == self.login.host_key => {

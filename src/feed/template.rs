@@ -162,16 +162,12 @@ fn pieces(template: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
             let (name, further) = after.split_once('}')?;
             Some((plain, name, further))
         });
-        match found {
-            Some((plain, name, further)) => {
-                rest = Some(further);
-                Some((plain, Some(name)))
-            }
-            None => {
-                rest = None;
-                Some((text, None))
-            }
-        }
+        let Some((plain, name, further)) = found else {
+            rest = None;
+            return Some((text, None));
+        };
+        rest = Some(further);
+        Some((plain, Some(name)))
     })
 }
 
