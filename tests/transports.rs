@@ -1,4 +1,4 @@
-//! Every way of fetching, against a real server or a real folder each: HTTP, SFTP (OpenSSH), PostgreSQL, S3 (moto).
+//! Every way of fetching, against a real server or a real folder each: HTTP, SFTP (OpenSSH), `PostgreSQL`, S3 (moto).
 //!
 //! `.ci/run` installs the servers. Without one of them its tests say that they did not run; with
 //! `OUTTURN_REQUIRE_SERVERS=1` they fail.
@@ -129,7 +129,7 @@ fn queries(partner: &FakePartner) -> Vec<String> {
 
 /// A feed without a month whose pages come from `/api`.
 fn paged(partner: &FakePartner, paging: &str) -> Town {
-    town(&partner.url("/api").to_string(), &format!("mode = \"whole\"\n{INTERNAL}\n[paging]\n{paging}\n"))
+    town(partner.url("/api").as_str(), &format!("mode = \"whole\"\n{INTERNAL}\n[paging]\n{paging}\n"))
 }
 
 #[tokio::test]
@@ -851,6 +851,9 @@ async fn a_select_is_asked_for_each_month_over_tls_and_kept_as_csv() {
     assert_eq!(all[0].1, "incidents.csv");
     assert_eq!(landing(&town).all()[0].source, format!("postgres://127.0.0.1:{}/postgres", server.port));
     assert_eq!(land(&town).await.landed, 0, "the same rows are the same delivery");
+    let query = "SELECT ref AS \"Ref\", month AS \"Month\", ward AS \"Ward\" FROM incident \
+                 WHERE reported >= $1 AND reported < $2 ORDER BY ref";
+    let town = database(&server, query, "");
     let ran = town.outturn(&["--log", "debug", "run"]).output().expect("a run");
     assert_eq!(ran.status.code(), Some(0), "{}", stderr(&ran));
     assert!(stderr(&ran).contains("3 rows read"), "{}", stderr(&ran));

@@ -23,6 +23,8 @@ struct Found {
     captures: BTreeMap<String, String>,
 }
 
+/// Steps after which a name does not fit a pattern; names of the usual length need a few hundred.
+const MOST_STEPS: u32 = 100_000;
 /// How long lies between the two looks at a file that must not have changed.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 
@@ -500,10 +502,20 @@ impl Search {
 }
 
 /// Whether a name fits a part of a pattern; a name in braces that stands twice must stand for the same text.
+///
+/// A name for which that takes long to tell, as one that was made to, does not fit.
 pub(super) fn matches(pattern: &str, name: &str, captures: &mut BTreeMap<String, String>) -> bool {
+    fits(pattern, name, captures, &mut { MOST_STEPS })
+}
+
+fn fits(pattern: &str, name: &str, captures: &mut BTreeMap<String, String>, left: &mut u32) -> bool {
+    *left = left.saturating_sub(1);
+    if *left == 0 {
+        return false;
+    }
     let Some(first) = pattern.chars().next() else { return name.is_empty() };
     if let Some(rest) = pattern.strip_prefix('*') {
-        return ends(name).any(|at| matches(rest, name.get(at..).unwrap_or_default(), captures));
+        return ends(name).any(|at| fits(rest, name.get(at..).unwrap_or_default(), captures, left));
     }
     if let Some((key, rest)) = pattern.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
         for at in ends(name).filter(|at| *at > 0) {
@@ -520,7 +532,7 @@ pub(super) fn matches(pattern: &str, name: &str, captures: &mut BTreeMap<String,
             }
             let mut taken = captures.clone();
             taken.insert(key.to_owned(), text);
-            if matches(rest, name.get(at..).unwrap_or_default(), &mut taken) {
+            if fits(rest, name.get(at..).unwrap_or_default(), &mut taken, left) {
                 *captures = taken;
                 return true;
             }
@@ -528,10 +540,11 @@ pub(super) fn matches(pattern: &str, name: &str, captures: &mut BTreeMap<String,
         return false;
     }
     name.starts_with(first)
-        && matches(
+        && fits(
             pattern.get(first.len_utf8()..).unwrap_or_default(),
             name.get(first.len_utf8()..).unwrap_or_default(),
             captures,
+            left,
         )
 }
 
@@ -589,6 +602,13 @@ mod tests {
         let undated = find(&format!("{}/*.csv", folder.path().display()), "2025-09".parse().ok()).unwrap();
         assert_eq!(undated.files.len(), 1);
         assert_eq!(undated.files[0].period, "2025-09".parse().unwrap());
+    }
+
+    #[test]
+    fn a_name_that_was_made_to_take_long_does_not_fit_and_takes_no_time() {
+        let begun = std::time::Instant::now();
+        assert_eq!(captured("{a}-{b}-{c}-{d}-{e}-{f}.csv", &"-".repeat(255)), None);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 
     proptest::proptest! {

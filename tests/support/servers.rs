@@ -1,6 +1,6 @@
 //! Real servers on the loopback interface, each in a folder of its own and ended with the test.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::ffi::OsString;
 use std::fs;
@@ -58,7 +58,7 @@ fn user() -> String {
 /// `sshd` with keys made for it; whoever runs the test may log in with the key `user`, and nobody with a password.
 pub(crate) struct Sshd {
     folder: TempDir,
-    sshd: PathBuf,
+    program: PathBuf,
     server: Child,
     pub(crate) port: u16,
     pub(crate) user: String,
@@ -91,12 +91,12 @@ impl Sshd {
         }
         let port = free_port();
         let server = Self::serve(&sshd, folder.path(), port, &["host"]);
-        Some(Self { folder, sshd, server, port, user })
+        Some(Self { folder, program: sshd, server, port, user })
     }
 
     fn serve(sshd: &Path, folder: &Path, port: u16, keys: &[&str]) -> Child {
         let at = folder.display();
-        let keys: String = keys.iter().map(|key| format!("HostKey {at}/{key}\n")).collect();
+        let keys = keys.iter().map(|key| format!("HostKey {at}/{key}\n")).collect::<Vec<_>>().concat();
         let config = format!(
             "ListenAddress 127.0.0.1\nPort {port}\n{keys}PidFile none\nAuthorizedKeysFile {at}/user.pub\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication yes\nPermitRootLogin yes\nLogLevel ERROR\n\
@@ -116,7 +116,7 @@ impl Sshd {
     pub(crate) fn with_host_keys(&mut self, keys: &[&str]) {
         self.stop();
         self.port = free_port();
-        self.server = Self::serve(&self.sshd, self.folder.path(), self.port, keys);
+        self.server = Self::serve(&self.program, self.folder.path(), self.port, keys);
     }
 
     /// Ends the server; connections that it has end too.
@@ -159,7 +159,7 @@ impl Drop for Sshd {
     }
 }
 
-/// A PostgreSQL server with one database, a user `reader` who may read its table `incident`, and TLS by a certificate
+/// A `PostgreSQL` server with one database, a user `reader` who may read its table `incident`, and TLS by a certificate
 /// of its own authority (`ca.pem`).
 pub(crate) struct Postgres {
     folder: TempDir,
@@ -172,7 +172,7 @@ pub(crate) const READER: &str = "tawny-owl-5521";
 const ADMIN: &str = "barn-owl-1380";
 
 impl Postgres {
-    /// `None`, said aloud, where PostgreSQL is not installed.
+    /// `None`, said aloud, where `PostgreSQL` is not installed.
     pub(crate) fn start() -> Option<Self> {
         let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
             .into_iter()
@@ -311,9 +311,7 @@ impl Store {
         stream.write_all(request.as_bytes()).expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
-        if answer.split(' ').nth(1) != Some("200") {
-            panic!("{path}: {answer}");
-        }
+        assert_eq!(answer.split(' ').nth(1), Some("200"), "{path}: {answer}");
     }
 
     pub(crate) fn endpoint(&self) -> String {
