@@ -31,3 +31,4 @@ pub mod durable;
 pub mod geography;
 pub mod period;
 pub mod vectors;
+pub mod secret;
