@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::error::DataFusionError;
 use serde::Serialize;
 
-use crate::check::{Checked, check};
+use crate::check::{Checked, check_to_read};
 use crate::engine::{Engine, Origin, quarantine_table};
 use crate::feed;
 use crate::landing::Landing;
@@ -51,7 +51,7 @@ pub struct FeedStatus {
 /// # Errors
 /// A project with problems; a landing or release that cannot be read.
 pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError> {
-    let checked = check(root).await.map_err(RunError::Invalid)?;
+    let checked = check_to_read(root).await.map_err(RunError::Invalid)?;
     let project = &checked.project;
     let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
     let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
@@ -93,7 +93,7 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
 /// # Errors
 /// A project with problems; a warehouse or release that cannot be read.
 pub async fn open_engine(root: &Path) -> Result<(Checked, Engine, Option<Manifest>), RunError> {
-    let checked = check(root).await.map_err(RunError::Invalid)?;
+    let checked = check_to_read(root).await.map_err(RunError::Invalid)?;
     let warehouse = open_warehouse(&checked.project)?;
     let mut snapshots = BTreeMap::new();
     for dataset in checked.datasets.values() {
@@ -189,7 +189,7 @@ pub async fn explain(
     area: Option<&str>,
     period: Option<&str>,
 ) -> Result<Option<Explanation>, RunError> {
-    let checked = check(root).await.map_err(RunError::Invalid)?;
+    let checked = check_to_read(root).await.map_err(RunError::Invalid)?;
     let published = Published::in_warehouse(&checked.project.warehouse());
     let (Some(folder), Some(manifest)) = (published.current(), published.manifest()?) else {
         return Ok(None);
