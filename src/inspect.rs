@@ -14,6 +14,7 @@ use crate::check::{Checked, check_to_read};
 use crate::engine::{Engine, Origin, quarantine_table};
 use crate::feed;
 use crate::landing::Landing;
+use crate::normalise::masked::Mask;
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
 use crate::run::{RunError, open_warehouse, spans};
@@ -308,7 +309,7 @@ pub struct SetAside {
     pub column: String,
     /// What was expected and found.
     pub detail: String,
-    /// The line, or why it cannot be shown.
+    /// The line, its personal fields masked; or why it cannot be shown.
     pub text: String,
 }
 
@@ -353,6 +354,7 @@ pub async fn quarantined(root: &Path, selection: &Selection) -> Result<Vec<SetAs
     let (checked, engine, _) = open_engine(root).await?;
     let landing = Landing::open(&checked.project.warehouse()).map_err(RunError::Landing)?;
     let mut found = Vec::new();
+    let mut masks = Masks { checked: &checked, landing: &landing, known: BTreeMap::new() };
     for dataset in checked.datasets.keys() {
         let mut conditions = vec!["true".to_owned()];
         let quote = |text: &str| format!("'{}'", text.replace('\'', "''"));
@@ -368,13 +370,52 @@ pub async fn quarantined(root: &Path, selection: &Selection) -> Result<Vec<SetAs
         );
         let (_, batches) = engine.run(&sql).await?;
         for batch in &batches {
-            take(batch, &landing, &mut found)?;
+            take(batch, &mut masks, &mut found)?;
         }
     }
     Ok(found)
 }
 
-fn take(batch: &RecordBatch, landing: &Landing, found: &mut Vec<SetAside>) -> Result<(), DataFusionError> {
+/// What may be shown of the rows of each delivery.
+struct Masks<'a> {
+    checked: &'a Checked,
+    landing: &'a Landing,
+    known: BTreeMap<(String, String), Mask>,
+}
+
+impl Masks<'_> {
+    /// The line of a row without what its contract keeps from sight.
+    fn line(&mut self, feed: &str, delivery: &str, place: (i64, i64)) -> std::io::Result<String> {
+        let text = line_of(self.landing, feed, delivery, place)?;
+        let key = (feed.to_owned(), delivery.to_owned());
+        if !self.known.contains_key(&key) {
+            let mask = self.mask(feed, delivery)?;
+            self.known.insert(key.clone(), mask);
+        }
+        Ok(self.known.get(&key).unwrap_or(&Mask::All).apply(&text))
+    }
+
+    fn mask(&self, feed: &str, delivery: &str) -> std::io::Result<Mask> {
+        let feed_config = self.checked.project.feeds.get(feed).map(|loaded| &loaded.config);
+        let contract = feed_config.and_then(|config| {
+            self.checked.datasets.values().find_map(|dataset| dataset.contracts.get(&config.contract))
+        });
+        let landed = self.landing.of_feed(feed).find(|landed| landed.content_sha256.starts_with(delivery));
+        match (feed_config, contract, landed) {
+            (Some(config), Some(contract), Some(landed)) => {
+                Mask::of(self.landing, landed, contract, config.max_unpacked_bytes)
+            }
+            // Nothing says any more what may be shown.
+            _ => Ok(Mask::All),
+        }
+    }
+}
+
+fn take(
+    batch: &RecordBatch,
+    masks: &mut Masks<'_>,
+    found: &mut Vec<SetAside>,
+) -> Result<(), DataFusionError> {
     let texts = |name: &str| -> Result<_, DataFusionError> {
         let column = batch.column_by_name(name).ok_or_else(|| DataFusionError::Internal(name.to_owned()))?;
         Ok(arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8)?)
@@ -404,7 +445,8 @@ fn take(batch: &RecordBatch, landing: &Landing, found: &mut Vec<SetAside>) -> Re
             text: if line.value(row) == 0 {
                 String::new()
             } else {
-                line_of(landing, &of(&feed), &of(&delivery), place)
+                masks
+                    .line(&of(&feed), &of(&delivery), place)
                     .unwrap_or_else(|error| format!("(the landed bytes cannot be read: {error})"))
             },
         });

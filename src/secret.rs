@@ -39,16 +39,20 @@ pub enum SecretError {
     },
 }
 
+#[expect(clippy::disallowed_methods, reason = "secrets come from the environment, and are read here only")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Reads the secret that a setting names; line ends behind it are not part of it.
 ///
 /// # Errors
 /// A setting of another form; a variable or file that is not there or empty.
 pub fn resolve(text: &str) -> Result<Secret, SecretError> {
-    let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).ok_or(SecretError::Literal)?;
+    let inner =
+        text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).ok_or(SecretError::Literal)?;
     let value = match inner.split_once(':') {
-        Some(("env", name)) => {
-            std::env::var(name).map_err(|_| SecretError::Variable(name.to_owned()))?
-        }
+        Some(("env", name)) => variable(name).ok_or_else(|| SecretError::Variable(name.to_owned()))?,
         Some(("file", path)) => std::fs::read_to_string(path).map_err(|error| SecretError::File {
             path: path.to_owned(),
             fault: format!("cannot be read: {error}"),
@@ -58,9 +62,7 @@ pub fn resolve(text: &str) -> Result<Secret, SecretError> {
     let value = value.trim_end_matches(['\r', '\n']);
     if value.is_empty() {
         return Err(match inner.split_once(':') {
-            Some(("file", path)) => {
-                SecretError::File { path: path.to_owned(), fault: "is empty".to_owned() }
-            }
+            Some(("file", path)) => SecretError::File { path: path.to_owned(), fault: "is empty".to_owned() },
             _ => SecretError::Variable(inner.trim_start_matches("env:").to_owned()),
         });
     }

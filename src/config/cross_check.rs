@@ -255,8 +255,7 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
         let shape = |c: &ContractConfig| -> BTreeSet<(String, String)> {
             let kept = || c.column.iter().filter(|column| !is_hidden(column));
             let columns = kept().map(|column| {
-                let kind =
-                    if column.person { "pseudonym".to_owned() } else { format!("{:?}", column.kind) };
+                let kind = if column.person { "pseudonym".to_owned() } else { format!("{:?}", column.kind) };
                 (column.name.clone(), kind)
             });
             let states = kept().filter(|column| has_status(c, column));

@@ -36,6 +36,7 @@ pub(super) enum Origin {
 
 /// One column of the dataset and its rule.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) origin: Origin,
@@ -239,12 +240,7 @@ struct Flaw {
 
 impl From<Misfit> for Flaw {
     fn from(misfit: Misfit) -> Self {
-        Self {
-            keys: misfit.keys.to_vec(),
-            within: misfit.within,
-            message: misfit.message,
-            help: misfit.help,
-        }
+        Self { keys: misfit.keys.to_vec(), within: misfit.within, message: misfit.message, help: misfit.help }
     }
 }
 
@@ -344,28 +340,11 @@ fn compile(
             let (codes, values) = coded(&text);
             Origin::Lookup { by, codes, values }
         };
-        let looked = codes_from.map(|lookup| lookup.keys());
-        let looked = looked.iter().flat_map(|keys| keys.iter().flatten().map(str::to_owned));
-        let codes: HashSet<String> = column.codes.iter().cloned().chain(looked).collect();
         columns.push(Column {
-            name: column.name.clone(),
-            kind: if column.person { ColumnType::Hex } else { column.kind },
-            required: column.required,
-            codes: (!column.codes.is_empty() || column.codes_from.is_some()).then_some(codes),
-            range: column.range,
-            empty_with: position(&column.empty_with),
-            rule: column.rule.clone().unwrap_or_else(|| {
-                let word = if lookup.is_some() { "unknown" } else { "bad" };
-                format!("{word}_{}", column.name)
-            }),
-            header: column.from.clone().unwrap_or_default(),
             lookup,
-            origin,
-            stored: stored(column),
+            empty_with: position(&column.empty_with),
             special: Special::new(config, column, codes_from, key),
-            masked: is_masked(column),
-            hidden: is_hidden(column),
-            recheck: false,
+            ..plain(column, origin, codes_from)
         });
         if has_status(config, column) {
             columns.push(status_of(column));
@@ -378,18 +357,7 @@ fn compile(
         Ok(rules) => rules,
         Err(misfits) => return Err(misfits.into_iter().map(Flaw::from).collect()),
     };
-    let mut needed: HashSet<usize> = rules.iter().flat_map(|rules| rules.reads.iter().copied()).collect();
-    for column in &columns {
-        needed.extend(column.empty_with);
-        if let Origin::Lookup { by, .. } = &column.origin {
-            needed.insert(*by);
-        }
-    }
-    for (place, column) in columns.iter_mut().enumerate() {
-        if column.hidden && !needed.contains(&place) {
-            column.origin = Origin::Unread;
-        }
-    }
+    leave_unread(&mut columns, rules.as_ref());
     let key = config.key.iter().filter_map(|name| columns.iter().position(|c| c.name == *name)).collect();
     Ok(Contract {
         header: config.header_entries(),
@@ -404,25 +372,54 @@ fn compile(
     })
 }
 
-/// The column beside another one that says whether that has a value, and why not.
-fn status_of(column: &ColumnConfig) -> Column {
+/// A column as its settings alone have it.
+fn plain(column: &ColumnConfig, origin: Origin, codes_from: Option<&Arc<Lookup>>) -> Column {
+    let looked = codes_from.map(|lookup| lookup.keys());
+    let looked = looked.iter().flat_map(|keys| keys.iter().flatten().map(str::to_owned));
+    let codes: HashSet<String> = column.codes.iter().cloned().chain(looked).collect();
     Column {
-        name: format!("{}_status", column.name),
-        origin: Origin::Status,
-        kind: ColumnType::Category,
-        required: false,
-        codes: None,
-        range: None,
+        name: column.name.clone(),
+        kind: if column.person { ColumnType::Hex } else { column.kind },
+        required: column.required,
+        codes: (!column.codes.is_empty() || column.codes_from.is_some()).then_some(codes),
+        range: column.range,
         empty_with: None,
+        rule: column.rule.clone().unwrap_or_else(|| {
+            let word = if column.lookup.is_some() { "unknown" } else { "bad" };
+            format!("{word}_{}", column.name)
+        }),
+        header: column.from.clone().unwrap_or_default(),
         lookup: None,
-        rule: String::new(),
-        header: String::new(),
-        stored: DataType::Utf8,
+        origin,
+        stored: stored(column),
         special: None,
-        masked: false,
+        masked: is_masked(column),
         hidden: is_hidden(column),
         recheck: false,
     }
+}
+
+/// Dropped columns are not even judged, unless an expression, a look-up or another column needs them.
+fn leave_unread(columns: &mut [Column], rules: Option<&Rules>) {
+    let mut needed: HashSet<usize> = rules.iter().flat_map(|rules| rules.reads.iter().copied()).collect();
+    for column in &*columns {
+        needed.extend(column.empty_with);
+        if let Origin::Lookup { by, .. } = &column.origin {
+            needed.insert(*by);
+        }
+    }
+    for (place, column) in columns.iter_mut().enumerate() {
+        if column.hidden && !needed.contains(&place) {
+            column.origin = Origin::Unread;
+        }
+    }
+}
+
+/// The column beside another one that says whether that has a value, and why not.
+fn status_of(column: &ColumnConfig) -> Column {
+    let kind = ColumnType::Category;
+    let about = ColumnConfig { name: format!("{}_status", column.name), kind, ..ColumnConfig::default() };
+    Column { hidden: is_hidden(column), ..plain(&about, Origin::Status, None) }
 }
 
 /// A text column as numbers of its distinct values; absent values are `u32::MAX`.

@@ -16,14 +16,13 @@ pub(super) fn day(text: &str) -> Option<NaiveDate> {
 }
 
 fn plain_day(text: &[u8]) -> Option<NaiveDate> {
-    let &[a, b, c, d, b'-', e, f, b'-', g, h] = text else { return None };
+    let [year @ .., b'-', m1, m2, b'-', d1, d2] = text else { return None };
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_u32, |number, digit| {
             digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0'))
         })
     };
-    let year = i32::try_from(number(&[a, b, c, d])?).ok()?;
-    NaiveDate::from_ymd_opt(year, number(&[e, f])?, number(&[g, h])?)
+    NaiveDate::from_ymd_opt(i32::try_from(number(year)?).ok()?, number(&[*m1, *m2])?, number(&[*d1, *d2])?)
 }
 
 /// The instant that a timestamp with an offset means. A leap second is none: `23:59:60` would be the next day.
@@ -248,7 +247,10 @@ mod tests {
         // The clocks went forward at 01:00: there was no half past one.
         assert_eq!(dates.instant("30/03/2025 01:30"), None);
         let zoned = Dates::new(&["%d/%m/%Y %H:%M %z".to_owned()], None).unwrap();
-        assert_eq!(zoned.instant("01/07/2025 00:30 +0100").unwrap().to_rfc3339(), "2025-06-30T23:30:00+00:00");
+        assert_eq!(
+            zoned.instant("01/07/2025 00:30 +0100").unwrap().to_rfc3339(),
+            "2025-06-30T23:30:00+00:00"
+        );
     }
 
     #[test]
@@ -273,7 +275,9 @@ mod tests {
         assert_eq!(seconds("00:05:46", None), Some(346));
         assert_eq!(seconds("27:00:01", None), Some(97_201));
         assert_eq!(seconds("0.25", Some(ExcelSerials::From1900)), Some(21_600));
-        for text in ["05:46", "0:5:46", "00:60:00", "00:00:60", "-1:00:00", "1899-12-31T24:00:00Z", "0.25", ""] {
+        for text in
+            ["05:46", "0:5:46", "00:60:00", "00:00:60", "-1:00:00", "1899-12-31T24:00:00Z", "0.25", ""]
+        {
             assert_eq!(seconds(text, None), None, "{text}");
         }
     }

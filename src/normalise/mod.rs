@@ -5,6 +5,7 @@ pub mod contract;
 pub mod csv;
 pub(crate) mod dates;
 pub mod format;
+pub mod masked;
 pub mod month;
 pub mod person;
 mod rows;

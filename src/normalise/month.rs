@@ -149,6 +149,7 @@ pub fn normalise(
                 sink,
                 written: &mut written,
                 waiting: Vec::new(),
+                warned: BTreeMap::new(),
             };
             let report = reading.read(landing)?;
             if report.status == DeliveryStatus::Accepted {
@@ -196,6 +197,8 @@ struct Reading<'a, S> {
     written: &'a mut u64,
     /// Places of the rows that are laid out until their checks are applied, and what identifies them.
     waiting: Vec<(Place, Option<u128>)>,
+    /// Rows that fail a check that only warns, by its message: how many, and the first one's line.
+    warned: BTreeMap<String, (u64, u64)>,
 }
 
 /// A row as it stands between its columns' rules and the checks of the row as a whole.
@@ -267,7 +270,6 @@ impl<S: RowSink> Reading<'_, S> {
         self.rows.take_unknown();
         let sent = self.rows.begin(&contract, self.delivery, positions);
         let mut report = self.report(DeliveryStatus::Accepted, note);
-        let mut warned: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         let mut multiplicity: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
         loop {
             let (place, result) = match records.next(&mut fields) {
@@ -283,26 +285,16 @@ impl<S: RowSink> Reading<'_, S> {
                 *multiplicity.entry(fields.digest()).or_insert(0) += 1;
             }
             let judged = match result {
-                Err(flaw) => Err(Broken {
-                    rule: flaw_rule(flaw),
-                    column: "",
-                    detail: flaw_text(flaw).to_owned(),
-                    refuses: false,
-                }),
-                Ok(()) if fields.len() != header.len() => Err(Broken {
-                    rule: "column_count",
-                    column: "",
-                    detail: format!("expected {} fields, found {}", header.len(), fields.len()),
-                    refuses: false,
-                }),
+                Err(flaw) => Err(Broken::row(flaw_rule(flaw), flaw_text(flaw).to_owned())),
+                Ok(()) if fields.len() != header.len() => {
+                    let detail = format!("expected {} fields, found {}", header.len(), fields.len());
+                    Err(Broken::row("column_count", detail))
+                }
                 Ok(()) => self.rows.judge(&contract, &sent, &fields),
             };
             match judged {
                 Err(broken) if broken.refuses => {
-                    let note = format!(
-                        "line {}: column `{}` has a code that is not known, for which the contract refuses all",
-                        place.line, broken.column
-                    );
+                    let note = refusal(place, &broken);
                     let received = report.received + count_rest(records.as_mut(), &mut fields);
                     return Ok(self.turned_down(Refused, note, received));
                 }
@@ -313,7 +305,7 @@ impl<S: RowSink> Reading<'_, S> {
                     self.rows.lay(&sent, &fields, place.line);
                     self.waiting.push((place, self.identity(&contract, &fields)));
                     if self.waiting.len() >= BATCH
-                        && let Settled::Refused(note) = self.settle(&contract, &sent, &mut report, &mut warned)?
+                        && let Settled::Refused(note) = self.settle(&contract, &sent, &mut report)?
                     {
                         let received = report.received + count_rest(records.as_mut(), &mut fields);
                         return Ok(self.turned_down(Refused, note, received));
@@ -329,15 +321,10 @@ impl<S: RowSink> Reading<'_, S> {
                 }
             }
         }
-        if let Settled::Refused(note) = self.settle(&contract, &sent, &mut report, &mut warned)? {
+        if let Settled::Refused(note) = self.settle(&contract, &sent, &mut report)? {
             return Ok(self.turned_down(Refused, note, report.received));
         }
-        for (header, rows) in self.rows.take_unknown() {
-            add_note(&mut report.note, &format!("{rows} rows have a code in `{header}` that is not known; kept"));
-        }
-        for (message, (rows, line)) in warned {
-            add_note(&mut report.note, &format!("{rows} rows, the first in line {line}: {message}"));
-        }
+        self.tell(&mut report.note);
         Ok(self.judge_whole(report, &multiplicity))
     }
 
@@ -349,6 +336,16 @@ impl<S: RowSink> Reading<'_, S> {
             self.sink.write(&batch)?;
         }
         Ok(())
+    }
+
+    /// What was let pass and should be known of.
+    fn tell(&mut self, note: &mut String) {
+        for (header, rows) in self.rows.take_unknown() {
+            add_note(note, &format!("rows with a code in `{header}` that is not known, kept: {rows}"));
+        }
+        for (message, (rows, line)) in std::mem::take(&mut self.warned) {
+            add_note(note, &format!("{message}: {rows} rows, the first in line {line}"));
+        }
     }
 
     fn set_aside(
@@ -372,7 +369,6 @@ impl<S: RowSink> Reading<'_, S> {
         contract: &Contract,
         sent: &Sent,
         report: &mut DeliveryReport,
-        warned: &mut BTreeMap<String, (u64, u64)>,
     ) -> Result<Settled, NormaliseError> {
         let Some(rules) = &contract.rules else { return Ok(Settled::Done) };
         if self.waiting.is_empty() {
@@ -388,7 +384,7 @@ impl<S: RowSink> Reading<'_, S> {
             return Ok(Settled::Refused(format!("line {}: {message}", line(row))));
         }
         for (message, (rows, first)) in verdict.warned {
-            warned.entry(message).or_insert((0, line(first))).0 += rows;
+            self.warned.entry(message).or_insert((0, line(first))).0 += rows;
         }
         let mut broken = verdict.broken;
         let mut good = Vec::with_capacity(waiting.len());
@@ -497,7 +493,8 @@ pub(super) fn header_positions(
             [(at, synonym)] => {
                 if let Some(synonym) = synonym {
                     let name = &synonym.name;
-                    let text = format!("column `{}` came as `{name}`, agreed on {}", entry.name, synonym.agreed);
+                    let text =
+                        format!("column `{}` came as `{name}`, agreed on {}", entry.name, synonym.agreed);
                     add_note(&mut note, &text);
                 }
                 places.push((*at, *synonym));
@@ -510,12 +507,8 @@ pub(super) fn header_positions(
             }
         }
     }
-    let unknown: Vec<String> = header
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| !taken.contains(at))
-        .map(|(_, name)| clip(name))
-        .collect();
+    let unknown: Vec<String> =
+        header.iter().enumerate().filter(|(at, _)| !taken.contains(at)).map(|(_, name)| clip(name)).collect();
     if !missing.is_empty() {
         // Where hardly a name is right, the line may be none of names but the first row, and people stand in it.
         let found = if unknown.is_empty() {
@@ -539,6 +532,12 @@ pub(super) fn header_positions(
         add_note(&mut note, &format!("left out, not in the contract: {}", quoted(&unknown)));
     }
     Ok((positions, note))
+}
+
+/// Why a delivery is refused for one of its rows, without the value: it is published.
+fn refusal(place: Place, broken: &Broken<'_>) -> String {
+    let (line, column) = (place.line, broken.column);
+    format!("line {line}: column `{column}` has a code that is not known, for which the contract refuses all")
 }
 
 fn add_note(note: &mut String, text: &str) {

@@ -203,8 +203,22 @@ const PERSONAL: [&[&str]; 33] = [
 ];
 /// People of whom a column may hold the name.
 const PEOPLE: [&str; 16] = [
-    "victim", "victims", "suspect", "offender", "child", "client", "person", "complainant", "patient", "caller",
-    "witness", "perpetrator", "tenant", "parent", "carer", "aggrieved",
+    "victim",
+    "victims",
+    "suspect",
+    "offender",
+    "child",
+    "client",
+    "person",
+    "complainant",
+    "patient",
+    "caller",
+    "witness",
+    "perpetrator",
+    "tenant",
+    "parent",
+    "carer",
+    "aggrieved",
 ];
 
 /// The words for which a column seems to be personal; `None` where its name says nothing of the kind.

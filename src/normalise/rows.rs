@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, BooleanBuilder, Date32Builder, DictionaryArray, Float64Builder, Int32Array,
-    Int64Builder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondBuilder,
+    Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, BooleanBuilder, Date32Builder, DictionaryArray,
+    Float64Builder, Int32Array, Int64Builder, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
@@ -46,6 +47,13 @@ pub(super) struct Broken<'a> {
     pub(super) detail: String,
     /// The delivery as a whole is refused for it.
     pub(super) refuses: bool,
+}
+
+impl<'a> Broken<'a> {
+    /// A rule about the row as a whole.
+    pub(super) fn row(rule: &'a str, detail: String) -> Self {
+        Self { rule, column: "", detail, refuses: false }
+    }
 }
 
 /// Distinct values of a column, numbered in the order in which they were met.
@@ -224,7 +232,8 @@ impl Rows {
         let digest = delivery.content_sha256.get(..16).unwrap_or(&delivery.content_sha256);
         let codes =
             [self.feeds.code(&delivery.feed), self.files.code(&delivery.file), self.digests.code(digest)];
-        let targets: Vec<usize> = contract.columns.iter().map(|column| self.target(contract, column)).collect();
+        let targets: Vec<usize> =
+            contract.columns.iter().map(|column| self.target(contract, column)).collect();
         let path_codes = contract
             .columns
             .iter()
@@ -461,7 +470,8 @@ impl Rows {
     ) -> Result<RecordBatch, arrow::error::ArrowError> {
         for (number, values) in derived {
             let target = sent.targets.get(number).copied().unwrap_or(usize::MAX);
-            let (Some(builder), Some(column)) = (self.builders.get_mut(target), columns.get_mut(target)) else {
+            let (Some(builder), Some(column)) = (self.builders.get_mut(target), columns.get_mut(target))
+            else {
                 continue;
             };
             *column = match builder {
@@ -477,7 +487,7 @@ impl Rows {
             };
         }
         let kept = columns.iter().map(|column| filter(column, good)).collect::<Result<Vec<_>, _>>()?;
-        let rows = kept.last().map_or(0, |column| column.len());
+        let rows = kept.last().map_or(0, Array::len);
         for (summary, parts) in self.summaries.iter_mut().zip(&sent.summary_keys) {
             let dictionaries: Vec<Option<&DictionaryArray<Int32Type>>> = parts
                 .iter()
@@ -491,10 +501,9 @@ impl Rows {
                 for ((slot, part), dictionary) in key.iter_mut().zip(parts).zip(&dictionaries) {
                     *slot = match (part, dictionary) {
                         (KeyPart::Same(code), _) => *code,
-                        (KeyPart::Value(_), Some(codes)) => codes
-                            .key(row)
-                            .and_then(|code| u32::try_from(code).ok())
-                            .unwrap_or(ABSENT),
+                        (KeyPart::Value(_), Some(codes)) => {
+                            codes.key(row).and_then(|code| u32::try_from(code).ok()).unwrap_or(ABSENT)
+                        }
                         (KeyPart::Value(_), None) => ABSENT,
                     };
                 }
@@ -652,7 +661,8 @@ fn judge_kind<'a>(
     place: Value,
     builder: &mut Builder,
 ) -> Result<Value, Broken<'a>> {
-    let expected = |what: &str| Err(broken(column, format!("expected {what}, found {}", found(column, text))));
+    let expected =
+        |what: &str| Err(broken(column, format!("expected {what}, found {}", found(column, text))));
     let number_in_range = |number: f64| column.range.is_none_or(|[low, high]| (low..=high).contains(&number));
     match column.kind {
         ColumnType::Text => Ok(place),
@@ -801,8 +811,7 @@ fn judge_special<'a>(
             if let Some(misfit) = special.misfit(text) {
                 return Err(broken(column, misfit));
             }
-            let place =
-                if text == fields.get(position) { Value::Text(position) } else { work.keep(text) };
+            let place = if text == fields.get(position) { Value::Text(position) } else { work.keep(text) };
             judge_kind(column, text, place, work.builder)
         }
         ColumnType::Number => judge_kind(column, &number(false)?, Value::Absent, work.builder),
@@ -820,14 +829,10 @@ fn judge_special<'a>(
                 broken(column, format!("expected {}, found {}", dates.told(), found(column, text)))
             })
         }
-        ColumnType::Flag => match special.flag(text) {
-            None => judge_kind(column, text, Value::Absent, work.builder),
-            Some(Some(flag)) => Ok(Value::Flag(flag)),
-            Some(None) => {
-                let detail = format!("expected one of the agreed words, found {}", found(column, text));
-                Err(broken(column, detail))
-            }
-        },
+        ColumnType::Flag if special.has_words() => special.flag(text).map(Value::Flag).ok_or_else(|| {
+            broken(column, format!("expected one of the agreed words, found {}", found(column, text)))
+        }),
+        ColumnType::Flag => judge_kind(column, text, Value::Absent, work.builder),
         ColumnType::Duration => judge_duration(column, text, special.excel_serials),
     }
 }

@@ -186,7 +186,8 @@ impl Rules {
             if let Expr::Column(copied) = strip_alias(&expression)
                 && columns.iter().any(|known| known.hidden && known.name == copied.name)
             {
-                let message = format!("column `{}` would keep all of the dropped `{}`", column.name, copied.name);
+                let message =
+                    format!("column `{}` would keep all of the dropped `{}`", column.name, copied.name);
                 planner.fault(keys, message);
                 continue;
             }
@@ -194,11 +195,14 @@ impl Rules {
         }
         let mut checks = Vec::new();
         for (number, check) in config.check.iter().enumerate() {
-            let Some(schema) = planner.schema(plain().chain(derived_at.iter().map(|(_, at, _, _)| *at))) else {
+            let Some(schema) = planner.schema(plain().chain(derived_at.iter().map(|(_, at, _, _)| *at)))
+            else {
                 continue;
             };
             let keys = ["check".to_owned(), number.to_string(), "expect".to_owned()];
-            let Some((expression, kind)) = planner.parse(&check.expect, keys.clone(), &schema) else { continue };
+            let Some((expression, kind)) = planner.parse(&check.expect, keys.clone(), &schema) else {
+                continue;
+            };
             if kind != DataType::Boolean {
                 planner.fault(keys, format!("a check is true or false, but this expression gives {kind}"));
                 continue;
@@ -300,8 +304,12 @@ impl Planner<'_> {
         checks: Vec<(&CheckConfig, Expr)>,
     ) -> Result<Rules, Vec<Misfit>> {
         let mut places = reads.to_vec();
-        let mut rules =
-            Rules { schema: Arc::new(Schema::empty()), reads: reads.to_vec(), derived: vec![], checks: vec![] };
+        let mut rules = Rules {
+            schema: Arc::new(Schema::empty()),
+            reads: reads.to_vec(),
+            derived: vec![],
+            checks: vec![],
+        };
         let defect = |planner: &mut Self, what: &str| {
             let message = format!("{what} cannot be planned over the columns that it reads");
             planner.fault(["column".to_owned(), String::new(), String::new()], message);
@@ -351,7 +359,8 @@ fn judge(
         }
     }
     if let (Some(codes), Some(texts)) = (&column.codes, values.as_string_opt::<i32>()) {
-        for row in (0..values.len()).filter(|row| texts.is_valid(*row) && !codes.contains(texts.value(*row))) {
+        for row in (0..values.len()).filter(|row| texts.is_valid(*row) && !codes.contains(texts.value(*row)))
+        {
             fault(row, "it is computed to a code that is not known".to_owned());
         }
     }

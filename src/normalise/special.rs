@@ -26,6 +26,7 @@ pub(super) enum State {
 
 /// The rules of a column beyond the plain ones.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(super) struct Special {
     trim: bool,
     null: Vec<String>,
@@ -323,17 +324,16 @@ impl Special {
         if minus.is_empty() { Some(number) } else { Some(Cow::Owned(format!("-{number}"))) }
     }
 
-    /// True or false, where other words than these were agreed. The inner `None`: the text is neither.
-    pub(super) fn flag(&self, text: &str) -> Option<Option<bool>> {
+    /// Whether words for true and false were agreed.
+    pub(super) fn has_words(&self) -> bool {
+        self.words.is_some()
+    }
+
+    /// True or false by the agreed words; `None` where the text is neither.
+    pub(super) fn flag(&self, text: &str) -> Option<bool> {
         let (yes, no) = self.words.as_ref()?;
         let word = fold(text);
-        Some(if yes.contains(&word) {
-            Some(true)
-        } else if no.contains(&word) {
-            Some(false)
-        } else {
-            None
-        })
+        yes.contains(&word).then_some(true).or_else(|| no.contains(&word).then_some(false))
     }
 
     /// What is wrong with the length or form of a text.
@@ -428,9 +428,14 @@ mod tests {
             assert_eq!(column.number(text, false).as_deref(), number, "{text}");
         }
         let zeros = special("type = \"integer\"\nleading-zeros = true\npoint-zero = true");
-        for (text, number) in
-            [("007", Some("7")), ("000", Some("0")), ("-07", Some("-7")), ("195.0", Some("195")), ("1.5", None), ("1.", None)]
-        {
+        for (text, number) in [
+            ("007", Some("7")),
+            ("000", Some("0")),
+            ("-07", Some("-7")),
+            ("195.0", Some("195")),
+            ("1.5", None),
+            ("1.", None),
+        ] {
             assert_eq!(zeros.number(text, true).as_deref(), number, "{text}");
         }
     }

@@ -10,7 +10,8 @@ pub(super) fn misfits(contract: &ContractConfig, column: &ColumnConfig) -> Vec<(
     let mut found: Vec<(&'static str, String)> = Vec::new();
     let name = &column.name;
     for (key, kinds) in types_of(column) {
-        if !kinds.contains(&column.kind) && !(column.person && column.person_form == PersonForm::Date) {
+        let birthday = column.person && column.person_form == PersonForm::Date;
+        if !birthday && !kinds.contains(&column.kind) {
             let kinds: Vec<String> =
                 kinds.iter().map(|kind| format!("`{}`", format!("{kind:?}").to_lowercase())).collect();
             found.push((key, format!("column `{name}` has `{key}`, so its type is {}", kinds.join(" or "))));
@@ -109,8 +110,7 @@ fn derived(column: &ColumnConfig, found: &mut Vec<(&'static str, String)>) {
         ("unknown-code", column.unknown_code != UnknownCode::Quarantine),
     ] {
         if set {
-            let message =
-                format!("column `{}` is derived, so it has no `{key}`: write a check", column.name);
+            let message = format!("column `{}` is derived, so it has no `{key}`: write a check", column.name);
             found.push((key, message));
         }
     }
