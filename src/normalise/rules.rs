@@ -115,25 +115,25 @@ impl Planner<'_> {
             self.fault(keys, message);
             return None;
         }
-        let planned = self.context.parse_sql_expr(sql, schema).and_then(|expression| {
+        let parsed = self.context.parse_sql_expr(sql, schema);
+        if let Some(fault) = parsed.as_ref().ok().and_then(forbidden) {
+            self.fault(keys, fault);
+            return None;
+        }
+        let planned = parsed.and_then(|expression| {
             // The physical plan brings the types of both sides of an operator together; so its type is the true one.
             let physical = self.context.create_physical_expr(expression.clone(), schema)?;
             let kind = physical.data_type(schema.as_arrow())?;
             Ok((expression, kind))
         });
-        let (expression, kind) = match planned {
-            Ok(planned) => planned,
+        match planned {
+            Ok(planned) => Some(planned),
             Err(error) => {
                 let misfit = misfit(keys, sql, &error, schema);
                 self.misfits.push(misfit);
-                return None;
+                None
             }
-        };
-        if let Some(fault) = forbidden(&expression) {
-            self.fault(keys, fault);
-            return None;
         }
-        Some((expression, kind))
     }
 
     fn schema(&self, places: impl Iterator<Item = usize>) -> Option<DFSchema> {
