@@ -502,7 +502,7 @@ fn what_is_wrong_with_a_contract_is_told_at_its_place() {
         (
             "type = \"number\"\nderive = \"cost / calls\"",
             "derive = \"postcode\"",
-            "would keep all of the dropped",
+            "could keep what is in the dropped `postcode`",
         ),
         ("rule = \"many_calls\"", "rule = \"Many calls\"", "is not a name for a rule"),
         ("pattern = \"[A-Z]{2}-[0-9]{3}\"", "pattern = \"[A-Z\"", "not a regular expression"),
@@ -553,6 +553,127 @@ fn what_is_wrong_with_a_contract_is_told_at_its_place() {
     let world = project();
     world.edit("outturn.toml", "\n[pseudonyms]\nkey = \"${env:CASES_KEY}\"\n", "");
     told(&world, Some(KEY), &["check"]).exits(2).says("outturn.toml has no [pseudonyms]");
+}
+
+#[test]
+fn a_row_for_which_an_expression_cannot_be_computed_costs_that_row() {
+    let world = project();
+    world.edit(CONTRACT, "derive = \"cost / calls\"", "derive = \"CAST(team AS DOUBLE) / 2\"");
+    // More rows than are judged at once, so that places are right in the second lot too.
+    let wrong = [3, 40_000, 65_540, 66_001];
+    let row = |line: usize| {
+        let team = if wrong.contains(&line) { "Ann".to_owned() } else { (line % 1000).to_string() };
+        format!("AB-{:03},2025-07,03/07/2025,noise,,,,,{team},,,,\n", line % 1000)
+    };
+    let rows: String = (2..66_002).map(row).collect();
+    world.edit(CONTRACT, "key = [\"ref\"]\nrepeats = \"same-key\"\n", "");
+    world.send("cases", "2025-07", format!("{HEADER}\n{rows}"));
+    told(&world, Some(KEY), &["run"]).exits(0);
+    assert_eq!(world.told_of("cases", "2025-07"), ["accepted: 66000 = 65996 + 0 + 4"]);
+    let found = query(&world, "SELECT line, reason, detail FROM cases_quarantine ORDER BY line");
+    let lines: Vec<String> = found.iter().map(|row| row["line"].clone()).collect();
+    assert_eq!(lines, wrong.map(|line| line.to_string()));
+    assert_eq!(
+        found[0]["detail"],
+        "it cannot be computed for this row: a value cannot be cast to the type that the SQL names"
+    );
+    // Every good row has its own value: half of the line's last three digits.
+    let wrong = "SELECT count(*) AS n FROM cases WHERE cost_per_call <> CAST(line % 1000 AS DOUBLE) / 2";
+    assert_eq!(query(&world, wrong)[0]["n"], "0");
+    assert_eq!(query(&world, "SELECT sum(n) AS n FROM case_count")[0]["n"], "65996");
+}
+
+#[test]
+fn what_looks_like_people_is_not_kept_in_the_clear() {
+    // Twenty numbers with right check digits, made without the product.
+    let numbers = (0..20).filter_map(|n: u32| {
+        let digits: Vec<u32> = format!("4{n:08}").chars().filter_map(|c| c.to_digit(10)).collect();
+        let sum: u32 = digits.iter().zip((2..=10).rev()).map(|(digit, weight)| digit * weight).sum();
+        let check = (11 - sum % 11) % 11;
+        (check < 10).then(|| format!("4{n:08}{check}"))
+    });
+    let numbers: Vec<String> = numbers.cycle().take(30).collect();
+    let rows: Vec<String> = numbers
+        .iter()
+        .enumerate()
+        .map(|(at, number)| format!("AB-{at:03},2025-07,03/07/2025,noise,,,,,{number},,,,"))
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let deliver = |reason: &str| {
+        let world = project();
+        world.edit(CONTRACT, "max-length = 8", reason);
+        world.send("cases", "2025-07", format!("{HEADER}\n{}\n", rows.join("\n")));
+        told_run(&world);
+        world
+    };
+    let world = deliver("");
+    assert_eq!(
+        world.told_of("cases", "2025-07"),
+        [
+            "refused: 30 = 0 + 0 + 30; column `Team` looks like NHS numbers: its contract has to say person, drop or \
+          not-personal"
+        ]
+    );
+    is_nowhere(&world, &[&numbers[0], &numbers[7]]);
+    let world = deliver("not-personal = \"numbers of teams, as it happens\"");
+    assert_eq!(world.told_of("cases", "2025-07"), ["accepted: 30 = 30 + 0 + 0"]);
+}
+
+#[test]
+fn contracts_of_one_dataset_keep_to_their_own_codes_and_expressions() {
+    let world = project();
+    // Another partner sends the age band itself, in other words, and knows of no birthday.
+    let columns = CASES
+        .replace("id = \"cases\"\n", "id = \"other-cases\"\n")
+        .replace("codes = [\"nuisance\", \"noise\"]", "codes = [\"noise\", \"litter\"]");
+    let born = columns.find("[[column]]\nname = \"born\"").unwrap();
+    let rest = "[[column]]\nname = \"age_band\"\nfrom = \"Age\"\ntype = \"category\"\ncodes = [\"child\"]\n\n\
+                [[column]]\nname = \"cost_per_call\"\nfrom = \"Per call\"\ntype = \"number\"\n";
+    world.write("pipelines/northport/contracts/other-cases.toml", format!("{}{rest}", &columns[..born]));
+    let feed = world.read("pipelines/northport/feeds/northport-cases.toml");
+    world.write(
+        "pipelines/northport/feeds/northport-other-cases.toml",
+        feed.replace("northport-cases", "northport-other-cases")
+            .replace("contract = \"cases\"", "contract = \"other-cases\"")
+            .replace("deliveries/cases", "deliveries/other-cases"),
+    );
+    world.send(
+        "cases",
+        "2025-07",
+        format!("{HEADER}\n{}\n{}\n", GOOD[0], GOOD[1].replace("NOISE", "litter")),
+    );
+    world.send(
+        "other-cases",
+        "2025-07",
+        "Ref,Month,Opened,Kind,Calls,Cost,Waited,Urgent,NHS number,Age,Per call\n\
+         CD-001,2025-07,03/07/2025,noise,*,,,,9434765919,child,2.5\n\
+         CD-002,2025-07,03/07/2025,nuisance,,,,,,child,\n\
+         CD-003,2025-07,03/07/2025,litter,,,,,,adult,\n\
+         AB-001,2025-07,03/07/2025,litter,,,,,,,\n",
+    );
+    told(&world, Some(KEY), &["run"]).exits(0);
+    assert_eq!(
+        world.told_of("cases", "2025-07"),
+        ["accepted: 2 = 1 + 0 + 1; a case has a thousand calls or more: 1 rows, the first in line 2"]
+    );
+    assert_eq!(
+        world.told_of("other-cases", "2025-07"),
+        ["accepted: 4 = 1 + 1 + 2; column `Team` did not come and is taken as empty"]
+    );
+    let rows = query(&world, "SELECT * FROM cases ORDER BY ref");
+    let about = ["ref", "kind", "calls_status", "age_band", "cost_per_call", "feed"];
+    assert_eq!(
+        rows.iter().map(|row| shown(row, &about)).collect::<Vec<_>>(),
+        [
+            "ref=AB-001 kind=nuisance calls_status=value age_band=child cost_per_call=2.0 feed=northport-cases",
+            "ref=CD-001 kind=noise calls_status=suppressed age_band=child cost_per_call=2.5 feed=northport-other-cases",
+        ]
+    );
+    // The same person at two agencies.
+    assert_eq!(rows[0]["victim"], rows[1]["victim"]);
+    let counted = query(&world, "SELECT feed, kind, age_band, n FROM case_count ORDER BY feed");
+    let texts: Vec<String> = counted.iter().map(|row| shown(row, &["kind", "age_band", "n"])).collect();
+    assert_eq!(texts, ["kind=nuisance age_band=child n=1", "kind=noise age_band=child n=1"]);
 }
 
 /// A row out of parts that keep and break rules, and whether it keeps them.

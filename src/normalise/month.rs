@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::contract::{Contract, Dataset, quarantine_schema};
 use super::csv::{Fields, Flaw, Place};
 use super::format::{self, RecordReader};
+use super::person::Sample;
 use super::rows::{Broken, Rows, Sent, clip};
 use super::{DeliveryReport, DeliveryStatus, Rejection};
 use crate::config::settings::{FeedConfig, Repeats};
@@ -268,6 +269,7 @@ impl<S: RowSink> Reading<'_, S> {
             self.write_rows()?;
         }
         self.rows.take_unknown();
+        let mut sample = Sample::new(&contract, &positions);
         let sent = self.rows.begin(&contract, self.delivery, positions);
         let mut report = self.report(DeliveryStatus::Accepted, note);
         let mut multiplicity: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
@@ -290,7 +292,12 @@ impl<S: RowSink> Reading<'_, S> {
                     let detail = format!("expected {} fields, found {}", header.len(), fields.len());
                     Err(Broken::row("column_count", detail))
                 }
-                Ok(()) => self.rows.judge(&contract, &sent, &fields),
+                Ok(()) => {
+                    if sample.wants_more() {
+                        sample.take(&fields);
+                    }
+                    self.rows.judge(&contract, &sent, &fields)
+                }
             };
             match judged {
                 Err(broken) if broken.refuses => {
@@ -322,6 +329,9 @@ impl<S: RowSink> Reading<'_, S> {
             }
         }
         if let Settled::Refused(note) = self.settle(&contract, &sent, &mut report)? {
+            return Ok(self.turned_down(Refused, note, report.received));
+        }
+        if let Some(note) = sample.verdict() {
             return Ok(self.turned_down(Refused, note, report.received));
         }
         self.tell(&mut report.note);
@@ -511,9 +521,10 @@ pub(super) fn header_positions(
         header.iter().enumerate().filter(|(at, _)| !taken.contains(at)).map(|(_, name)| clip(name)).collect();
     if !missing.is_empty() {
         // Where hardly a name is right, the line may be none of names but the first row, and people stand in it.
+        let few = taken.len() < contract.header.len().div_ceil(2);
         let found = if unknown.is_empty() {
             String::new()
-        } else if taken.len() < contract.header.len().div_ceil(2) {
+        } else if few && contract.columns.iter().any(|column| column.masked) {
             format!("; {} others are not known", unknown.len())
         } else {
             format!("; not known: {}", quoted(&unknown))

@@ -6,8 +6,10 @@
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::contract::{Contract, Origin};
+use super::csv::Fields;
 use super::dates::Dates;
-use crate::config::settings::{ColumnConfig, PersonForm};
+use crate::config::settings::{ColumnConfig, ColumnType, PersonForm};
 use crate::config::{Project, span_of};
 use crate::diagnose::{Problem, Source};
 use crate::secret;
@@ -253,9 +255,143 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
+/// Rows of a delivery that are looked at.
+const SAMPLE: usize = 100;
+/// Fewest values that tell something.
+const ENOUGH: usize = 20;
+
+/// What a value looks like, by its form alone.
+const SHAPES: [(&str, fn(&str) -> bool); 4] = [
+    ("NHS numbers", |text| nhs_number(text).is_some()),
+    ("NI numbers", is_ni_number),
+    ("postcodes", is_postcode),
+    ("e-mail addresses", is_email),
+];
+
+/// A look at the first rows of a delivery: a column that is kept in the clear must not hold what identifies people.
+pub(super) struct Sample {
+    columns: Vec<Sampled>,
+    rows: usize,
+}
+
+struct Sampled {
+    position: usize,
+    header: String,
+    values: usize,
+    like: [usize; SHAPES.len()],
+}
+
+impl Sample {
+    /// For the columns that a contract keeps in the clear, and of which it does not say why.
+    pub(super) fn new(contract: &Contract, positions: &[usize]) -> Self {
+        let columns = contract.columns.iter().filter_map(|column| {
+            let Origin::Field(field) = &column.origin else { return None };
+            let config = contract.config.column.iter().find(|config| config.name == column.name)?;
+            let plain = matches!(column.kind, ColumnType::Text | ColumnType::Category | ColumnType::Integer)
+                && column.codes.is_none()
+                && column.lookup.is_none();
+            if !plain || column.masked || config.not_personal.is_some() {
+                return None;
+            }
+            let (position, header) = (*positions.get(*field)?, column.header.clone());
+            Some(Sampled { position, header, values: 0, like: [0; SHAPES.len()] })
+        });
+        Self { columns: columns.collect(), rows: 0 }
+    }
+
+    pub(super) fn wants_more(&self) -> bool {
+        self.rows < SAMPLE
+    }
+
+    pub(super) fn take(&mut self, fields: &Fields) {
+        self.rows += 1;
+        for column in &mut self.columns {
+            let text = fields.get(column.position).trim();
+            if text.is_empty() {
+                continue;
+            }
+            column.values += 1;
+            for (count, (_, is_like)) in column.like.iter_mut().zip(SHAPES) {
+                *count += usize::from(is_like(text));
+            }
+        }
+    }
+
+    /// Why the delivery cannot be kept: four values of five in a column look like what identifies people.
+    pub(super) fn verdict(&self) -> Option<String> {
+        self.columns.iter().filter(|column| column.values >= ENOUGH).find_map(|column| {
+            let alike = column.like.iter().zip(SHAPES).find(|(count, _)| **count * 5 >= column.values * 4);
+            let (_, (shape, _)) = alike?;
+            Some(format!(
+                "column `{}` looks like {shape}: its contract has to say person, drop or not-personal",
+                column.header
+            ))
+        })
+    }
+}
+
+fn is_ni_number(text: &str) -> bool {
+    let text: Vec<u8> = text.bytes().filter(|b| *b != b' ').map(|b| b.to_ascii_uppercase()).collect();
+    match text.as_slice() {
+        [a, b, digits @ .., last] => {
+            a.is_ascii_alphabetic()
+                && b.is_ascii_alphabetic()
+                && digits.len() == 6
+                && digits.iter().all(u8::is_ascii_digit)
+                && (b'A'..=b'D').contains(last)
+        }
+        _ => false,
+    }
+}
+
+/// Outward part (a letter or two, a digit, perhaps one more character), inward part (a digit, two letters).
+fn is_postcode(text: &str) -> bool {
+    let text: Vec<u8> = text.bytes().filter(|b| *b != b' ').collect();
+    let [outward @ .., digit, a, b] = text.as_slice() else { return false };
+    let letters = outward.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let rest = outward.get(letters..).unwrap_or_default();
+    let outward = (1..=2).contains(&letters)
+        && match rest {
+            [digit] => digit.is_ascii_digit(),
+            [digit, more] => digit.is_ascii_digit() && more.is_ascii_alphanumeric(),
+            _ => false,
+        };
+    outward && digit.is_ascii_digit() && a.is_ascii_alphabetic() && b.is_ascii_alphabetic()
+}
+
+fn is_email(text: &str) -> bool {
+    let Some((name, host)) = text.split_once('@') else { return false };
+    let plain = |text: &str| !text.is_empty() && !text.contains([' ', '@', ',']);
+    plain(name) && plain(host) && host.split('.').count() > 1 && host.split('.').all(|part| !part.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_identifies_people_is_known_by_its_form() {
+        let shape = |text: &str| SHAPES.iter().find(|(_, is_like)| is_like(text)).map(|(shape, _)| *shape);
+        for (text, like) in [
+            ("943 476 5919", Some("NHS numbers")),
+            ("QQ 12 34 56 C", Some("NI numbers")),
+            ("qq123456c", Some("NI numbers")),
+            ("SW1A 1AA", Some("postcodes")),
+            ("m11ae", Some("postcodes")),
+            ("a.b@example.org", Some("e-mail addresses")),
+            ("E01012345", None),
+            ("E22000030", None),
+            ("2025-07-03", None),
+            ("C04-01", None),
+            ("K1", None),
+            ("Violence and sexual offences", None),
+            ("a@b", None),
+            ("@", None),
+            ("é1 1ÀA", None),
+        ] {
+            assert_eq!(shape(text), like, "{text}");
+        }
+    }
 
     const KEY: &str = "a key of at least thirty-two characters";
 

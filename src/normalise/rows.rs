@@ -291,10 +291,13 @@ impl Rows {
         };
         let (_, month) = field(contract.month_field);
         if !is_month(month, contract.config.month.format, sent) {
+            let from = &contract.config.month.from;
+            let masked = contract.columns.iter().any(|column| column.masked && column.header == *from);
+            let found = if masked { "something else".to_owned() } else { format!("`{}`", clip(month)) };
             return Err(Broken {
                 rule: &contract.config.month.rule,
-                column: &contract.config.month.from,
-                detail: format!("expected the month {}, found `{}`", sent.month_text, clip(month)),
+                column: from,
+                detail: format!("expected the month {}, found {found}", sent.month_text),
                 refuses: false,
             });
         }
@@ -615,6 +618,7 @@ fn found(column: &Column, text: &str) -> String {
     if column.masked { "something else".to_owned() } else { format!("`{}`", clip(text)) }
 }
 
+#[inline]
 fn judge_field<'a>(
     column: &'a Column,
     text: &str,
@@ -655,6 +659,7 @@ fn not_a_code<'a, 'k>(
 }
 
 /// Judges a text by the type of its column. `place` is where the text itself is kept.
+#[inline]
 fn judge_kind<'a>(
     column: &'a Column,
     text: &str,

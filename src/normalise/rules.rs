@@ -183,11 +183,17 @@ impl Rules {
                 );
                 continue;
             }
-            if let Expr::Column(copied) = strip_alias(&expression)
-                && columns.iter().any(|known| known.hidden && known.name == copied.name)
+            let dropped = expression
+                .column_refs()
+                .into_iter()
+                .find_map(|read| columns.iter().find(|known| known.hidden && known.name == read.name));
+            if let Some(dropped) = dropped
+                && keeps_texts(column)
             {
-                let message =
-                    format!("column `{}` would keep all of the dropped `{}`", column.name, copied.name);
+                let message = format!(
+                    "column `{}` could keep what is in the dropped `{}`: give it `codes`, or make it a number or flag",
+                    column.name, dropped.name
+                );
                 planner.fault(keys, message);
                 continue;
             }
@@ -417,10 +423,13 @@ fn evaluate(
     }
 }
 
-fn strip_alias(expression: &Expr) -> &Expr {
-    match expression {
-        Expr::Alias(alias) => strip_alias(&alias.expr),
-        other => other,
+/// Whether any text or day may be in a derived column.
+fn keeps_texts(column: &ColumnConfig) -> bool {
+    let coded = !column.codes.is_empty() || column.codes_from.is_some();
+    match column.kind {
+        ColumnType::Category => !coded,
+        ColumnType::Text | ColumnType::Hex | ColumnType::Date | ColumnType::Timestamp => true,
+        ColumnType::Integer | ColumnType::Number | ColumnType::Flag | ColumnType::Duration => false,
     }
 }
 
