@@ -397,10 +397,10 @@ impl ContractConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum HeaderColumn {
-    /// Its name.
-    Name(String),
     /// Its name and what else is agreed of it.
     Agreed(HeaderEntry),
+    /// Its name.
+    Name(String),
 }
 
 impl HeaderColumn {

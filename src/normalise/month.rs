@@ -293,9 +293,7 @@ impl<S: RowSink> Reading<'_, S> {
                     Err(Broken::row("column_count", detail))
                 }
                 Ok(()) => {
-                    if sample.wants_more() {
-                        sample.take(&fields);
-                    }
+                    sample.look_at(&fields);
                     self.rows.judge(&contract, &sent, &fields)
                 }
             };

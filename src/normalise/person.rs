@@ -260,8 +260,11 @@ const SAMPLE: usize = 100;
 /// Fewest values that tell something.
 const ENOUGH: usize = 20;
 
-/// What a value looks like, by its form alone.
-const SHAPES: [(&str, fn(&str) -> bool); 4] = [
+/// What values are called, and whether one looks like it.
+type Shape = (&'static str, fn(&str) -> bool);
+
+/// What identifies people and can be told by its form alone.
+const SHAPES: [Shape; 4] = [
     ("NHS numbers", |text| nhs_number(text).is_some()),
     ("NI numbers", is_ni_number),
     ("postcodes", is_postcode),
@@ -299,11 +302,15 @@ impl Sample {
         Self { columns: columns.collect(), rows: 0 }
     }
 
-    pub(super) fn wants_more(&self) -> bool {
-        self.rows < SAMPLE
+    /// Looks at the next row, as long as they are few.
+    #[inline]
+    pub(super) fn look_at(&mut self, fields: &Fields) {
+        if self.rows < SAMPLE {
+            self.take(fields);
+        }
     }
 
-    pub(super) fn take(&mut self, fields: &Fields) {
+    fn take(&mut self, fields: &Fields) {
         self.rows += 1;
         for column in &mut self.columns {
             let text = fields.get(column.position).trim();
