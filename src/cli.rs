@@ -177,7 +177,7 @@ pub fn main(clock: &Clock) -> ExitCode {
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| crate::secret::Scrubbed(io::stderr()))
         .with_ansi(colour())
         .with_target(false)
         .init();
@@ -275,7 +275,11 @@ fn say_error(error: &RunError) -> u8 {
 }
 
 async fn check_project(root: &std::path::Path, output: Format) -> u8 {
-    let result = check(root).await;
+    // Only here: a run goes on without a feed whose secret is missing, and says so.
+    let result = check(root).await.and_then(|checked| {
+        let missing = crate::feed::missing_secrets(&checked.project);
+        if missing.is_empty() { Ok(checked) } else { Err(missing) }
+    });
     if output == Format::Json {
         let problems: Vec<serde_json::Value> = result
             .as_ref()

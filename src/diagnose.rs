@@ -143,6 +143,23 @@ pub fn shown_path(project: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(project).unwrap_or(path).to_path_buf()
 }
 
+/// A text from outside as it may stand in a message: control characters, and those that turn the direction of writing
+/// or take no room, are written out.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let hidden = letter.is_control()
+            || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        if hidden {
+            shown.extend(letter.escape_unicode());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

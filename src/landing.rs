@@ -154,6 +154,12 @@ impl Landing {
         self.deliveries.get(*number)
     }
 
+    /// The latest delivery of a feed under a file name, whichever month it was received in.
+    #[must_use]
+    pub fn latest_named(&self, feed: &str, file: &str) -> Option<&Delivery> {
+        self.deliveries.iter().rev().find(|delivery| delivery.feed == feed && delivery.file == file)
+    }
+
     /// Takes a finished file under its digest. The same bytes are kept once.
     ///
     /// # Errors

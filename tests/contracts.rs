@@ -549,6 +549,11 @@ fn what_is_wrong_with_a_contract_is_told_at_its_place() {
         "from = \"Postcode\"\nnot-personal = \"of the office, not of a home\"",
     );
     told(&world, Some(KEY), &["check"]).exits(0);
+    // A key is named and not written.
+    let world = project();
+    world.edit("outturn.toml", "${env:CASES_KEY}", KEY);
+    let said = told(&world, None, &["check"]).exits(2).says("a key is not written here");
+    assert!(!said.err.contains(KEY) && !said.out.contains(KEY), "{said}");
     // Without a key in the settings, the column that needs it is named.
     let world = project();
     world.edit("outturn.toml", "\n[pseudonyms]\nkey = \"${env:CASES_KEY}\"\n", "");

@@ -26,7 +26,7 @@ pub(super) enum Format {
 /// A line on standard error.
 pub(super) fn say(text: &str) {
     // Nobody listens to standard error: there is no one left to tell.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", crate::secret::scrub(text));
 }
 
 /// Bytes on standard output; a reader that went away (`| head`) is no fault.

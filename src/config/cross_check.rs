@@ -81,27 +81,7 @@ fn feeds(project: &Project, problems: &mut Vec<Problem>) {
                     .nearest(&config.contract, project.contracts.keys().map(String::as_str)),
             );
         }
-        if !config.source.contains("{period}")
-            && config.member.as_ref().is_none_or(|m| !m.contains("{period}"))
-        {
-            problems.push(
-                Problem::new(
-                    &feed.source,
-                    span_of(&feed.source, &["source"]),
-                    "`source` does not say where the month stands",
-                )
-                .help("write {period} in place of the month, as in crime-{period}.csv"),
-            );
-        }
-        if let Some(scheme) = config.source.split_once("://").map(|(scheme, _)| scheme)
-            && !["http", "https"].contains(&scheme)
-        {
-            let message = format!("scheme `{scheme}` is not known");
-            problems.push(
-                Problem::new(&feed.source, span_of(&feed.source, &["source"]), message)
-                    .help("write an http:// or https:// address, or a path"),
-            );
-        }
+        problems.extend(crate::feed::problems(project, feed));
         if !(0.0..=1.0).contains(&config.hold_above_quarantined_share) {
             let span = span_of(&feed.source, &["hold-above-quarantined-share"]);
             let message =

@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::feed::settings::{AuthConfig, PagingConfig, PostgresConfig, SftpConfig, StoreConfig};
 use crate::period::{Month, PeriodKind};
 
 /// `outturn.toml`, at the root of a project.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct ProjectConfig {
+    /// Mailbox or web page of whoever runs this project; each request to a publisher carries it, so that they can ask.
+    pub contact: Option<String>,
     /// Where what grows is kept: landing, datasets, releases.
     pub warehouse: WarehouseConfig,
     /// When `outturn serve` runs by itself.
@@ -169,8 +172,34 @@ pub struct FeedConfig {
     /// What one delivery holds of all that the feed brings.
     #[serde(default)]
     pub mode: DeliveryMode,
-    /// Address or path with `{period}` for the month; a path may hold `*` and names in braces.
+    /// Address (http, https, sftp, s3, az, gs, postgres) or path, with `{period}` for the month, or another of its
+    /// shapes: `{period:%Y_%m}`, `{period.first-day}`, `{period.last-day}`, `{year}`, `{financial-year}`. A path, also one
+    /// on an SFTP server or in a bucket, may hold `*` and names in braces. A feed of another mode than `month` may do
+    /// without: it is then asked once a run.
     pub source: String,
+    /// Query parameters of an `http(s)` address; they may hold the month, as `source` may.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Further headers of each request to an `http(s)` address.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// How the program proves to an `http(s)` address who it is.
+    pub auth: Option<AuthConfig>,
+    /// How an `http(s)` address gives its records a page at a time.
+    pub paging: Option<PagingConfig>,
+    /// How an SFTP server is known, and how the program proves who it is.
+    #[serde(default)]
+    pub sftp: SftpConfig,
+    /// How an object store is reached.
+    #[serde(default)]
+    pub store: StoreConfig,
+    /// What a database is asked.
+    #[serde(default)]
+    pub postgres: PostgresConfig,
+    /// Seconds for which a file in a folder must have lain unchanged before it is taken. A file that is seen to change,
+    /// and one named `.part` or `.tmp`, is left for the next run in any case.
+    #[serde(default)]
+    pub settle_seconds: u64,
     /// Member of the ZIP archive at `source`, with `{period}` for the month.
     pub member: Option<String>,
     /// Areas whose rows it brings: a month that it delivered is complete for these areas and all within them.
@@ -264,7 +293,7 @@ pub enum LandingMode {
     Reference,
 }
 
-/// `[http]` of a feed.
+/// `[http]` of a feed: how patiently an address is asked, whichever kind it is.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct HttpConfig {
@@ -284,6 +313,9 @@ pub struct HttpConfig {
     pub internal: bool,
     /// Hosts, besides the address's own, to which the publisher may send the request on.
     pub redirect_hosts: Vec<String>,
+    /// Most requests in a second, such as 2 or 0.5. Feeds of one host keep to the lowest of their paces together.
+    /// Absent: no limit.
+    pub requests_per_second: Option<f64>,
 }
 
 impl Default for HttpConfig {
@@ -297,6 +329,7 @@ impl Default for HttpConfig {
             max_bytes: 2 << 30,
             internal: false,
             redirect_hosts: Vec::new(),
+            requests_per_second: None,
         }
     }
 }
@@ -710,7 +743,7 @@ pub enum UnknownCode {
     /// It is set aside.
     #[default]
     Quarantine,
-    /// It is accepted with the code as it came; the delivery's note names the code. Not with a look-up.
+    /// It is accepted with the code as it came; the delivery's note counts such rows. Not with a look-up.
     Keep,
     /// The whole delivery is refused.
     Refuse,

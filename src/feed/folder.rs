@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
-use super::{Haul, Visit, with_period};
+use super::arrival::{Settled, is_fit_name, unfinished};
+use super::template::Shape;
+use super::{Asking, Haul, Visit, fill};
 use crate::config::Project;
 use crate::config::settings::{FeedConfig, LandingMode};
-use crate::diagnose::shown_path;
+use crate::diagnose::{printable, shown_path};
 use crate::landing::{self, Delivery, Landing};
 use crate::period::Month;
 
@@ -21,28 +23,41 @@ struct Found {
     captures: BTreeMap<String, String>,
 }
 
+/// How long lies between the two looks at a file that must not have changed.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
+
 /// Every file that a pattern with `{period}`, `{names}` and `*` finds, in order of month and path.
-pub(super) async fn look(visit: &Visit<'_>, pattern: &str, synthetic: bool) -> Haul {
-    let found = match find(pattern) {
+pub(super) async fn look(visit: &Visit<'_>, pattern: &str, asking: &Asking, synthetic: bool) -> Haul {
+    let found = match find(pattern, asking.undated()) {
         Ok(found) => found,
+        // A folder that cannot be read is not an empty one: what was landed stays.
         Err((path, error)) => {
-            let general = vec![format!("{}: {error}", path.display())];
-            // A folder that cannot be read is not an empty one: what was landed stays.
-            return Haul { general, ..Haul::default() };
+            return Haul::failed(format!("{}: {error}", printable(&path.display().to_string())));
         }
     };
     let mut haul = Haul::default();
-    let mut present = Vec::new();
-    let landing = visit.landing.lock().await;
+    for path in found.unfit {
+        let path = printable(&path.to_string_lossy());
+        haul.general
+            .push(format!("{path}: not taken: its name holds characters that cannot be shown; rename it"));
+    }
+    for file in found.unfinished {
+        let path = printable(&shown(visit.project, &file.path));
+        haul.waiting.push((file.period, format!("{path}: still being written; left for the next run")));
+    }
     let wanted: Vec<Wanted> = found
+        .files
         .into_iter()
         .map(|file| {
-            let member = visit.feed.member.as_ref().map(|member| with_period(member, file.period));
+            let member = visit.feed.member.as_ref().map(|member| fill(member, file.period));
             let name = slot_name(&file.path, member.as_deref());
             Wanted { file, name, member }
         })
         .collect();
-    for (wanted, taken) in take_all(visit, &landing, wanted, synthetic) {
+    let mut present = Vec::new();
+    let wanted = settled(visit, wanted, asking, synthetic, &mut haul, &mut present).await;
+    let landing = visit.landing.lock().await;
+    for (wanted, taken) in take_all(visit, &landing, wanted, asking, synthetic) {
         let period = wanted.file.period;
         match taken {
             Ok(Taken::Known(digest)) => present.push((period, wanted.name, digest)),
@@ -51,7 +66,8 @@ pub(super) async fn look(visit: &Visit<'_>, pattern: &str, synthetic: bool) -> H
                 haul.deliveries.push(*delivery);
             }
             Err(error) => {
-                haul.faults.insert(period, format!("{}: {error}", shown(visit.project, &wanted.file.path)));
+                let path = printable(&shown(visit.project, &wanted.file.path));
+                haul.fault(period, &format!("{path}: {error}"));
             }
         }
     }
@@ -62,31 +78,78 @@ pub(super) async fn look(visit: &Visit<'_>, pattern: &str, synthetic: bool) -> H
     haul
 }
 
+/// The files that nobody is writing any more: those that were landed as they are, and those that stay as they are from
+/// one look to the next and have lain long enough.
+async fn settled(
+    visit: &Visit<'_>,
+    wanted: Vec<Wanted>,
+    asking: &Asking,
+    synthetic: bool,
+    haul: &mut Haul,
+    present: &mut Vec<(Month, String, String)>,
+) -> Vec<Wanted> {
+    let first: Vec<Option<Settled>> = {
+        let landing = visit.landing.lock().await;
+        let look = |wanted: &Wanted| {
+            let known = known_digest(visit, &landing, wanted, asking, synthetic).is_some();
+            if known { None } else { fs::metadata(&wanted.file.path).ok().map(|found| settling(&found)) }
+        };
+        wanted.iter().map(look).collect()
+    };
+    if first.iter().any(Option::is_some) {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    let mut stay = Vec::new();
+    for (wanted, first) in wanted.into_iter().zip(first) {
+        let moving = first.is_some_and(|first| {
+            let again = fs::metadata(&wanted.file.path).map(|found| settling(&found));
+            again.map_or(true, |again| again != first || !again.since(visit.now, visit.feed.settle_seconds))
+        });
+        if moving {
+            let path = printable(&shown(visit.project, &wanted.file.path));
+            let fault = format!("{path}: still being written; left for the next run");
+            haul.waiting.push((wanted.file.period, fault));
+            // Where the folder is the archive, what the file was before stands until then.
+            let landing = visit.landing.lock().await;
+            let known = visit.known(&landing, asking, wanted.file.period, &wanted.name);
+            present.extend(known.map(|known| (known.period, wanted.name, known.sha256.clone())));
+            continue;
+        }
+        stay.push(wanted);
+    }
+    stay
+}
+
+fn settling(metadata: &fs::Metadata) -> Settled {
+    Settled { bytes: metadata.len(), modified_ns: modified_ns(metadata) }
+}
+
 /// One file a month from a folder that mirrors an address: the file itself, or the archive's member beside it, unpacked,
 /// either of them gzipped or not.
 pub(super) async fn look_in_mirror(
     visit: &Visit<'_>,
     folder: &Path,
     rest: &str,
-    expected: &[Month],
+    asking: &Asking,
     synthetic: bool,
 ) -> Haul {
     let mut haul = Haul::default();
     let landing = visit.landing.lock().await;
-    let wanted: Vec<Wanted> = expected
+    let wanted: Vec<Wanted> = asking
+        .months
         .iter()
         .filter_map(|month| {
             let (path, member, name) = in_mirror(&visit.feed, folder, rest, *month)?;
             Some(Wanted { file: Found { path, period: *month, captures: BTreeMap::new() }, name, member })
         })
         .collect();
-    for (wanted, taken) in take_all(visit, &landing, wanted, synthetic) {
+    for (wanted, taken) in take_all(visit, &landing, wanted, asking, synthetic) {
         match taken {
             Ok(Taken::Known(_)) => {}
             Ok(Taken::New(delivery)) => haul.deliveries.push(*delivery),
             Err(error) => {
-                let path = shown(visit.project, &wanted.file.path);
-                haul.faults.insert(wanted.file.period, format!("{path}: {error}"));
+                let path = printable(&shown(visit.project, &wanted.file.path));
+                haul.fault(wanted.file.period, &format!("{path}: {error}"));
             }
         }
     }
@@ -107,15 +170,19 @@ fn take_all(
     visit: &Visit<'_>,
     landing: &Landing,
     wanted: Vec<Wanted>,
+    asking: &Asking,
     synthetic: bool,
 ) -> Vec<(Wanted, io::Result<Taken>)> {
     let (known, new): (Vec<usize>, Vec<usize>) = (0..wanted.len()).partition(|number| {
-        wanted.get(*number).is_some_and(|wanted| known_digest(visit, landing, wanted, synthetic).is_some())
+        wanted
+            .get(*number)
+            .is_some_and(|wanted| known_digest(visit, landing, wanted, asking, synthetic).is_some())
     });
     let next = std::sync::atomic::AtomicUsize::new(0);
     let mut taken: BTreeMap<usize, io::Result<Taken>> = BTreeMap::new();
     for number in known {
-        let digest = wanted.get(number).and_then(|wanted| known_digest(visit, landing, wanted, synthetic));
+        let digest =
+            wanted.get(number).and_then(|wanted| known_digest(visit, landing, wanted, asking, synthetic));
         taken.insert(number, Ok(Taken::Known(digest.unwrap_or_default())));
     }
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(new.len());
@@ -128,7 +195,7 @@ fn take_all(
                         let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                         let Some(number) = new.get(at).copied() else { return mine };
                         if let Some(wanted) = wanted.get(number) {
-                            mine.push((number, take(visit, landing, wanted, synthetic)));
+                            mine.push((number, take(visit, landing, wanted, asking, synthetic)));
                         }
                     }
                 })
@@ -149,10 +216,16 @@ fn take_all(
 }
 
 /// The digest of a file that was landed before and has not changed since.
-fn known_digest(visit: &Visit<'_>, landing: &Landing, wanted: &Wanted, synthetic: bool) -> Option<String> {
+fn known_digest(
+    visit: &Visit<'_>,
+    landing: &Landing,
+    wanted: &Wanted,
+    asking: &Asking,
+    synthetic: bool,
+) -> Option<String> {
     let metadata = fs::metadata(&wanted.file.path).ok()?;
     let source = shown(visit.project, &wanted.file.path);
-    let known = landing.latest_of(&visit.feed.id, wanted.file.period, &wanted.name)?;
+    let known = visit.known(landing, asking, wanted.file.period, &wanted.name)?;
     is_same(known, &source, &metadata, synthetic).then(|| known.sha256.clone())
 }
 
@@ -162,11 +235,12 @@ pub(super) fn foresee(
     landing: &Landing,
     feed: &FeedConfig,
     pattern: &str,
+    asking: &Asking,
     synthetic: bool,
 ) -> (Vec<Month>, Vec<Month>) {
-    let mut look = Look { project, landing, feed, synthetic, new: Vec::new(), changed: Vec::new() };
-    for file in find(pattern).unwrap_or_default() {
-        let member = feed.member.as_ref().map(|member| with_period(member, file.period));
+    let mut look = Look { project, landing, feed, asking, synthetic, new: Vec::new(), changed: Vec::new() };
+    for file in find(pattern, asking.undated()).unwrap_or_default().files {
+        let member = feed.member.as_ref().map(|member| fill(member, file.period));
         let name = slot_name(&file.path, member.as_deref());
         look.note(&file.path, file.period, &name);
     }
@@ -180,11 +254,11 @@ pub(super) fn foresee_mirror(
     feed: &FeedConfig,
     folder: &Path,
     rest: &str,
-    expected: &[Month],
+    asking: &Asking,
     synthetic: bool,
 ) -> (Vec<Month>, Vec<Month>) {
-    let mut look = Look { project, landing, feed, synthetic, new: Vec::new(), changed: Vec::new() };
-    for month in expected {
+    let mut look = Look { project, landing, feed, asking, synthetic, new: Vec::new(), changed: Vec::new() };
+    for month in &asking.months {
         if let Some((path, _, name)) = in_mirror(feed, folder, rest, *month) {
             look.note(&path, *month, &name);
         }
@@ -197,6 +271,7 @@ struct Look<'a> {
     project: &'a Project,
     landing: &'a Landing,
     feed: &'a FeedConfig,
+    asking: &'a Asking,
     synthetic: bool,
     new: Vec<Month>,
     changed: Vec<Month>,
@@ -204,7 +279,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn note(&mut self, path: &Path, month: Month, name: &str) {
-        let Some(known) = self.landing.latest_of(&self.feed.id, month, name) else {
+        let Some(known) = self.asking.known(self.landing, self.feed, month, name) else {
             self.new.push(month);
             return;
         };
@@ -243,11 +318,11 @@ fn in_mirror(
     rest: &str,
     month: Month,
 ) -> Option<(PathBuf, Option<String>, String)> {
-    let path = folder.join(with_period(rest, month));
-    let wanted = feed.member.as_ref().map(|member| with_period(member, month));
+    let path = folder.join(fill(rest, month));
+    let wanted = feed.member.as_ref().map(|member| fill(member, month));
     let (path, member) = mirrored(&path, wanted.clone())?;
     // The slot bears the publisher's name for the file, however the mirror keeps it.
-    let name = wanted.unwrap_or_else(|| with_period(rest, month));
+    let name = wanted.unwrap_or_else(|| fill(rest, month));
     let name = name.rsplit('/').next().unwrap_or_default().to_owned();
     Some((path, member, name))
 }
@@ -284,7 +359,13 @@ enum Taken {
     New(Box<Delivery>),
 }
 
-fn take(visit: &Visit<'_>, landing: &Landing, wanted: &Wanted, synthetic: bool) -> io::Result<Taken> {
+fn take(
+    visit: &Visit<'_>,
+    landing: &Landing,
+    wanted: &Wanted,
+    asking: &Asking,
+    synthetic: bool,
+) -> io::Result<Taken> {
     let found = &wanted.file;
     let metadata = fs::metadata(&found.path)?;
     let source = shown(visit.project, &found.path);
@@ -319,70 +400,107 @@ fn take(visit: &Visit<'_>, landing: &Landing, wanted: &Wanted, synthetic: bool) 
         delivery.content_sha256 =
             landing::digest(&mut landing.read(&delivery, visit.feed.max_unpacked_bytes)?)?.0;
     }
+    // The same bytes received in another month are still the same delivery.
+    if let Some(known) = visit.known(landing, asking, delivery.period, &delivery.file)
+        && known.content_sha256 == delivery.content_sha256
+    {
+        delivery.period = known.period;
+    }
     Ok(Taken::New(Box::new(delivery)))
 }
 
 type Unreadable = (PathBuf, io::Error);
 
+/// What a pattern finds.
+#[derive(Debug, Default)]
+struct Search {
+    /// Month of the files whose names tell none, where such files are meant.
+    undated: Option<Month>,
+    /// In order of month and path.
+    files: Vec<Found>,
+    /// Files whose names say that they are still being written.
+    unfinished: Vec<Found>,
+    /// Files that the pattern may mean and whose names cannot be shown.
+    unfit: Vec<PathBuf>,
+}
+
 /// Files that a pattern finds; folders and links to nowhere are passed over.
-fn find(pattern: &str) -> Result<Vec<Found>, Unreadable> {
+fn find(pattern: &str, undated: Option<Month>) -> Result<Search, Unreadable> {
     let root = if pattern.starts_with('/') { PathBuf::from("/") } else { PathBuf::new() };
     let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
-    let mut found = Vec::new();
-    descend(root, &parts, &BTreeMap::new(), &mut found)?;
-    found.sort_by(|a, b| (a.period, &a.path).cmp(&(b.period, &b.path)));
-    Ok(found)
+    let mut search = Search { undated, ..Search::default() };
+    search.descend(root, &parts, &BTreeMap::new())?;
+    search.files.sort_by(|a, b| (a.period, &a.path).cmp(&(b.period, &b.path)));
+    Ok(search)
 }
 
-fn descend(
-    folder: PathBuf,
-    parts: &[&str],
-    captures: &BTreeMap<String, String>,
-    found: &mut Vec<Found>,
-) -> Result<(), Unreadable> {
-    let Some((part, rest)) = parts.split_first() else { return Ok(()) };
-    if !part.contains(['{', '*']) {
-        return arrive(folder.join(part), rest, captures, found);
-    }
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) => return Err((folder, error)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(|error| (folder.clone(), error))?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
-        if rest.is_empty() == entry.path().is_dir() {
-            continue;
+impl Search {
+    fn descend(
+        &mut self,
+        folder: PathBuf,
+        parts: &[&str],
+        captures: &BTreeMap<String, String>,
+    ) -> Result<(), Unreadable> {
+        let Some((part, rest)) = parts.split_first() else { return Ok(()) };
+        if !part.contains(['{', '*']) {
+            return self.arrive(folder.join(part), rest, captures);
         }
-        let mut taken = captures.clone();
-        if matches(part, name, &mut taken) {
-            arrive(entry.path(), rest, &taken, found)?;
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => return Err((folder, error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| (folder.clone(), error))?;
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") || rest.is_empty() == entry.path().is_dir() {
+                continue;
+            }
+            let name = name.to_string_lossy();
+            let mut taken = captures.clone();
+            if matches(part, &name, &mut taken) {
+                if is_fit_name(&name) {
+                    self.arrive(entry.path(), rest, &taken)?;
+                } else {
+                    self.unfit.push(entry.path());
+                }
+                continue;
+            }
+            if let Some(name) = unfinished(&name).filter(|_| rest.is_empty())
+                && is_fit_name(name)
+                && matches(part, name, &mut taken)
+            {
+                self.unfinished.extend(self.found(entry.path(), &taken));
+            }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-fn arrive(
-    path: PathBuf,
-    rest: &[&str],
-    captures: &BTreeMap<String, String>,
-    found: &mut Vec<Found>,
-) -> Result<(), Unreadable> {
-    if !rest.is_empty() {
-        return descend(path, rest, captures, found);
+    fn arrive(
+        &mut self,
+        path: PathBuf,
+        rest: &[&str],
+        captures: &BTreeMap<String, String>,
+    ) -> Result<(), Unreadable> {
+        if !rest.is_empty() {
+            return self.descend(path, rest, captures);
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(found) = self.found(path, captures).filter(|found| found.path.is_file()) {
+            if unfinished(&name).is_some() { &mut self.unfinished } else { &mut self.files }.push(found);
+        }
+        Ok(())
     }
-    let period = captures.get("period").and_then(|text| text.parse().ok());
-    if let Some(period) = period.filter(|_| path.is_file()) {
+
+    fn found(&self, path: PathBuf, captures: &BTreeMap<String, String>) -> Option<Found> {
         let mut captures = captures.clone();
-        captures.remove("period");
-        found.push(Found { path, period, captures });
+        let told = captures.remove("period");
+        let period = told.map_or(self.undated, |text| text.parse().ok())?;
+        Some(Found { path, period, captures })
     }
-    Ok(())
 }
 
 /// Whether a name fits a part of a pattern; a name in braces that stands twice must stand for the same text.
-fn matches(pattern: &str, name: &str, captures: &mut BTreeMap<String, String>) -> bool {
+pub(super) fn matches(pattern: &str, name: &str, captures: &mut BTreeMap<String, String>) -> bool {
     let Some(first) = pattern.chars().next() else { return name.is_empty() };
     if let Some(rest) = pattern.strip_prefix('*') {
         return ends(name).any(|at| matches(rest, name.get(at..).unwrap_or_default(), captures));
@@ -390,14 +508,18 @@ fn matches(pattern: &str, name: &str, captures: &mut BTreeMap<String, String>) -
     if let Some((key, rest)) = pattern.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
         for at in ends(name).filter(|at| *at > 0) {
             let text = name.get(..at).unwrap_or_default();
-            if key == "period" && text.parse::<Month>().is_err() {
-                continue;
-            }
-            if captures.get(key).is_some_and(|known| known != text) {
+            let (key, text) = match Shape::named(key).filter(|_| key.starts_with("period")) {
+                None => (key, text.to_owned()),
+                Some(shape) => match shape.read(text) {
+                    None => continue,
+                    Some(month) => ("period", month.to_string()),
+                },
+            };
+            if captures.get(key).is_some_and(|known| *known != text) {
                 continue;
             }
             let mut taken = captures.clone();
-            taken.insert(key.to_owned(), text.to_owned());
+            taken.insert(key.to_owned(), text);
             if matches(rest, name.get(at..).unwrap_or_default(), &mut taken) {
                 *captures = taken;
                 return true;
@@ -442,6 +564,44 @@ mod tests {
     }
 
     #[test]
+    fn a_month_may_be_written_in_other_ways_and_must_be_the_same_in_each() {
+        assert!(captured("{period:%Y_%m}-x.csv", "2025_06-x.csv").is_some());
+        assert!(captured("{period}-{period:%b%y}.csv", "2025-06-Jun25.csv").is_some());
+        assert_eq!(captured("{period}-{period:%b%y}.csv", "2025-06-Jul25.csv"), None);
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_or_has_a_name_that_cannot_be_shown_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [
+            "2025-05-a.csv",
+            "2025-06-a.csv.part",
+            "2025-06-a\u{1b}[2J.csv",
+            "2025-06-\u{202e}a.csv",
+            "x.tmp",
+        ] {
+            fs::write(folder.path().join(file), "a\n").unwrap();
+        }
+        let search = find(&format!("{}/{{period}}-*.csv", folder.path().display()), None).unwrap();
+        assert_eq!((search.files.len(), search.unfinished.len(), search.unfit.len()), (1, 1, 2));
+        let all = find(&format!("{}/{{period}}*", folder.path().display()), None).unwrap();
+        assert_eq!((all.files.len(), all.unfinished.len(), all.unfit.len()), (1, 1, 2));
+        let undated = find(&format!("{}/*.csv", folder.path().display()), "2025-09".parse().ok()).unwrap();
+        assert_eq!(undated.files.len(), 1);
+        assert_eq!(undated.files[0].period, "2025-09".parse().unwrap());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_pattern_fits_any_name_or_does_not(
+            pattern in "[{}*a-c:%Ymb-]{0,12}|.{0,8}", name in "[a-c0-9{}-]{0,10}|.{0,8}"
+        ) {
+            let mut captures = BTreeMap::new();
+            let _ = matches(&pattern, &name, &mut captures);
+        }
+    }
+
+    #[test]
     fn a_month_that_stands_twice_in_a_path_must_be_the_same() {
         let folder = tempfile::tempdir().unwrap();
         for (month, file) in
@@ -452,12 +612,12 @@ mod tests {
         }
         let pattern = format!("{}/{{period}}/{{period}}-x.csv", folder.path().display());
         let months: Vec<String> =
-            find(&pattern).unwrap().iter().map(|found| found.period.to_string()).collect();
+            find(&pattern, None).unwrap().files.iter().map(|found| found.period.to_string()).collect();
         assert_eq!(months, ["2025-05", "2025-06"]);
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_an_error_and_not_an_empty_one() {
-        assert!(find("/nowhere-at-all/{period}.csv").is_err());
+        assert!(find("/nowhere-at-all/{period}.csv", None).is_err());
     }
 }

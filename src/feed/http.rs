@@ -5,6 +5,7 @@
 //! secrets.
 
 mod fault;
+mod pace;
 mod patience;
 mod private;
 
@@ -25,8 +26,10 @@ use tracing::{debug, info};
 use url::{Host, Url};
 
 pub use fault::{Asked, HttpError, Limit, NoData, RedirectFault};
+pub use pace::Pace;
 pub use patience::Patience;
-use private::{PrivateAddress, PublicOnly, is_public};
+use private::PrivateAddress;
+pub(in crate::feed) use private::{PublicOnly, is_public};
 
 /// Redirects that are followed for one request; the next one is an error.
 const MOST_HOPS: u32 = 5;
@@ -80,6 +83,10 @@ pub struct HttpSettings {
     pub proxy: Option<Url>,
     /// What to send as `Authorization`. Absent: the user name and password of the address, if it has them.
     pub authorization: Option<Authorization>,
+    /// Further headers, for the feed's own publisher only. Default: none.
+    pub headers: HeaderMap,
+    /// How often the publisher may be asked, retries included. Absent: at once.
+    pub pace: Option<Arc<Pace>>,
 }
 
 impl Default for HttpSettings {
@@ -101,6 +108,8 @@ impl Default for HttpSettings {
             internal: false,
             proxy: None,
             authorization: None,
+            headers: HeaderMap::new(),
+            pace: None,
         }
     }
 }
@@ -121,6 +130,32 @@ impl Authorization {
         value.set_sensitive(true);
         Ok(Self(value))
     }
+
+    /// `Basic`, of user name and password. Source: RFC 7617.
+    ///
+    /// # Errors
+    /// [`HttpError::Setting`] if the user name holds a colon, which would end it.
+    pub fn basic(user: &str, password: &str) -> Result<Self, HttpError> {
+        if user.contains(':') {
+            return Err(HttpError::Setting { what: "a user name cannot hold a colon" });
+        }
+        Self::new(&format!("Basic {}", base64(format!("{user}:{password}").as_bytes())))
+    }
+}
+
+/// Base64 with padding. Source: RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits =
+            group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4_usize {
+            let digit = DIGITS.get((bits >> (18 - 6 * place) & 63) as usize).copied().unwrap_or(b'=');
+            text.push(char::from(if place > group.len() { b'=' } else { digit }));
+        }
+    }
+    text
 }
 
 /// What we hold already of this address.
@@ -149,6 +184,8 @@ pub enum Fetched {
         last_modified: Option<String>,
         /// The `Content-Type` as sent.
         content_type: Option<String>,
+        /// The `Link` as sent; several of them joined by commas.
+        link: Option<String>,
         /// Whether the answer said where it ends. If not, a body cut short cannot be told from a whole one.
         length_stated: bool,
     },
@@ -247,6 +284,11 @@ impl Client {
         let mut errand = Errand { url, held, into, settings, asked, afresh: false };
         loop {
             errand.asked.attempts += 1;
+            if let Some(pace) = &settings.pace
+                && !pace.turn(patience.left()).await
+            {
+                return Err(HttpError::TimedOut { asked: errand.asked, limit: Limit::Deadline });
+            }
             let watch =
                 Watch { started: Instant::now(), total: settings.total_timeout, left: patience.left() };
             let failure = match self.attempt(&errand, &watch).await {
@@ -408,6 +450,7 @@ async fn receive(mut response: Response, errand: &Errand<'_>, watch: &Watch) -> 
     let content_type = text(response.headers(), &header::CONTENT_TYPE);
     let etag = text(response.headers(), &header::ETAG);
     let last_modified = text(response.headers(), &header::LAST_MODIFIED);
+    let link = links(response.headers());
     let expected = response.content_length();
     let length_stated = expected.is_some() || response.headers().contains_key(header::TRANSFER_ENCODING);
     if expected.is_some_and(|expected| expected > settings.max_bytes) {
@@ -457,7 +500,7 @@ async fn receive(mut response: Response, errand: &Errand<'_>, watch: &Watch) -> 
     file.flush().await.map_err(disk)?;
     file.sync_all().await.map_err(disk)?;
     let sha256 = hex::encode(digest.finalize());
-    Ok(Fetched::Delivered { path, bytes, sha256, etag, last_modified, content_type, length_stated })
+    Ok(Fetched::Delivered { path, bytes, sha256, etag, last_modified, content_type, link, length_stated })
 }
 
 /// Whether a body is a page for people, such as a sign-in or error page, and not data.
@@ -513,9 +556,17 @@ fn has_userinfo(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
+/// Every `Link` header, joined as one would be.
+fn links(headers: &HeaderMap) -> Option<String> {
+    let found: Vec<&str> =
+        headers.get_all(header::LINK).iter().filter_map(|link| link.to_str().ok()).collect();
+    let joined = found.join(", ");
+    (!joined.is_empty() && joined.len() <= 8 * LONGEST_TEXT).then_some(joined)
+}
+
 /// Whether two addresses belong to one publisher: same host, same port; moving up from http to https, both on
 /// their usual ports, is no change.
-fn same_publisher(from: &Url, to: &Url) -> bool {
+pub(in crate::feed) fn same_publisher(from: &Url, to: &Url) -> bool {
     let raised =
         from.scheme() == "http" && to.scheme() == "https" && from.port().is_none() && to.port().is_none();
     from.host() == to.host()
@@ -572,6 +623,7 @@ fn headers(at: &Url, errand: &Errand<'_>) -> Result<(HeaderMap, bool), HttpError
     }
     let mut conditional = false;
     if same_publisher(errand.url, at) {
+        headers.extend(errand.settings.headers.clone());
         if let Some(Authorization(value)) = &errand.settings.authorization {
             headers.insert(header::AUTHORIZATION, value.clone());
         }
@@ -641,7 +693,7 @@ fn sending_failed(error: reqwest::Error, asked: Asked) -> HttpError {
 }
 
 /// The error and all that caused it, outermost first.
-fn causes<'a>(
+pub(in crate::feed) fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| match error.downcast_ref::<io::Error>() {
@@ -655,7 +707,7 @@ fn is_private(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<PrivateAddress>()
 }
 
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+pub(in crate::feed) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<rustls::Error>()
 }
 
@@ -711,6 +763,22 @@ mod tests {
         assert_eq!(public(&url("https://data.police.uk")), "https://data.police.uk/");
         assert_eq!(public(&url("data:text/plain,secret")), "data:");
         assert_eq!(public(&url("mailto:secret@example.org")), "mailto:");
+    }
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+            ("Aladdin:open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
     }
 
     #[test]

@@ -2,10 +2,19 @@
 //! what was landed before stays.
 
 mod address;
+mod arrival;
+mod check;
 mod folder;
 pub mod http;
+mod net;
+mod paging;
+mod postgres;
+pub mod settings;
+mod sftp;
+mod store;
+mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +24,13 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::config::Project;
-use crate::config::settings::{FeedConfig, GapConfig};
+use crate::config::settings::{DeliveryMode, FeedConfig, GapConfig};
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
+use crate::secret;
+pub use check::missing_secrets;
+pub(crate) use check::problems;
+use template::fill;
 
 /// What a run knows of a feed once it has been asked.
 #[derive(Debug, Clone)]
@@ -64,7 +77,7 @@ pub async fn land_all(
     let landing = Arc::new(Mutex::new(landing));
     let feeds: Vec<Arc<FeedConfig>> =
         project.feeds.values().map(|feed| Arc::new(feed.config.clone())).collect();
-    let addresses = Arc::new(address::Addresses::default());
+    let addresses = Arc::new(address::Addresses::of(project));
     let asked = feeds.iter().map(|feed| {
         let visit = Visit {
             project,
@@ -97,12 +110,17 @@ pub fn foresee(
     let mut pending = Vec::new();
     for feed in project.feeds.values() {
         let feed = Arc::new(feed.config.clone());
-        let expected = expected_months(&feed, as_of);
         let (place, synthetic) = place(project, &feed);
-        let mut slots = landed_slots(landing, &feed, synthetic);
+        let asking = Asking::of(project, &feed, &place, as_of);
+        let expected = asking.months.clone();
+        let mut slots = landed_slots(landing, &feed, synthetic, asking.by_month);
         let (new, changed) = match &place {
+            Place::Address { .. } if !asking.by_month => {
+                pending.push((feed.id.clone(), "asked once in each run".to_owned(), expected.clone()));
+                (Vec::new(), Vec::new())
+            }
             Place::Address { .. } => {
-                let wanted = wanted(landing, &feed, &expected, synthetic);
+                let wanted = wanted(landing, &feed, &asking, synthetic);
                 let (again, new): (Vec<Month>, Vec<Month>) =
                     wanted.into_iter().partition(|month| slots.keys().any(|(found, _)| found == month));
                 if !again.is_empty() {
@@ -111,9 +129,9 @@ pub fn foresee(
                 }
                 (new, Vec::new())
             }
-            Place::Files { pattern } => folder::foresee(project, landing, &feed, pattern, synthetic),
+            Place::Files { pattern } => folder::foresee(project, landing, &feed, pattern, &asking, synthetic),
             Place::Mirror { folder, rest } => {
-                folder::foresee_mirror(project, landing, &feed, folder, rest, &expected, synthetic)
+                folder::foresee_mirror(project, landing, &feed, folder, rest, &asking, synthetic)
             }
         };
         if feed.landing == crate::config::settings::LandingMode::Reference {
@@ -127,7 +145,8 @@ pub fn foresee(
                 pending.push((feed.id.clone(), why.to_owned(), months));
             }
         }
-        let missing = expected
+        let missing = asking
+            .missing(&feed, &slots, as_of)
             .into_iter()
             .filter(|month| !slots.keys().any(|(found, _)| found == month))
             .map(|month| {
@@ -146,11 +165,13 @@ fn landed_slots(
     landing: &Landing,
     feed: &FeedConfig,
     synthetic: bool,
+    by_month: bool,
 ) -> BTreeMap<(Month, String), Vec<Delivery>> {
     let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
         .slots(&feed.id)
         .into_iter()
-        .filter(|((month, _), _)| *month >= feed.from && feed.to.is_none_or(|to| *month <= to))
+        // The month of receipt says nothing of the months that the rows are about.
+        .filter(|((month, _), _)| !by_month || (*month >= feed.from && feed.to.is_none_or(|to| *month <= to)))
         .map(|(slot, deliveries)| (slot, deliveries.into_iter().cloned().collect()))
         .collect();
     // What the simulator made goes when the feed is real, and the other way round.
@@ -161,8 +182,12 @@ fn landed_slots(
     slots
 }
 
-/// Months of `expected` that are still wanted from an address: those without a delivery, and the latest few again.
-fn wanted(landing: &Landing, feed: &FeedConfig, expected: &[Month], synthetic: bool) -> Vec<Month> {
+/// Months that are still wanted from an address: those without a delivery, and the latest few again. A feed that is asked
+/// once a run is always asked.
+fn wanted(landing: &Landing, feed: &FeedConfig, asking: &Asking, synthetic: bool) -> Vec<Month> {
+    if !asking.by_month {
+        return asking.months.clone();
+    }
     let mut have: Vec<Month> = landing
         .of_feed(&feed.id)
         .filter(|delivery| delivery.synthetic == synthetic)
@@ -172,7 +197,8 @@ fn wanted(landing: &Landing, feed: &FeedConfig, expected: &[Month], synthetic: b
     have.dedup();
     let again = have.len().saturating_sub(feed.recheck_months as usize);
     let again: Vec<Month> = have.iter().skip(again).copied().collect();
-    expected
+    asking
+        .months
         .iter()
         .copied()
         .filter(|month| gap_at(feed, *month).is_none())
@@ -187,7 +213,7 @@ enum Place {
     Files { pattern: String },
     /// A folder that stands in for an address; one file a month.
     Mirror { folder: PathBuf, rest: String },
-    /// An address with `{period}`.
+    /// An address, with `{period}` where it differs from month to month.
     Address { template: String },
 }
 
@@ -195,7 +221,7 @@ fn place(project: &Project, feed: &FeedConfig) -> (Place, bool) {
     for mirror in &project.settings.mirror {
         let Some(rest) = feed.source.strip_prefix(&mirror.prefix) else { continue };
         let place = match (&mirror.folder, &mirror.address) {
-            (Some(folder), _) => Place::Mirror { folder: project.root.join(folder), rest: rest.to_owned() },
+            (Some(folder), _) => mirrored(project, feed, &project.root.join(folder), rest),
             (None, Some(address)) => Place::Address { template: format!("{address}{rest}") },
             (None, None) => continue,
         };
@@ -212,6 +238,125 @@ fn place(project: &Project, feed: &FeedConfig) -> (Place, bool) {
         Place::Files { pattern }
     };
     (place, false)
+}
+
+/// The folder that stands in for an address: what a web address answers lies there under its path and its query, what a
+/// database answers under the feed's name and, if it differs from month to month, the month.
+fn mirrored(project: &Project, feed: &FeedConfig, folder: &Path, rest: &str) -> Place {
+    let mut rest = rest.to_owned();
+    match scheme(&feed.source) {
+        Scheme::Http => {
+            let shown = feed.query.iter().filter(|(_, value)| !secret::is_named_in(value));
+            let query: Vec<String> = shown.map(|(name, value)| format!("{name}={value}")).collect();
+            if !query.is_empty() {
+                rest = format!("{rest}{}{}", if rest.contains('?') { '&' } else { '?' }, query.join("&"));
+            }
+        }
+        Scheme::Postgres => {
+            let monthly = postgres::is_monthly(project, feed);
+            let folder = if rest.is_empty() { rest } else { format!("{}/", rest.trim_end_matches('/')) };
+            rest = format!("{folder}{}{}.csv", feed.id, if monthly { "-{period}" } else { "" });
+        }
+        Scheme::Sftp | Scheme::Store => {}
+        Scheme::Unknown => return Place::Mirror { folder: folder.to_owned(), rest },
+    }
+    if fill(&rest, feed.from).contains(['{', '*']) {
+        Place::Files { pattern: format!("{}/{rest}", folder.display()) }
+    } else {
+        Place::Mirror { folder: folder.to_owned(), rest }
+    }
+}
+
+/// The kinds of address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Sftp,
+    Store,
+    Postgres,
+    Unknown,
+}
+
+fn scheme(address: &str) -> Scheme {
+    match address.split_once("://").map(|(scheme, _)| scheme) {
+        Some("http" | "https") => Scheme::Http,
+        Some("sftp") => Scheme::Sftp,
+        Some("s3" | "az" | "gs") => Scheme::Store,
+        Some("postgres" | "postgresql") => Scheme::Postgres,
+        _ => Scheme::Unknown,
+    }
+}
+
+/// The schemes that `source` may have.
+const SCHEMES: [&str; 8] = ["http", "https", "sftp", "s3", "az", "gs", "postgres", "postgresql"];
+
+/// For which months a feed is asked.
+#[derive(Debug, Clone)]
+struct Asking {
+    /// It is asked for each period; otherwise once a run, for whatever there is.
+    by_month: bool,
+    /// The months to ask for; of a yearly edition its first one. For a feed that is asked once a run, the month of the
+    /// run.
+    months: Vec<Month>,
+}
+
+impl Asking {
+    fn of(project: &Project, feed: &FeedConfig, place: &Place, as_of: NaiveDate) -> Self {
+        let texts = [Some(&feed.source), feed.member.as_ref()];
+        let mut texts: Vec<&str> = texts.into_iter().flatten().map(String::as_str).collect();
+        texts.extend(feed.query.values().map(String::as_str));
+        let by_query = scheme(&feed.source) == Scheme::Postgres && postgres::is_monthly(project, feed);
+        let by_month = feed.mode == DeliveryMode::Month
+            || by_query
+            || texts.iter().any(|text| template::names_period(text));
+        if !by_month {
+            return Self { by_month, months: vec![Month::containing(as_of)] };
+        }
+        let mut months = expected_months(feed, as_of);
+        let each = by_query || texts.iter().any(|text| template::names_month(text));
+        if !each && !matches!(place, Place::Files { .. }) {
+            let mut known = BTreeSet::new();
+            months.retain(|month| {
+                known.insert(texts.iter().map(|text| fill(text, *month)).collect::<Vec<_>>())
+            });
+        }
+        Self { by_month, months }
+    }
+
+    /// The latest delivery of the same file: of that month, or for a feed that is asked once a run of any.
+    fn known<'l>(
+        &self,
+        landing: &'l Landing,
+        feed: &FeedConfig,
+        month: Month,
+        file: &str,
+    ) -> Option<&'l Delivery> {
+        if self.by_month {
+            landing.latest_of(&feed.id, month, file)
+        } else {
+            landing.latest_named(&feed.id, file)
+        }
+    }
+
+    /// The month of a file whose name tells none; absent where a file without a month is not the feed's.
+    fn undated(&self) -> Option<Month> {
+        self.months.first().copied().filter(|_| !self.by_month)
+    }
+
+    /// Months that are missing unless something stands for them. A feed that is asked once a run lacks nothing once it
+    /// delivered: which months its rows are about is not known here.
+    fn missing(
+        &self,
+        feed: &FeedConfig,
+        slots: &BTreeMap<(Month, String), Vec<Delivery>>,
+        as_of: NaiveDate,
+    ) -> Vec<Month> {
+        match self.by_month {
+            true => self.months.clone(),
+            false if slots.is_empty() => expected_months(feed, as_of),
+            false => Vec::new(),
+        }
+    }
 }
 
 /// One feed being asked.
@@ -235,38 +380,81 @@ struct Haul {
     absent: Vec<Month>,
     /// Faults that concern no month.
     general: Vec<String>,
+    /// Files that are still being written, each with what is said of it; the next run looks again.
+    waiting: Vec<(Month, String)>,
+    /// What is to be moved on the partner's server once the deliveries are recorded.
+    done: Option<sftp::Done>,
+}
+
+impl Haul {
+    fn failed(fault: String) -> Self {
+        Self { general: vec![fault], ..Self::default() }
+    }
+
+    /// Notes a fault of a month beside those that it has already.
+    fn fault(&mut self, month: Month, fault: &str) {
+        let told = self.faults.entry(month).or_default();
+        if !told.is_empty() {
+            told.push_str("; ");
+        }
+        told.push_str(fault);
+    }
 }
 
 impl Visit<'_> {
     async fn ask(self) -> io::Result<FeedState> {
-        let expected = expected_months(&self.feed, self.as_of);
         let (place, synthetic) = place(self.project, &self.feed);
-        let haul = match &place {
-            Place::Files { pattern } => folder::look(&self, pattern, synthetic).await,
+        let asking = Asking::of(self.project, &self.feed, &place, self.as_of);
+        let mut haul = match &place {
+            Place::Files { pattern } => folder::look(&self, pattern, &asking, synthetic).await,
             Place::Mirror { folder, rest } => {
-                folder::look_in_mirror(&self, folder, rest, &expected, synthetic).await
+                folder::look_in_mirror(&self, folder, rest, &asking, synthetic).await
             }
-            Place::Address { template } => address::fetch(&self, template, &expected, synthetic).await,
+            Place::Address { template } => match scheme(template) {
+                Scheme::Sftp => sftp::fetch(&self, template, &asking, synthetic).await,
+                Scheme::Store => store::fetch(&self, template, &asking, synthetic).await,
+                Scheme::Postgres => postgres::fetch(&self, template, &asking, synthetic).await,
+                Scheme::Http | Scheme::Unknown => address::fetch(&self, template, &asking, synthetic).await,
+            },
         };
         let landed = haul.deliveries.len();
         let mut landing = self.landing.lock().await;
         landing.record(haul.deliveries)?;
-        let mut slots = landed_slots(&landing, &self.feed, synthetic);
+        let mut slots = landed_slots(&landing, &self.feed, synthetic, asking.by_month);
         drop(landing);
+        if let Some(done) = haul.done.take() {
+            haul.general.extend(done.finish(&self).await);
+        }
         if let Some(present) = haul.present {
             slots.retain(|(month, file), deliveries| {
                 deliveries.retain(|delivery| {
-                    present.iter().any(|(m, f, digest)| m == month && f == file && *digest == delivery.sha256)
+                    let of_month = |found: &Month| found == month || !asking.by_month;
+                    present
+                        .iter()
+                        .any(|(m, f, digest)| of_month(m) && f == file && *digest == delivery.sha256)
                 });
                 !deliveries.is_empty()
             });
         }
+        // Whatever a server, a library or a setting put into its words: no secret is kept or told.
+        let clean = |text: &String| secret::scrub(text).into_owned();
+        let told: BTreeMap<Month, String> = haul.faults.iter().map(|(m, fault)| (*m, clean(fault))).collect();
+        let mut faults: Vec<String> = haul.general.iter().map(clean).collect();
+        let mut waiting = BTreeMap::new();
+        for (month, file) in &haul.waiting {
+            let file = clean(file);
+            warn!(feed.id = %self.feed.id, "feed `{}`: {file}", self.feed.id);
+            waiting.insert(*month, file);
+        }
         let mut missing = BTreeMap::new();
-        for month in expected {
+        for month in asking.missing(&self.feed, &slots, self.as_of) {
             if slots.keys().any(|(found, _)| *found == month) {
                 continue;
             }
-            let reason = match (gap_at(&self.feed, month), haul.faults.get(&month)) {
+            let told_of = [&told, &waiting]
+                .into_iter()
+                .find_map(|told| if asking.by_month { told.get(&month) } else { told.values().next() });
+            let reason = match (gap_at(&self.feed, month), told_of) {
                 (Some(gap), _) => gap.reason.clone(),
                 (None, Some(fault)) => fault.clone(),
                 (None, None) if haul.absent.contains(&month) => "the publisher has nothing for it".to_owned(),
@@ -274,8 +462,13 @@ impl Visit<'_> {
             };
             missing.insert(month, reason);
         }
-        let mut faults = haul.general;
-        faults.extend(haul.faults.iter().map(|(month, fault)| format!("{month}: {fault}")));
+        faults.extend(
+            told.iter().map(
+                |(month, fault)| {
+                    if asking.by_month { format!("{month}: {fault}") } else { fault.clone() }
+                },
+            ),
+        );
         for fault in &faults {
             warn!(feed.id = %self.feed.id, "feed `{}`: {fault}", self.feed.id);
         }
@@ -284,8 +477,30 @@ impl Visit<'_> {
         }
         Ok(FeedState { feed: self.feed, slots, missing, landed, faults })
     }
+
+    /// See [`Asking::known`].
+    fn known<'l>(
+        &self,
+        landing: &'l Landing,
+        asking: &Asking,
+        month: Month,
+        file: &str,
+    ) -> Option<&'l Delivery> {
+        asking.known(landing, &self.feed, month, file)
+    }
 }
 
-fn with_period(template: &str, month: Month) -> String {
-    template.replace("{period}", &month.to_string())
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }

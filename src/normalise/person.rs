@@ -78,11 +78,20 @@ pub fn key_of(project: &Project) -> Result<Option<PersonKey>, Box<Problem>> {
         return Err(Box::new(problem.help("add [pseudonyms] with key = \"${env:NAME}\" to outturn.toml")));
     };
     let problem = |message: String| {
-        let text = std::fs::read_to_string(project.root.join("outturn.toml")).unwrap_or_default();
+        let mut text = std::fs::read_to_string(project.root.join("outturn.toml")).unwrap_or_default();
+        if !secret::is_named_in(&settings.key) {
+            // A key that was written where it should be named is not shown once more.
+            text = text.replace(&settings.key, &"*".repeat(settings.key.len()));
+        }
         let source = Source::new("outturn.toml", text);
         Box::new(Problem::new(&source, span_of(&source, &["pseudonyms", "key"]), message))
     };
-    let secret = secret::resolve(&settings.key).map_err(|error| problem(error.to_string()))?;
+    if !secret::is_named_in(&settings.key) {
+        return Err(problem(
+            "a key is not written here: name it with ${env:NAME} or ${file:PATH}".to_owned(),
+        ));
+    }
+    let secret = secret::resolve(&settings.key, &project.root).map_err(|error| problem(error.to_string()))?;
     match PersonKey::new(secret.expose()) {
         Some(key) => Ok(Some(key)),
         None => Err(problem(format!("the key has fewer than {SHORTEST_KEY} characters"))),

@@ -62,6 +62,19 @@ impl Patience {
         jitter.max(asked_for.unwrap_or_default().min(settings.retry_after_cap))
     }
 
+    /// Pauses before the same is tried again; false, at once, where nothing is left to try.
+    pub(in crate::feed) async fn again(&mut self, settings: &HttpSettings, failed: u32) -> bool {
+        if failed >= settings.max_attempts {
+            return false;
+        }
+        let pause = self.next(settings, failed, None);
+        if pause >= self.left() {
+            return false;
+        }
+        self.pause(pause).await;
+        true
+    }
+
     pub(super) async fn pause(&mut self, pause: Duration) {
         self.pauses.push(pause);
         if self.sleeps {

@@ -11,7 +11,7 @@ pub(super) struct PrivateAddress;
 
 /// Looks names up and passes public addresses on; the connection is made to just these, so that a name cannot
 /// stand for something else a moment later.
-pub(super) struct PublicOnly;
+pub(in crate::feed) struct PublicOnly;
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
@@ -28,7 +28,7 @@ impl Resolve for PublicOnly {
 
 /// Whether an address belongs to the internet at large: not to a private network, this machine, a link, a
 /// group or a range kept for other ends. Source: IANA special-purpose address registries for IPv4 and IPv6.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(in crate::feed) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),
