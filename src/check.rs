@@ -11,6 +11,7 @@ use crate::geography::{Areas, Residents};
 use crate::lookup::{self, Lookup};
 use crate::measure::{self, Planned};
 use crate::normalise::contract::{self, Dataset};
+use crate::normalise::person::{self, PersonKey};
 
 /// A project in which nothing is known to be wrong.
 pub struct Checked {
@@ -39,15 +40,40 @@ pub async fn check(root: &Path) -> Result<Checked, Vec<Problem>> {
     check_loaded(project, problems).await
 }
 
+/// As [`check`], for who only reads what is stored: the key of the pseudonyms need not be there.
+///
+/// # Errors
+/// Every problem of every file, in order of the files.
+pub async fn check_to_read(root: &Path) -> Result<Checked, Vec<Problem>> {
+    let (project, problems) = config::load(root);
+    judge(project, problems, None).await
+}
+
 /// As [`check`], for a project whose files were read already, with what was found wrong with them.
 ///
 /// # Errors
 /// Every problem of every file, in order of the files.
 pub async fn check_loaded(project: Project, mut problems: Vec<Problem>) -> Result<Checked, Vec<Problem>> {
+    let key = if project.settings_unread {
+        None
+    } else {
+        person::key_of(&project).unwrap_or_else(|problem| {
+            problems.push(*problem);
+            None
+        })
+    };
+    judge(project, problems, key.as_ref()).await
+}
+
+async fn judge(
+    project: Project,
+    mut problems: Vec<Problem>,
+    key: Option<&PersonKey>,
+) -> Result<Checked, Vec<Problem>> {
     let files_wrong = !problems.is_empty();
     let (lookups, found) = lookup::load_all(&project).await;
     problems.extend(found);
-    let (datasets, found) = contract::datasets(&project, &lookups);
+    let (datasets, found) = contract::datasets(&project, &lookups, key);
     let lacks_dataset = !found.is_empty();
     problems.extend(found);
     let (areas, residents) = reference(&project, &lookups, &mut problems);

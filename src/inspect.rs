@@ -9,13 +9,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::error::DataFusionError;
 use serde::Serialize;
 
-use crate::check::{Checked, check};
+use crate::check::{Checked, check_to_read};
 use crate::config::Project;
 use crate::engine::{Engine, Origin, quarantine_table};
 use crate::feed;
 use crate::landing::Landing;
 use crate::normalise::csv::Place;
 use crate::normalise::format;
+use crate::normalise::masked::Mask;
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
 use crate::run::{RunError, open_warehouse, spans};
@@ -53,7 +54,7 @@ pub struct FeedStatus {
 /// # Errors
 /// A project with problems; a landing or release that cannot be read.
 pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError> {
-    let checked = check(root).await.map_err(RunError::Invalid)?;
+    let checked = check_to_read(root).await.map_err(RunError::Invalid)?;
     let project = &checked.project;
     let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
     let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
@@ -95,7 +96,7 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
 /// # Errors
 /// A project with problems; a warehouse or release that cannot be read.
 pub async fn open_engine(root: &Path) -> Result<(Checked, Engine, Option<Manifest>), RunError> {
-    let checked = check(root).await.map_err(RunError::Invalid)?;
+    let checked = check_to_read(root).await.map_err(RunError::Invalid)?;
     let warehouse = open_warehouse(&checked.project)?;
     let mut snapshots = BTreeMap::new();
     for dataset in checked.datasets.values() {
@@ -209,7 +210,7 @@ pub async fn explain(
     area: Option<&str>,
     period: Option<&str>,
 ) -> Result<Option<Explanation>, RunError> {
-    let checked = check(root).await.map_err(RunError::Invalid)?;
+    let checked = check_to_read(root).await.map_err(RunError::Invalid)?;
     let published = Published::in_warehouse(&checked.project.warehouse());
     let (Some(folder), Some(manifest)) = (published.current(), published.manifest()?) else {
         return Ok(None);
@@ -328,7 +329,7 @@ pub struct SetAside {
     pub column: String,
     /// What was expected and found.
     pub detail: String,
-    /// The line, or why it cannot be shown.
+    /// The line, its personal fields masked; or why it cannot be shown.
     pub text: String,
 }
 
@@ -373,6 +374,7 @@ pub async fn quarantined(root: &Path, selection: &Selection) -> Result<Vec<SetAs
     let (checked, engine, _) = open_engine(root).await?;
     let landing = Landing::open(&checked.project.warehouse()).map_err(RunError::Landing)?;
     let mut found = Vec::new();
+    let mut masks = Masks { checked: &checked, landing: &landing, known: BTreeMap::new() };
     for dataset in checked.datasets.keys() {
         let mut conditions = vec!["true".to_owned()];
         let quote = |text: &str| format!("'{}'", text.replace('\'', "''"));
@@ -388,16 +390,50 @@ pub async fn quarantined(root: &Path, selection: &Selection) -> Result<Vec<SetAs
         );
         let (_, batches) = engine.run(&sql).await?;
         for batch in &batches {
-            take(batch, &checked.project, &landing, &mut found)?;
+            take(batch, &mut masks, &mut found)?;
         }
     }
     Ok(found)
 }
 
+/// What may be shown of the rows of each delivery.
+struct Masks<'a> {
+    checked: &'a Checked,
+    landing: &'a Landing,
+    known: BTreeMap<(String, String), Mask>,
+}
+
+impl Masks<'_> {
+    /// The line of a row without what its contract keeps from sight.
+    fn line(&mut self, feed: &str, delivery: &str, place: Place) -> std::io::Result<String> {
+        let text = text_of(&self.checked.project, self.landing, feed, delivery, place)?;
+        let key = (feed.to_owned(), delivery.to_owned());
+        if !self.known.contains_key(&key) {
+            let mask = self.mask(feed, delivery)?;
+            self.known.insert(key.clone(), mask);
+        }
+        Ok(self.known.get(&key).unwrap_or(&Mask::All).apply(&text))
+    }
+
+    fn mask(&self, feed: &str, delivery: &str) -> std::io::Result<Mask> {
+        let feed_config = self.checked.project.feeds.get(feed).map(|loaded| &loaded.config);
+        let contract = feed_config.and_then(|config| {
+            self.checked.datasets.values().find_map(|dataset| dataset.contracts.get(&config.contract))
+        });
+        let landed = self.landing.of_feed(feed).find(|landed| landed.content_sha256.starts_with(delivery));
+        match (feed_config, contract, landed) {
+            (Some(config), Some(contract), Some(landed)) => {
+                Mask::of(self.landing, landed, contract, config.max_unpacked_bytes)
+            }
+            // Nothing says any more what may be shown.
+            _ => Ok(Mask::All),
+        }
+    }
+}
+
 fn take(
     batch: &RecordBatch,
-    project: &Project,
-    landing: &Landing,
+    masks: &mut Masks<'_>,
     found: &mut Vec<SetAside>,
 ) -> Result<(), DataFusionError> {
     let texts = |name: &str| -> Result<_, DataFusionError> {
@@ -431,7 +467,8 @@ fn take(
             text: if line.value(row) == 0 {
                 String::new()
             } else {
-                text_of(project, landing, &of(&feed), &of(&delivery), place)
+                masks
+                    .line(&of(&feed), &of(&delivery), place)
                     .unwrap_or_else(|error| format!("(the landed bytes cannot be read: {error})"))
             },
         });

@@ -226,6 +226,11 @@ impl<'a> Run<'a> {
         digest.update(env!("CARGO_PKG_VERSION"));
         digest.update(crate::normalise::VERSION);
         digest.update(&self.project.digest);
+        // Another key makes other pseudonyms; one that cannot be read is told where the project is checked.
+        match crate::normalise::person::key_of(&self.project) {
+            Ok(key) => digest.update(key.map(|key| key.id()).unwrap_or_default()),
+            Err(_) => digest.update("no key"),
+        }
         for state in states {
             digest.update(&state.feed.id);
             for ((month, file), deliveries) in &state.slots {

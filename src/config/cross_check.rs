@@ -1,10 +1,14 @@
 //! What no file can tell alone: that names lead somewhere, and that settings agree.
 
+mod columns;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::settings::{ColumnConfig, ColumnType, ContractConfig, MeasureKind};
+use super::settings::{ColumnConfig, ColumnType, ContractConfig, HeaderEntry, MeasureKind};
 use super::{Loaded, Project, front_matter_span, span_of};
 use crate::diagnose::Problem;
+use crate::normalise::contract::is_hidden;
+use crate::normalise::special::has_status;
 use crate::schedule::Calendar;
 
 /// Columns that the product itself adds to every dataset.
@@ -123,7 +127,9 @@ fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, proble
         let keys: Vec<&str> = ["format"].iter().chain(keys).copied().collect();
         problems.push(at(&keys, message));
     }
-    let header: Vec<&str> = config.header.iter().map(String::as_str).collect();
+    let entries = config.header_entries();
+    let header: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    header_names(contract, &entries, problems);
     if !header.contains(&config.month.from.as_str()) {
         let message = format!("`{}` is not in `header`", config.month.from);
         problems.push(at(&["month", "from"], message).nearest(&config.month.from, header.iter().copied()));
@@ -144,9 +150,10 @@ fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, proble
         if seen.contains_key(column.name.as_str()) {
             problems.push(at(&place("name"), format!("column `{}` is defined twice", column.name)));
         }
-        let origins = [&column.from, &column.from_path, &column.from_lookup];
+        let origins = [&column.from, &column.from_path, &column.from_lookup, &column.derive];
         if origins.iter().filter(|origin| origin.is_some()).count() != 1 {
-            let message = format!("column `{}` needs one of `from`, `from-path`, `from-lookup`", column.name);
+            let message =
+                format!("column `{}` needs one of `from`, `from-path`, `from-lookup`, `derive`", column.name);
             problems.push(at(&place("name"), message));
         }
         if let Some(from) = &column.from
@@ -161,13 +168,15 @@ fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, proble
             let message = format!("`{other}` is not a column that comes before `{}`", column.name);
             problems.push(at(&place("empty-with"), message).nearest(other, seen.keys().copied()));
         }
-        if let Some(lookup) = &column.lookup
-            && !project.lookups.contains_key(lookup)
-        {
-            let message = format!("look-up `{lookup}` is not defined");
-            problems.push(
-                at(&place("lookup"), message).nearest(lookup, project.lookups.keys().map(String::as_str)),
-            );
+        for (key, lookup) in [("lookup", &column.lookup), ("codes-from", &column.codes_from)] {
+            if let Some(lookup) = lookup
+                && !project.lookups.contains_key(lookup)
+            {
+                let message = format!("look-up `{lookup}` is not defined");
+                problems.push(
+                    at(&place(key), message).nearest(lookup, project.lookups.keys().map(String::as_str)),
+                );
+            }
         }
         if column.from_lookup.is_some() {
             let by = column.by.as_deref().unwrap_or_default();
@@ -184,12 +193,49 @@ fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, proble
                 format!("column `{}` has codes, so its type is `category`", column.name),
             ));
         }
+        for (key, message) in columns::misfits(config, column) {
+            problems.push(at(&place(key), message));
+        }
+        if let Some((key, problem, help)) = columns::personal(column) {
+            problems.push(at(&place(key), problem).help(help));
+        }
         seen.insert(&column.name, column);
     }
+    for (number, check) in config.check.iter().enumerate() {
+        let number = number.to_string();
+        if !is_sql_name(&check.rule) {
+            let message = format!("`{}` is not a name for a rule", check.rule);
+            let help = "use small letters, digits and _, a letter first";
+            problems.push(at(&["check", &number, "rule"], message).help(help));
+        }
+        if check.message.trim().is_empty() {
+            problems.push(at(&["check", &number, "message"], "the supplier needs a message".to_owned()));
+        }
+    }
     for (number, key) in config.key.iter().enumerate() {
+        let column = seen.get(key.as_str());
+        if column.is_some_and(|column| is_hidden(column) || column.derive.is_some()) {
+            let message = format!("column `{key}` is dropped or derived, so it cannot be in the key");
+            problems.push(at(&["key", &number.to_string()], message));
+        }
         if !seen.contains_key(key.as_str()) {
             let message = format!("key column `{key}` is not defined");
             problems.push(at(&["key", &number.to_string()], message).nearest(key, seen.keys().copied()));
+        }
+    }
+}
+
+/// A name of the header leads to one column, whatever it is called in a delivery.
+fn header_names(contract: &Loaded<ContractConfig>, entries: &[HeaderEntry], problems: &mut Vec<Problem>) {
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let all = entries.iter().flat_map(|entry| {
+        std::iter::once(&entry.name).chain(entry.synonyms.iter().map(|synonym| &synonym.name))
+    });
+    for name in all {
+        if !names.insert(name) {
+            let keys: &[&str] = if contract.config.header.is_empty() { &["column"] } else { &["header"] };
+            let message = format!("`{name}` is the name of two columns of the header, or twice of one");
+            problems.push(Problem::new(&contract.source, span_of(&contract.source, keys), message));
         }
     }
 }
@@ -201,7 +247,13 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
             continue;
         };
         let shape = |c: &ContractConfig| -> BTreeSet<(String, String)> {
-            c.column.iter().map(|column| (column.name.clone(), format!("{:?}", column.kind))).collect()
+            let kept = || c.column.iter().filter(|column| !is_hidden(column));
+            let columns = kept().map(|column| {
+                let kind = if column.person { "pseudonym".to_owned() } else { format!("{:?}", column.kind) };
+                (column.name.clone(), kind)
+            });
+            let states = kept().filter(|column| has_status(c, column));
+            columns.chain(states.map(|column| (format!("{}_status", column.name), String::new()))).collect()
         };
         if shape(first) != shape(&contract.config) {
             let message = format!(
@@ -231,8 +283,15 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
             for (position, by) in summary.by.iter().enumerate() {
                 let column = contract.column.iter().find(|column| column.name == *by);
                 let counted = column.is_some_and(|c| {
-                    c.from.is_none() || c.kind == ColumnType::Category || c.lookup.is_some()
+                    let coded = (c.from.is_none() && c.derive.is_none())
+                        || c.kind == ColumnType::Category
+                        || c.lookup.is_some();
+                    coded && !is_hidden(c)
                 });
+                let counted = counted
+                    || contract.column.iter().any(|column| {
+                        has_status(contract, column) && *by == format!("{}_status", column.name)
+                    });
                 if counted || ["feed", "source_file"].contains(&by.as_str()) {
                     continue;
                 }

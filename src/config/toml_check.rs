@@ -129,7 +129,10 @@ impl<'a> Walk<'a> {
             _ => return,
         };
         let found = type_name(value.get_ref());
-        let fits = types.iter().any(|t| *t == found || (*t == "number" && found == "integer"));
+        let is_day = schema.get("format").and_then(Value::as_str) == Some("date");
+        let fits = types.iter().any(|t| {
+            *t == found || (*t == "number" && found == "integer") || (is_day && found == "datetime")
+        });
         if !fits {
             let wanted: Vec<&str> = types.iter().copied().filter(|t| *t != "null").map(toml_word).collect();
             let message = format!("`{path}`: expected {}, found {}", wanted.join(" or "), toml_word(found));

@@ -7,11 +7,14 @@ use arrow::array::StringArray;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use sha2::{Digest, Sha256};
 
+use super::person::PersonKey;
+use super::rules::{Misfit, Rules};
+use super::special::{Special, has_status};
 use crate::config::settings::{
-    ColumnConfig, ColumnType, ContractConfig, DatasetConfig, Repeats, SummaryConfig,
+    ColumnConfig, ColumnType, ContractConfig, DatasetConfig, HeaderEntry, Repeats, SummaryConfig,
 };
 use crate::config::{Project, span_of};
-use crate::diagnose::Problem;
+use crate::diagnose::{Problem, Source};
 use crate::lookup::Lookup;
 
 /// Where the value of a dataset column comes from.
@@ -23,10 +26,17 @@ pub(super) enum Origin {
     Path(String),
     /// A column of the row that another column's look-up found.
     Lookup { by: usize, codes: Arc<[u32]>, values: Arc<StringArray> },
+    /// What the field of the column before says beside its value.
+    Status,
+    /// An expression over the row, see [`Rules`].
+    Derived,
+    /// Nowhere: a dropped column that no expression reads.
+    Unread,
 }
 
 /// One column of the dataset and its rule.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) origin: Origin,
@@ -39,6 +49,16 @@ pub(super) struct Column {
     pub(super) rule: String,
     /// Header of the delivery, for messages.
     pub(super) header: String,
+    /// Type in which it is stored.
+    pub(super) stored: DataType,
+    /// Rules beyond the plain ones; `None` for most columns, which then cost nothing more.
+    pub(super) special: Option<Box<Special>>,
+    /// Its value is shown to nobody.
+    pub(super) masked: bool,
+    /// It is not in the dataset.
+    pub(super) hidden: bool,
+    /// Another contract of the dataset takes other codes, so that one that was met before need not be a code here.
+    pub(super) recheck: bool,
 }
 
 /// A contract made ready for reading.
@@ -54,6 +74,10 @@ pub struct Contract {
     /// Columns of the key.
     pub(super) key: Vec<usize>,
     pub(super) repeats: Repeats,
+    /// The header as it was agreed.
+    pub(super) header: Vec<HeaderEntry>,
+    /// Derived columns and checks.
+    pub(super) rules: Option<Rules>,
     /// SHA-256 over everything that decides what becomes of a row.
     pub digest: String,
 }
@@ -88,10 +112,13 @@ fn own_columns() -> [Field; 5] {
 
 /// Arrow type in which a column is stored.
 fn stored(column: &ColumnConfig) -> DataType {
+    if column.person {
+        return DataType::Binary;
+    }
     match column.kind {
         ColumnType::Text | ColumnType::Category => DataType::Utf8,
         ColumnType::Hex => DataType::Binary,
-        ColumnType::Integer => DataType::Int64,
+        ColumnType::Integer | ColumnType::Duration => DataType::Int64,
         ColumnType::Number => DataType::Float64,
         ColumnType::Date => DataType::Date32,
         ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
@@ -128,11 +155,13 @@ pub fn summary_schema(summary: &SummaryConfig) -> SchemaRef {
 
 /// Makes the datasets of a project ready, in order of their names.
 ///
-/// The second value holds every column that a look-up does not have, each with its place.
+/// Without `key`, pseudonyms cannot be made, which is enough for those who only read. The second value holds every column
+/// that a look-up does not have and every expression that cannot be planned, each with its place.
 #[must_use]
 pub fn datasets(
     project: &Project,
     lookups: &BTreeMap<String, Arc<Lookup>>,
+    key: Option<&PersonKey>,
 ) -> (BTreeMap<String, Arc<Dataset>>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut datasets: BTreeMap<String, Dataset> = BTreeMap::new();
@@ -141,24 +170,19 @@ pub fn datasets(
         let told: Option<&DatasetConfig> =
             project.datasets.get(&config.dataset).map(|dataset| &dataset.config);
         let summaries = told.map(|dataset| dataset.summary.clone()).unwrap_or_default();
-        let contract = match compile(config, &summaries, lookups) {
+        let contract = match compile(config, &summaries, lookups, key) {
             Ok(contract) => contract,
             Err(found) => {
-                problems.extend(found.into_iter().map(|(number, key, message, nearest)| {
-                    let span = span_of(&loaded.source, &["column", &number.to_string(), key]);
-                    let mut problem = Problem::new(&loaded.source, span, message);
-                    problem.help = nearest;
-                    problem
-                }));
+                problems.extend(found.into_iter().map(|flaw| flaw.in_file(&loaded.source)));
                 continue;
             }
         };
         let dataset = datasets.entry(config.dataset.clone()).or_insert_with(|| {
+            let kept = || contract.columns.iter().filter(|column| !column.hidden);
             let mut fields: Vec<Field> =
-                config.column.iter().map(|column| Field::new(&column.name, stored(column), true)).collect();
+                kept().map(|column| Field::new(&column.name, column.stored.clone(), true)).collect();
             fields.extend(own_columns());
-            let hex =
-                config.column.iter().filter(|c| c.kind == ColumnType::Hex).map(|c| c.name.clone()).collect();
+            let hex = kept().filter(|c| c.stored == DataType::Binary).map(|c| c.name.clone()).collect();
             Dataset {
                 id: config.dataset.clone(),
                 title: told.map(|dataset| dataset.title.clone()).unwrap_or_default(),
@@ -170,15 +194,95 @@ pub fn datasets(
         });
         dataset.contracts.insert(config.id.clone(), Arc::new(contract));
     }
+    for dataset in datasets.values_mut() {
+        recheck_codes(dataset);
+    }
     (datasets.into_iter().map(|(id, dataset)| (id, Arc::new(dataset))).collect(), problems)
 }
 
-type Flaw = (usize, &'static str, String, Option<String>);
+/// Marks the columns for which the contracts of a dataset take different codes.
+fn recheck_codes(dataset: &mut Dataset) {
+    let codes = |contract: &Contract, name: &str| {
+        contract.columns.iter().find(|column| column.name == name).and_then(|column| {
+            let mut codes: Vec<String> = column.codes.as_ref()?.iter().cloned().collect();
+            codes.sort_unstable();
+            // Rules of its own may let in what is not among them.
+            Some((codes, column.special.is_some()))
+        })
+    };
+    let mut differing: HashSet<String> = HashSet::new();
+    for contract in dataset.contracts.values() {
+        for column in &contract.columns {
+            let own = codes(contract, &column.name);
+            if dataset.contracts.values().any(|other| codes(other, &column.name) != own) {
+                differing.insert(column.name.clone());
+            }
+        }
+    }
+    if differing.is_empty() {
+        return;
+    }
+    for contract in dataset.contracts.values_mut() {
+        for column in &mut Arc::make_mut(contract).columns {
+            column.recheck = differing.contains(&column.name);
+        }
+    }
+}
+
+/// Something wrong with a contract that its file alone does not tell.
+struct Flaw {
+    keys: Vec<String>,
+    /// The part of an expression that is wrong.
+    within: Option<std::ops::Range<usize>>,
+    message: String,
+    help: Option<String>,
+}
+
+impl From<Misfit> for Flaw {
+    fn from(misfit: Misfit) -> Self {
+        Self { keys: misfit.keys.to_vec(), within: misfit.within, message: misfit.message, help: misfit.help }
+    }
+}
+
+impl Flaw {
+    /// The problem at its place in the contract's file.
+    fn in_file(self, source: &Source) -> Problem {
+        let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
+        let mut span = span_of(source, &keys);
+        // The text between the quotes is the expression itself, unless something in it is written with a backslash.
+        let text = source.text.get(span.clone()).unwrap_or_default();
+        let quote = match text {
+            _ if text.starts_with("\"\"\"\n") || text.starts_with("'''\n") => 4,
+            _ if text.starts_with("\"\"\"") || text.starts_with("'''") => 3,
+            _ => 1,
+        };
+        if let Some(within) = self.within
+            && (text.starts_with('\'') || !text.contains('\\'))
+            && span.start + quote + within.end <= span.end
+        {
+            span = span.start + quote + within.start..span.start + quote + within.end;
+        }
+        let mut problem = Problem::new(source, span, self.message);
+        problem.help = self.help;
+        problem
+    }
+}
+
+/// Whether a column is not kept: it is dropped, or free text for which nothing says why it should be.
+pub(crate) fn is_hidden(column: &ColumnConfig) -> bool {
+    column.drop || (column.free_text && column.keep_free_text.is_none())
+}
+
+/// Whether the values of a column are shown to nobody.
+pub(crate) fn is_masked(column: &ColumnConfig) -> bool {
+    column.person || column.drop || column.free_text
+}
 
 fn compile(
     config: &ContractConfig,
     summaries: &[SummaryConfig],
     lookups: &BTreeMap<String, Arc<Lookup>>,
+    key: Option<&PersonKey>,
 ) -> Result<Contract, Vec<Flaw>> {
     let mut fields: Vec<String> = Vec::new();
     let mut field = |name: &str| {
@@ -193,6 +297,12 @@ fn compile(
     let mut digest = Sha256::new();
     digest.update(super::VERSION);
     digest.update(serde_json::to_vec(&(config, summaries)).unwrap_or_default());
+    if let Some(key) = key
+        && config.column.iter().any(|column| column.person)
+    {
+        // Not the key itself: a new key makes other pseudonyms, so the months are made anew.
+        digest.update(key.id());
+    }
     for (number, column) in config.column.iter().enumerate() {
         let position = |name: &Option<String>| {
             let name = name.as_deref()?;
@@ -202,10 +312,16 @@ fn compile(
             digest.update(&lookup.digest);
             (Arc::clone(lookup), Arc::new(lookup.keys()))
         });
+        let codes_from = column.codes_from.as_ref().and_then(|id| lookups.get(id));
+        if let Some(lookup) = codes_from {
+            digest.update(&lookup.digest);
+        }
         let origin = if let Some(from) = &column.from {
             Origin::Field(field(from))
         } else if let Some(name) = &column.from_path {
             Origin::Path(name.clone())
+        } else if column.derive.is_some() {
+            Origin::Derived
         } else {
             let by = position(&column.by).unwrap_or_default();
             let wanted = column.from_lookup.as_deref().unwrap_or_default();
@@ -213,47 +329,97 @@ fn compile(
             let Some(text) = found.text(wanted) else {
                 let schema = found.batch.schema();
                 let known = schema.fields().iter().map(|f| f.name().as_str());
-                let help = crate::diagnose::suggestion(wanted, known);
-                flaws.push((
-                    number,
-                    "from-lookup",
-                    format!("look-up `{}` has no column `{wanted}`", found.id),
-                    help,
-                ));
+                flaws.push(Flaw {
+                    keys: ["column", &number.to_string(), "from-lookup"].map(str::to_owned).to_vec(),
+                    within: None,
+                    message: format!("look-up `{}` has no column `{wanted}`", found.id),
+                    help: crate::diagnose::suggestion(wanted, known),
+                });
                 continue;
             };
             let (codes, values) = coded(&text);
             Origin::Lookup { by, codes, values }
         };
         columns.push(Column {
-            name: column.name.clone(),
-            kind: column.kind,
-            required: column.required,
-            codes: (!column.codes.is_empty()).then(|| column.codes.iter().cloned().collect()),
-            range: column.range,
-            empty_with: position(&column.empty_with),
-            rule: column.rule.clone().unwrap_or_else(|| {
-                let word = if lookup.is_some() { "unknown" } else { "bad" };
-                format!("{word}_{}", column.name)
-            }),
-            header: column.from.clone().unwrap_or_default(),
             lookup,
-            origin,
+            empty_with: position(&column.empty_with),
+            special: Special::new(config, column, codes_from, key),
+            ..plain(column, origin, codes_from)
         });
+        if has_status(config, column) {
+            columns.push(status_of(column));
+        }
     }
     if !flaws.is_empty() {
         return Err(flaws);
     }
+    let rules = match Rules::plan(config, &columns) {
+        Ok(rules) => rules,
+        Err(misfits) => return Err(misfits.into_iter().map(Flaw::from).collect()),
+    };
+    leave_unread(&mut columns, rules.as_ref());
     let key = config.key.iter().filter_map(|name| columns.iter().position(|c| c.name == *name)).collect();
     Ok(Contract {
+        header: config.header_entries(),
         config: config.clone(),
         columns,
         fields,
         month_field,
         key,
         repeats: config.repeats,
+        rules,
         digest: hex::encode(digest.finalize()),
     })
+}
+
+/// A column as its settings alone have it.
+fn plain(column: &ColumnConfig, origin: Origin, codes_from: Option<&Arc<Lookup>>) -> Column {
+    let looked = codes_from.map(|lookup| lookup.keys());
+    let looked = looked.iter().flat_map(|keys| keys.iter().flatten().map(str::to_owned));
+    let codes: HashSet<String> = column.codes.iter().cloned().chain(looked).collect();
+    Column {
+        name: column.name.clone(),
+        kind: if column.person { ColumnType::Hex } else { column.kind },
+        required: column.required,
+        codes: (!column.codes.is_empty() || column.codes_from.is_some()).then_some(codes),
+        range: column.range,
+        empty_with: None,
+        rule: column.rule.clone().unwrap_or_else(|| {
+            let word = if column.lookup.is_some() { "unknown" } else { "bad" };
+            format!("{word}_{}", column.name)
+        }),
+        header: column.from.clone().unwrap_or_default(),
+        lookup: None,
+        origin,
+        stored: stored(column),
+        special: None,
+        masked: is_masked(column),
+        hidden: is_hidden(column),
+        recheck: false,
+    }
+}
+
+/// Dropped columns are not even judged, unless an expression, a look-up or another column needs them.
+fn leave_unread(columns: &mut [Column], rules: Option<&Rules>) {
+    let mut needed: HashSet<usize> = rules.iter().flat_map(|rules| rules.reads.iter().copied()).collect();
+    for column in &*columns {
+        needed.extend(column.empty_with);
+        if let Origin::Lookup { by, .. } = &column.origin {
+            needed.insert(*by);
+        }
+    }
+    for (place, column) in columns.iter_mut().enumerate() {
+        if column.hidden && !needed.contains(&place) {
+            column.origin = Origin::Unread;
+        }
+    }
+}
+
+/// The column beside another one that says whether that has a value, and why not.
+fn status_of(column: &ColumnConfig) -> Column {
+    let kind = ColumnType::Category;
+    let about = ColumnConfig { name: format!("{}_status", column.name), kind, ..ColumnConfig::default() };
+    Column { hidden: is_hidden(column), ..plain(&about, Origin::Status, None) }
 }
 
 /// A text column as numbers of its distinct values; absent values are `u32::MAX`.

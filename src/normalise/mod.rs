@@ -3,9 +3,14 @@
 
 pub mod contract;
 pub mod csv;
+pub(crate) mod dates;
 pub mod format;
+pub mod masked;
 pub mod month;
+pub mod person;
 mod rows;
+mod rules;
+pub(crate) mod special;
 
 use std::hash::{BuildHasher, Hasher};
 

@@ -7,9 +7,10 @@ use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray}
 use sha2::{Digest, Sha256};
 
 use super::contract::{Contract, Dataset, quarantine_schema};
-use super::csv::{Fields, Flaw};
+use super::csv::{Fields, Flaw, Place};
 use super::format::{self, RecordReader};
-use super::rows::{Broken, Rows, clip};
+use super::person::Sample;
+use super::rows::{Broken, Rows, Sent, clip};
 use super::{DeliveryReport, DeliveryStatus, Rejection};
 use crate::config::settings::{FeedConfig, Repeats};
 use crate::landing::{Delivery, Landing};
@@ -121,15 +122,15 @@ pub fn normalise(
     let mut turned_down_reports: Vec<DeliveryReport> = Vec::new();
     'anew: loop {
         sink.restart()?;
-        let Some(first) = job.dataset.contracts.values().next() else {
+        if job.dataset.contracts.is_empty() {
             return Ok(MonthResult {
                 reports: turned_down_reports,
                 quarantine: RecordBatch::new_empty(quarantine_schema()),
                 summaries: Vec::new(),
                 rows: 0,
             });
-        };
-        let mut rows = Rows::new(first, &job.dataset.summaries);
+        }
+        let mut rows = Rows::new(&job.dataset);
         let mut seen: HashSet<u128, foldhash::fast::FixedState> = HashSet::default();
         let mut rejections: Vec<Rejection> = Vec::new();
         let mut deliveries: Vec<&Delivery> = Vec::new();
@@ -148,6 +149,8 @@ pub fn normalise(
                 rejections: &mut rejections,
                 sink,
                 written: &mut written,
+                waiting: Vec::new(),
+                warned: BTreeMap::new(),
             };
             let report = reading.read(landing)?;
             if report.status == DeliveryStatus::Accepted {
@@ -193,6 +196,17 @@ struct Reading<'a, S> {
     rejections: &'a mut Vec<Rejection>,
     sink: &'a mut S,
     written: &'a mut u64,
+    /// Places of the rows that are laid out until their checks are applied, and what identifies them.
+    waiting: Vec<(Place, Option<u128>)>,
+    /// Rows that fail a check that only warns, by its message: how many, and the first one's line.
+    warned: BTreeMap<String, (u64, u64)>,
+}
+
+/// A row as it stands between its columns' rules and the checks of the row as a whole.
+enum Settled {
+    Done,
+    /// The delivery is refused.
+    Refused(String),
 }
 
 impl<S: RowSink> Reading<'_, S> {
@@ -251,6 +265,11 @@ impl<S: RowSink> Reading<'_, S> {
                 return Ok(self.turned_down(Refused, note, received));
             }
         };
+        if contract.rules.is_some() {
+            self.write_rows()?;
+        }
+        self.rows.take_unknown();
+        let mut sample = Sample::new(&contract, &positions);
         let sent = self.rows.begin(&contract, self.delivery, positions);
         let mut report = self.report(DeliveryStatus::Accepted, note);
         let mut multiplicity: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
@@ -268,46 +287,135 @@ impl<S: RowSink> Reading<'_, S> {
                 *multiplicity.entry(fields.digest()).or_insert(0) += 1;
             }
             let judged = match result {
-                Err(flaw) => {
-                    Err(Broken { rule: flaw_rule(flaw), column: "", detail: flaw_text(flaw).to_owned() })
+                Err(flaw) => Err(Broken::row(flaw_rule(flaw), flaw_text(flaw).to_owned())),
+                Ok(()) if fields.len() != header.len() => {
+                    let detail = format!("expected {} fields, found {}", header.len(), fields.len());
+                    Err(Broken::row("column_count", detail))
                 }
-                Ok(()) if fields.len() != header.len() => Err(Broken {
-                    rule: "column_count",
-                    column: "",
-                    detail: format!("expected {} fields, found {}", header.len(), fields.len()),
-                }),
-                Ok(()) => self.rows.judge(&contract, &sent, &fields),
+                Ok(()) => {
+                    sample.look_at(&fields);
+                    self.rows.judge(&contract, &sent, &fields)
+                }
             };
             match judged {
+                Err(broken) if broken.refuses => {
+                    let note = refusal(place, &broken);
+                    let received = report.received + count_rest(records.as_mut(), &mut fields);
+                    return Ok(self.turned_down(Refused, note, received));
+                }
                 Err(broken) => {
-                    report.quarantined += 1;
-                    *report.rules.entry(broken.rule.to_owned()).or_insert(0) += 1;
-                    self.rejections.push(Rejection {
-                        delivery: self.number,
-                        place,
-                        rule: broken.rule.to_owned(),
-                        column: broken.column.to_owned(),
-                        detail: broken.detail,
-                    });
+                    self.set_aside(&mut report, place, broken.rule, broken.column, broken.detail);
+                }
+                Ok(()) if contract.rules.is_some() => {
+                    self.rows.lay(&sent, &fields, place.line);
+                    self.waiting.push((place, self.identity(&contract, &fields)));
+                    if self.waiting.len() >= BATCH
+                        && let Settled::Refused(note) = self.settle(&contract, &sent, &mut report)?
+                    {
+                        let received = report.received + count_rest(records.as_mut(), &mut fields);
+                        return Ok(self.turned_down(Refused, note, received));
+                    }
                 }
                 Ok(()) if self.repeats(&contract, &fields) => report.duplicate += 1,
                 Ok(()) => {
                     report.accepted += 1;
                     self.rows.push(&sent, &fields, place.line);
                     if self.rows.len() >= BATCH {
-                        *self.written += self.rows.len() as u64;
-                        let batch = self.rows.take()?;
-                        self.sink.write(&batch)?;
+                        self.write_rows()?;
                     }
                 }
             }
         }
-        let about = records.note();
-        if !about.is_empty() {
-            let between = if report.note.is_empty() { "" } else { "; " };
-            report.note = format!("{}{between}{about}", report.note);
+        add_note(&mut report.note, &records.note());
+        if let Settled::Refused(note) = self.settle(&contract, &sent, &mut report)? {
+            return Ok(self.turned_down(Refused, note, report.received));
         }
+        if let Some(note) = sample.verdict() {
+            return Ok(self.turned_down(Refused, note, report.received));
+        }
+        self.tell(&mut report.note);
         Ok(self.judge_whole(report, &multiplicity))
+    }
+
+    /// Sends the rows that are laid out to the file.
+    fn write_rows(&mut self) -> Result<(), NormaliseError> {
+        if self.rows.len() > 0 {
+            *self.written += self.rows.len() as u64;
+            let batch = self.rows.take()?;
+            self.sink.write(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// What was let pass and should be known of.
+    fn tell(&mut self, note: &mut String) {
+        for (header, rows) in self.rows.take_unknown() {
+            add_note(note, &format!("rows with a code in `{header}` that is not known, kept: {rows}"));
+        }
+        for (message, (rows, line)) in std::mem::take(&mut self.warned) {
+            add_note(note, &format!("{message}: {rows} rows, the first in line {line}"));
+        }
+    }
+
+    fn set_aside(
+        &mut self,
+        report: &mut DeliveryReport,
+        place: Place,
+        rule: &str,
+        column: &str,
+        detail: String,
+    ) {
+        report.quarantined += 1;
+        *report.rules.entry(rule.to_owned()).or_insert(0) += 1;
+        let (rule, column) = (rule.to_owned(), column.to_owned());
+        self.rejections.push(Rejection { delivery: self.number, place, rule, column, detail });
+    }
+
+    /// Computes the derived columns of the rows that wait, applies the checks, and takes those that are good. Repeats
+    /// are judged last: a row that a check sets aside does not make the next one of its key a repeat.
+    fn settle(
+        &mut self,
+        contract: &Contract,
+        sent: &Sent,
+        report: &mut DeliveryReport,
+    ) -> Result<Settled, NormaliseError> {
+        let Some(rules) = &contract.rules else { return Ok(Settled::Done) };
+        if self.waiting.is_empty() {
+            return Ok(Settled::Done);
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let columns = self.rows.columns()?;
+        let verdict = rules.apply(&contract.columns, &contract.config.column, waiting.len(), |number| {
+            Rows::column_of(sent, &columns, number)
+        })?;
+        let line = |row: usize| waiting.get(row).map_or(0, |(place, _)| place.line);
+        if let Some((row, message)) = verdict.refused {
+            return Ok(Settled::Refused(format!("line {}: {message}", line(row))));
+        }
+        for (message, (rows, first)) in verdict.warned {
+            self.warned.entry(message).or_insert((0, line(first))).0 += rows;
+        }
+        let mut broken = verdict.broken;
+        let mut good = Vec::with_capacity(waiting.len());
+        for (row, (place, identity)) in waiting.into_iter().enumerate() {
+            let accepted = if let Some((rule, detail)) = broken.remove(&row) {
+                self.set_aside(report, place, &rule, "", detail);
+                false
+            } else if identity.is_some_and(|identity| !self.seen.insert(identity)) {
+                report.duplicate += 1;
+                false
+            } else {
+                report.accepted += 1;
+                true
+            };
+            good.push(accepted);
+        }
+        let batch = self.rows.admit(sent, columns, verdict.derived, &BooleanArray::from(good))?;
+        if batch.num_rows() > 0 {
+            *self.written += batch.num_rows() as u64;
+            self.sink.write(&batch)?;
+        }
+        Ok(Settled::Done)
     }
 
     /// The delivery as a whole, once all its rows are known: it may still be refused or held.
@@ -347,39 +455,106 @@ impl<S: RowSink> Reading<'_, S> {
 
     /// Whether the judged row repeats one that was accepted for this month. Rows without a key never do.
     fn repeats(&mut self, contract: &Contract, fields: &Fields) -> bool {
-        let Some(key) = self.rows.key(contract, fields) else { return false };
-        let identity = match contract.repeats {
+        let identity = self.identity(contract, fields);
+        identity.is_some_and(|identity| !self.seen.insert(identity))
+    }
+
+    /// What two rows share when one repeats the other.
+    fn identity(&self, contract: &Contract, fields: &Fields) -> Option<u128> {
+        let key = self.rows.key(contract, fields)?;
+        Some(match contract.repeats {
             Repeats::SameKey => key,
             Repeats::Identical => key ^ (u128::from(fields.digest()) << 32),
-        };
-        !self.seen.insert(identity)
+        })
     }
 }
 
 /// Position of each field of the contract in the header, and what a reader should know; or why the header will not do.
-fn header_positions(contract: &Contract, header: &[String]) -> Result<(Vec<usize>, String), String> {
-    let expected = &contract.config.header;
-    let missing: Vec<&str> =
-        expected.iter().filter(|name| !header.contains(name)).map(String::as_str).collect();
+///
+/// An optional column that is missing has the position `usize::MAX`, where every record is empty.
+pub(super) fn header_positions(
+    contract: &Contract,
+    header: &[String],
+) -> Result<(Vec<usize>, String), String> {
+    // For each agreed column, where it stands and the synonym under which it came.
+    let mut places: Vec<(usize, Option<&crate::config::settings::SynonymConfig>)> = Vec::new();
+    let mut missing: Vec<&str> = Vec::new();
+    let mut taken: HashSet<usize> = HashSet::new();
+    let mut note = String::new();
+    for entry in &contract.header {
+        let synonym = |name: &str| entry.synonyms.iter().find(|synonym| synonym.name == name);
+        let found = header
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| **name == entry.name || synonym(name).is_some())
+            .map(|(at, name)| (at, synonym(name).filter(|_| *name != entry.name)))
+            .collect::<Vec<_>>();
+        taken.extend(found.iter().map(|(at, _)| *at));
+        match found.as_slice() {
+            [] if entry.optional => {
+                add_note(&mut note, &format!("column `{}` did not come and is taken as empty", entry.name));
+                places.push((usize::MAX, None));
+            }
+            [] => {
+                missing.push(&entry.name);
+                places.push((usize::MAX, None));
+            }
+            [(at, synonym)] => {
+                if let Some(synonym) = synonym {
+                    let name = &synonym.name;
+                    let text =
+                        format!("column `{}` came as `{name}`, agreed on {}", entry.name, synonym.agreed);
+                    add_note(&mut note, &text);
+                }
+                places.push((*at, *synonym));
+            }
+            [(_, None), (_, None), ..] => return Err(format!("column `{}` stands twice", entry.name)),
+            several => {
+                let names: Vec<&str> =
+                    several.iter().filter_map(|(at, _)| header.get(*at)).map(String::as_str).collect();
+                return Err(format!("columns {} are all `{}`: one is expected", quoted(&names), entry.name));
+            }
+        }
+    }
     let unknown: Vec<String> =
-        header.iter().filter(|name| !expected.contains(name)).map(|name| clip(name)).collect();
+        header.iter().enumerate().filter(|(at, _)| !taken.contains(at)).map(|(_, name)| clip(name)).collect();
     if !missing.is_empty() {
-        let found =
-            if unknown.is_empty() { String::new() } else { format!("; not known: {}", quoted(&unknown)) };
+        // Where hardly a name is right, the line may be none of names but the first row, and people stand in it.
+        let few = taken.len() < contract.header.len().div_ceil(2);
+        let found = if unknown.is_empty() {
+            String::new()
+        } else if few && contract.columns.iter().any(|column| column.masked) {
+            format!("; {} others are not known", unknown.len())
+        } else {
+            format!("; not known: {}", quoted(&unknown))
+        };
         return Err(format!("column {} is missing{found}", quoted(&missing)));
     }
-    let mut seen = HashSet::new();
-    if let Some(twice) = header.iter().find(|name| expected.contains(name) && !seen.insert(*name)) {
-        return Err(format!("column `{twice}` stands twice"));
+    let positions = contract
+        .fields
+        .iter()
+        .map(|name| {
+            let entry = contract.header.iter().position(|entry| entry.name == *name);
+            entry.and_then(|entry| places.get(entry)).map_or(usize::MAX, |(at, _)| *at)
+        })
+        .collect();
+    if !unknown.is_empty() {
+        add_note(&mut note, &format!("left out, not in the contract: {}", quoted(&unknown)));
     }
-    let positions =
-        contract.fields.iter().filter_map(|name| header.iter().position(|known| known == name)).collect();
-    let note = if unknown.is_empty() {
-        String::new()
-    } else {
-        format!("left out, not in the contract: {}", quoted(&unknown))
-    };
     Ok((positions, note))
+}
+
+/// Why a delivery is refused for one of its rows, without the value: it is published.
+fn refusal(place: Place, broken: &Broken<'_>) -> String {
+    let (line, column) = (place.line, broken.column);
+    format!("line {line}: column `{column}` has a code that is not known, for which the contract refuses all")
+}
+
+fn add_note(note: &mut String, text: &str) {
+    if !note.is_empty() && !text.is_empty() {
+        note.push_str("; ");
+    }
+    note.push_str(text);
 }
 
 fn quoted<S: AsRef<str>>(names: &[S]) -> String {

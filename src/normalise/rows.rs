@@ -1,18 +1,21 @@
 //! One row at a time: judged against the contract, then laid into the columns of the dataset.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, DictionaryArray, Float64Builder, Int32Array,
-    Int64Builder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondBuilder,
+    Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, BooleanBuilder, Date32Builder, DictionaryArray,
+    Float64Builder, Int32Array, Int64Builder, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
+use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
-use chrono::{DateTime, NaiveDate};
 
-use super::contract::{Column, Contract, Origin};
+use super::contract::{Column, Contract, Dataset, Origin};
 use super::csv::Fields;
-use crate::config::settings::{ColumnType, MonthFormat};
+use super::dates;
+use super::special::{Special, State};
+use crate::config::settings::{ColumnType, MonthFormat, UnknownCode};
 use crate::period::Month;
 
 /// No value, among codes.
@@ -26,6 +29,8 @@ pub(super) enum Value {
     Absent,
     /// Field of the record, as it stands.
     Text(usize),
+    /// A text that is not in the record as it is kept: from where to where in the row's own texts.
+    Own(usize, usize),
     /// Number of a distinct value, or of a look-up's row.
     Code(u32),
     Number(f64),
@@ -40,6 +45,15 @@ pub(super) struct Broken<'a> {
     pub(super) rule: &'a str,
     pub(super) column: &'a str,
     pub(super) detail: String,
+    /// The delivery as a whole is refused for it.
+    pub(super) refuses: bool,
+}
+
+impl<'a> Broken<'a> {
+    /// A rule about the row as a whole.
+    pub(super) fn row(rule: &'a str, detail: String) -> Self {
+        Self { rule, column: "", detail, refuses: false }
+    }
 }
 
 /// Distinct values of a column, numbered in the order in which they were met.
@@ -99,7 +113,10 @@ enum Builder {
 /// The columns of a dataset under construction, for one month.
 pub(super) struct Rows {
     builders: Vec<Builder>,
+    /// Columns of the dataset, then those that only expressions of a contract read, under the contract's name.
     names: Vec<String>,
+    /// How many of them are columns of the dataset.
+    kept: usize,
     feeds: Interner,
     files: Interner,
     digests: Interner,
@@ -110,7 +127,11 @@ pub(super) struct Rows {
     synthetic: BooleanBuilder,
     summaries: Vec<Summary>,
     scratch: Vec<Value>,
+    /// Texts of the judged row that are not in its record as they are kept.
+    own: String,
     hex: Vec<u8>,
+    /// How often a code that is not known was kept, by header, since this was last asked.
+    unknown: BTreeMap<String, u64>,
 }
 
 struct Summary {
@@ -152,9 +173,19 @@ pub(super) struct Sent {
 }
 
 impl Rows {
-    pub(super) fn new(contract: &Contract, summaries: &[crate::config::settings::SummaryConfig]) -> Self {
-        let builders = contract.columns.iter().map(builder).collect();
-        let names: Vec<String> = contract.columns.iter().map(|column| column.name.clone()).collect();
+    pub(super) fn new(dataset: &Dataset) -> Self {
+        let first = dataset.contracts.values().next();
+        let kept = first.iter().flat_map(|first| first.columns.iter().filter(|column| !column.hidden));
+        let (mut names, mut builders): (Vec<String>, Vec<Builder>) =
+            kept.map(|column| (column.name.clone(), builder(column))).unzip();
+        let kept = names.len();
+        for contract in dataset.contracts.values() {
+            for column in contract.columns.iter().filter(|column| column.hidden) {
+                names.push(hidden_name(contract, column));
+                builders.push(builder(column));
+            }
+        }
+        let summaries = &dataset.summaries;
         let summaries = summaries
             .iter()
             .map(|summary| Summary {
@@ -174,6 +205,7 @@ impl Rows {
         Self {
             builders,
             names,
+            kept,
             feeds: Interner::default(),
             files: Interner::default(),
             digests: Interner::default(),
@@ -184,7 +216,9 @@ impl Rows {
             synthetic: BooleanBuilder::new(),
             summaries,
             scratch: Vec::new(),
+            own: String::new(),
             hex: Vec::new(),
+            unknown: BTreeMap::new(),
         }
     }
 
@@ -198,7 +232,8 @@ impl Rows {
         let digest = delivery.content_sha256.get(..16).unwrap_or(&delivery.content_sha256);
         let codes =
             [self.feeds.code(&delivery.feed), self.files.code(&delivery.file), self.digests.code(digest)];
-        let targets: Vec<usize> = contract.columns.iter().map(|column| self.target(&column.name)).collect();
+        let targets: Vec<usize> =
+            contract.columns.iter().map(|column| self.target(contract, column)).collect();
         let path_codes = contract
             .columns
             .iter()
@@ -233,8 +268,14 @@ impl Rows {
     }
 
     /// Column of the dataset of that name; contracts of one dataset may order them differently.
-    fn target(&self, name: &str) -> usize {
-        self.names.iter().position(|known| known == name).unwrap_or(usize::MAX)
+    fn target(&self, contract: &Contract, column: &Column) -> usize {
+        let place = if column.hidden {
+            let name = hidden_name(contract, column);
+            self.names.iter().position(|known| *known == name)
+        } else {
+            self.names.iter().take(self.kept).position(|known| *known == column.name)
+        };
+        place.unwrap_or(usize::MAX)
     }
 
     /// Judges a row; its values wait for [`Rows::push`].
@@ -250,21 +291,34 @@ impl Rows {
         };
         let (_, month) = field(contract.month_field);
         if !is_month(month, contract.config.month.format, sent) {
+            let from = &contract.config.month.from;
+            let masked = contract.columns.iter().any(|column| column.masked && column.header == *from);
+            let found = if masked { "something else".to_owned() } else { format!("`{}`", clip(month)) };
             return Err(Broken {
                 rule: &contract.config.month.rule,
-                column: &contract.config.month.from,
-                detail: format!("expected the month {}, found `{}`", sent.month_text, clip(month)),
+                column: from,
+                detail: format!("expected the month {}, found {found}", sent.month_text),
+                refuses: false,
             });
         }
         self.scratch.clear();
+        self.own.clear();
+        // What the field before said beside its value, for the status column that follows it.
+        let mut state = (State::Value, None);
         for (number, column) in contract.columns.iter().enumerate() {
             let value = match &column.origin {
                 Origin::Field(at) => {
                     let (position, text) = field(*at);
                     let target = sent.targets.get(number).copied().unwrap_or(usize::MAX);
-                    let value = match self.builders.get_mut(target) {
-                        Some(builder) => judge_field(column, text, position, builder)?,
-                        None => Value::Absent,
+                    let value = match (self.builders.get_mut(target), &column.special) {
+                        (Some(builder), None) => judge_field(column, text, position, builder)?,
+                        (Some(builder), Some(special)) => {
+                            let (text, found) = special.read(text);
+                            state = (found, Some(special));
+                            let mut work = Work { builder, own: &mut self.own, unknown: &mut self.unknown };
+                            judge_special(column, special, (text, found), position, fields, &mut work)?
+                        }
+                        (None, _) => Value::Absent,
                     };
                     if let Some(other) = column.empty_with {
                         let other_absent = matches!(self.scratch.get(other), Some(Value::Absent));
@@ -273,6 +327,7 @@ impl Rows {
                                 rule: &column.rule,
                                 column: &column.header,
                                 detail: "one of the two is empty, the other is not".to_owned(),
+                                refuses: false,
                             });
                         }
                     }
@@ -289,6 +344,16 @@ impl Rows {
                     },
                     _ => Value::Absent,
                 },
+                Origin::Status => {
+                    let target = sent.targets.get(number).copied().unwrap_or(usize::MAX);
+                    match (state, self.builders.get_mut(target)) {
+                        ((state, Some(special)), Some(Builder::Category(interner, _))) => {
+                            Value::Code(interner.code(&special.word(state)))
+                        }
+                        _ => Value::Absent,
+                    }
+                }
+                Origin::Derived | Origin::Unread => Value::Absent,
             };
             self.scratch.push(value);
         }
@@ -309,6 +374,10 @@ impl Rows {
                     let text = fields.get(*position).as_bytes();
                     (super::hash(digest.0, text), super::hash(digest.1, text))
                 }
+                Value::Own(start, end) => {
+                    let text = self.own.get(*start..*end).unwrap_or_default().as_bytes();
+                    (super::hash(digest.0, text), super::hash(digest.1, text))
+                }
                 Value::Code(code) => mix(digest, u64::from(*code)),
                 Value::Number(number) => mix(digest, number.to_bits()),
                 Value::Integer(number) => mix(digest, number.cast_unsigned()),
@@ -321,9 +390,15 @@ impl Rows {
 
     /// Takes the judged row.
     pub(super) fn push(&mut self, sent: &Sent, fields: &Fields, line: u64) {
+        self.lay(sent, fields, line);
+        self.count(sent);
+    }
+
+    /// Lays out the judged row; whether it counts is decided by [`Rows::admit`].
+    pub(super) fn lay(&mut self, sent: &Sent, fields: &Fields, line: u64) {
         for (value, target) in self.scratch.iter().zip(&sent.targets) {
             let Some(builder) = self.builders.get_mut(*target) else { continue };
-            append(builder, *value, fields, &mut self.hex);
+            append(builder, *value, fields, &self.own, &mut self.hex);
         }
         let [feed, file, digest] = sent.codes;
         self.feed_codes.push(feed);
@@ -331,6 +406,9 @@ impl Rows {
         self.digest_codes.push(digest);
         self.lines.append_value(i64::try_from(line).unwrap_or(i64::MAX));
         self.synthetic.append_value(sent.synthetic);
+    }
+
+    fn count(&mut self, sent: &Sent) {
         for (summary, parts) in self.summaries.iter_mut().zip(&sent.summary_keys) {
             let mut key = [ABSENT; SUMMARY_WIDTH];
             for (slot, part) in key.iter_mut().zip(parts) {
@@ -352,6 +430,12 @@ impl Rows {
 
     /// The rows so far as a batch, in the order in which they came; the columns are empty afterwards.
     pub(super) fn take(&mut self) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let arrays = self.columns()?;
+        self.batch(arrays)
+    }
+
+    /// The rows so far as columns: those of the dataset, those that only expressions read, the product's own.
+    pub(super) fn columns(&mut self) -> Result<Vec<ArrayRef>, arrow::error::ArrowError> {
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for builder in &mut self.builders {
             arrays.push(finish(builder)?);
@@ -365,13 +449,82 @@ impl Rows {
         }
         arrays.push(Arc::new(self.lines.finish()));
         arrays.push(Arc::new(self.synthetic.finish()));
+        Ok(arrays)
+    }
+
+    fn batch(&self, mut arrays: Vec<ArrayRef>) -> Result<RecordBatch, arrow::error::ArrowError> {
+        arrays.drain(self.kept.min(arrays.len())..self.names.len().min(arrays.len()));
         RecordBatch::try_new(self.batch_schema(&arrays), arrays)
+    }
+
+    /// The column of a contract among `columns`.
+    pub(super) fn column_of(sent: &Sent, columns: &[ArrayRef], number: usize) -> Option<ArrayRef> {
+        columns.get(*sent.targets.get(number)?).cloned()
+    }
+
+    /// Takes those of the laid-out rows that are good, with their derived columns: counts them, and gives them as a
+    /// batch.
+    pub(super) fn admit(
+        &mut self,
+        sent: &Sent,
+        mut columns: Vec<ArrayRef>,
+        derived: Vec<(usize, ArrayRef)>,
+        good: &BooleanArray,
+    ) -> Result<RecordBatch, arrow::error::ArrowError> {
+        for (number, values) in derived {
+            let target = sent.targets.get(number).copied().unwrap_or(usize::MAX);
+            let (Some(builder), Some(column)) = (self.builders.get_mut(target), columns.get_mut(target))
+            else {
+                continue;
+            };
+            *column = match builder {
+                Builder::Category(interner, _) => {
+                    let texts = cast(&values, &DataType::Utf8)?;
+                    let texts = texts.as_string::<i32>().iter();
+                    let codes: Vec<u32> =
+                        texts.map(|text| text.map_or(ABSENT, |text| interner.code(text))).collect();
+                    dictionary(&codes, &Arc::new(interner.array()))?
+                }
+                Builder::Timestamp(_) => cast(&values, column.data_type())?,
+                _ => values,
+            };
+        }
+        let kept = columns.iter().map(|column| filter(column, good)).collect::<Result<Vec<_>, _>>()?;
+        let rows = kept.last().map_or(0, Array::len);
+        for (summary, parts) in self.summaries.iter_mut().zip(&sent.summary_keys) {
+            let dictionaries: Vec<Option<&DictionaryArray<Int32Type>>> = parts
+                .iter()
+                .map(|part| match part {
+                    KeyPart::Same(_) => None,
+                    KeyPart::Value(at) => kept.get(*sent.targets.get(*at)?)?.as_any().downcast_ref(),
+                })
+                .collect();
+            for row in 0..rows {
+                let mut key = [ABSENT; SUMMARY_WIDTH];
+                for ((slot, part), dictionary) in key.iter_mut().zip(parts).zip(&dictionaries) {
+                    *slot = match (part, dictionary) {
+                        (KeyPart::Same(code), _) => *code,
+                        (KeyPart::Value(_), Some(codes)) => {
+                            codes.key(row).and_then(|code| u32::try_from(code).ok()).unwrap_or(ABSENT)
+                        }
+                        (KeyPart::Value(_), None) => ABSENT,
+                    };
+                }
+                *summary.counts.entry((key, sent.synthetic)).or_insert(0) += 1;
+            }
+        }
+        self.batch(kept)
+    }
+
+    /// How often a code that is not known was kept, by header, since this was last asked.
+    pub(super) fn take_unknown(&mut self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.unknown)
     }
 
     /// As the dataset's schema, with dictionaries for columns of few values; the writer stores both alike.
     fn batch_schema(&self, arrays: &[ArrayRef]) -> SchemaRef {
         let own = ["feed", "source_file", "delivery", "line", "synthetic"];
-        let names = self.names.iter().map(String::as_str).chain(own);
+        let names = self.names.iter().take(self.kept).map(String::as_str).chain(own);
         let fields: Vec<Field> = names
             .zip(arrays)
             .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
@@ -443,7 +596,7 @@ fn builder(column: &Column) -> Builder {
         (_, None, ColumnType::Text) => Builder::Text(StringBuilder::new()),
         (_, None, ColumnType::Hex) => Builder::Hex(BinaryBuilder::new()),
         (_, None, ColumnType::Number) => Builder::Number(Float64Builder::new()),
-        (_, None, ColumnType::Integer) => Builder::Integer(Int64Builder::new()),
+        (_, None, ColumnType::Integer | ColumnType::Duration) => Builder::Integer(Int64Builder::new()),
         (_, None, ColumnType::Date) => Builder::Date(Date32Builder::new()),
         (_, None, ColumnType::Timestamp) => {
             Builder::Timestamp(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
@@ -452,84 +605,261 @@ fn builder(column: &Column) -> Builder {
     }
 }
 
+fn hidden_name(contract: &Contract, column: &Column) -> String {
+    format!("{} {}", contract.config.id, column.name)
+}
+
+fn broken(column: &Column, detail: String) -> Broken<'_> {
+    Broken { rule: &column.rule, column: &column.header, detail, refuses: false }
+}
+
+/// The value that a message may show: none where the column is personal.
+fn found(column: &Column, text: &str) -> String {
+    if column.masked { "something else".to_owned() } else { format!("`{}`", clip(text)) }
+}
+
+#[inline]
 fn judge_field<'a>(
     column: &'a Column,
     text: &str,
     position: usize,
     builder: &mut Builder,
 ) -> Result<Value, Broken<'a>> {
-    let broken = |detail: String| Err(Broken { rule: &column.rule, column: &column.header, detail });
     if text.is_empty() {
-        return if column.required { broken("the field is empty".to_owned()) } else { Ok(Value::Absent) };
+        return if column.required {
+            Err(broken(column, "the field is empty".to_owned()))
+        } else {
+            Ok(Value::Absent)
+        };
     }
     if let Some((lookup, _)) = &column.lookup {
         return match lookup.row(text) {
             Some(row) => Ok(Value::Code(row)),
-            None => broken(format!("`{}` is not in look-up `{}`", clip(text), lookup.id)),
+            None => Err(not_in_lookup(column, text, &lookup.id)),
         };
     }
+    judge_kind(column, text, Value::Text(position), builder)
+}
+
+fn not_in_lookup<'a>(column: &'a Column, text: &str, lookup: &str) -> Broken<'a> {
+    let value = if column.masked { "the value".to_owned() } else { format!("`{}`", clip(text)) };
+    broken(column, format!("{value} is not in look-up `{lookup}`"))
+}
+
+fn not_a_code<'a, 'k>(
+    column: &'a Column,
+    text: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Broken<'a> {
+    if column.masked {
+        return broken(column, "the value is not a known code".to_owned());
+    }
+    let nearest = crate::diagnose::suggestion(text, known).unwrap_or_default();
+    broken(column, format!("`{}` is not a known code; {nearest}", clip(text)))
+}
+
+/// Judges a text by the type of its column. `place` is where the text itself is kept.
+#[inline]
+fn judge_kind<'a>(
+    column: &'a Column,
+    text: &str,
+    place: Value,
+    builder: &mut Builder,
+) -> Result<Value, Broken<'a>> {
+    let expected =
+        |what: &str| Err(broken(column, format!("expected {what}, found {}", found(column, text))));
     let number_in_range = |number: f64| column.range.is_none_or(|[low, high]| (low..=high).contains(&number));
     match column.kind {
-        ColumnType::Text => Ok(Value::Text(position)),
+        ColumnType::Text => Ok(place),
         ColumnType::Category => {
             let Builder::Category(interner, _) = builder else { return Ok(Value::Absent) };
             // What was met before was a code then.
-            if let Some(code) = interner.known(text) {
+            if !column.recheck
+                && let Some(code) = interner.known(text)
+            {
                 return Ok(Value::Code(code));
             }
             if let Some(codes) = &column.codes
                 && !codes.contains(text)
             {
-                let nearest =
-                    crate::diagnose::suggestion(text, codes.iter().map(String::as_str)).unwrap_or_default();
-                return broken(format!("`{}` is not a known code; {nearest}", clip(text)));
+                return Err(not_a_code(column, text, codes.iter().map(String::as_str)));
             }
             Ok(Value::Code(interner.code(text)))
         }
         ColumnType::Hex => {
             if text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-                Ok(Value::Text(position))
+                Ok(place)
             } else {
-                broken(format!("expected hexadecimal digits, found `{}`", clip(text)))
+                expected("hexadecimal digits")
             }
         }
         ColumnType::Number => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() && number_in_range(number) => Ok(Value::Number(number)),
-            Ok(number) if number.is_finite() => broken(out_of_range(column, text)),
-            _ => broken(format!("expected a number, found `{}`", clip(text))),
+            Ok(number) if !number.is_finite() || text.starts_with('+') => expected("a number"),
+            Ok(number) if number_in_range(number) => Ok(Value::Number(number)),
+            Ok(_) => Err(out_of_range(column, text)),
+            Err(_) => expected("a number"),
         },
         ColumnType::Integer => match text.parse::<i64>() {
+            Ok(_) if !is_plain_integer(text) => {
+                expected("a whole number without a plus sign or zeros before it")
+            }
             Ok(number) if number_in_range(number as f64) => Ok(Value::Integer(number)),
-            Ok(_) => broken(out_of_range(column, text)),
-            Err(_) => broken(format!("expected a whole number, found `{}`", clip(text))),
+            Ok(_) => Err(out_of_range(column, text)),
+            Err(_) => expected("a whole number"),
         },
-        ColumnType::Date => match date_in_london(text) {
-            Some(day) => Ok(Value::Date(days_since_1970(day))),
-            None => broken(format!("expected a date such as 2025-06-30, found `{}`", clip(text))),
+        ColumnType::Date => match dates::day(text) {
+            Some(day) => Ok(Value::Date(dates::since_1970(day))),
+            None => expected("a date such as 2025-06-30"),
         },
-        ColumnType::Timestamp => match DateTime::parse_from_rfc3339(text) {
-            Ok(instant) => Ok(Value::Integer(instant.timestamp_micros())),
-            Err(_) => broken(format!("expected a timestamp with an offset, found `{}`", clip(text))),
+        ColumnType::Timestamp => match dates::instant(text) {
+            Some(instant) => Ok(Value::Integer(instant.timestamp_micros())),
+            None => expected("a timestamp with an offset"),
         },
         ColumnType::Flag => match text {
             "True" | "true" | "TRUE" => Ok(Value::Flag(true)),
             "False" | "false" | "FALSE" => Ok(Value::Flag(false)),
-            _ => broken(format!("expected True or False, found `{}`", clip(text))),
+            _ => expected("True or False"),
         },
+        ColumnType::Duration => judge_duration(column, text, None),
     }
 }
 
-fn out_of_range(column: &Column, text: &str) -> String {
-    let [low, high] = column.range.unwrap_or_default();
-    format!("expected a number from {low} to {high}, found `{}`", clip(text))
+/// Whether a whole number is written in the one way that it has.
+fn is_plain_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.starts_with('+') && (text == "0" || !digits.starts_with('0'))
 }
 
-fn append(builder: &mut Builder, value: Value, fields: &Fields, hex: &mut Vec<u8>) {
+fn judge_duration<'a>(
+    column: &'a Column,
+    text: &str,
+    serials: Option<crate::config::settings::ExcelSerials>,
+) -> Result<Value, Broken<'a>> {
+    match dates::seconds(text, serials) {
+        Some(seconds) if column.range.is_none_or(|[low, high]| (low..=high).contains(&(seconds as f64))) => {
+            Ok(Value::Integer(seconds))
+        }
+        Some(_) => Err(out_of_range(column, text)),
+        None => {
+            let detail = format!("expected a time span such as 00:05:46, found {}", found(column, text));
+            Err(broken(column, detail))
+        }
+    }
+}
+
+/// Where a column with rules of its own keeps what it finds.
+struct Work<'w> {
+    builder: &'w mut Builder,
+    own: &'w mut String,
+    unknown: &'w mut BTreeMap<String, u64>,
+}
+
+impl Work<'_> {
+    fn keep(&mut self, text: &str) -> Value {
+        let start = self.own.len();
+        self.own.push_str(text);
+        Value::Own(start, self.own.len())
+    }
+}
+
+/// As [`judge_field`], for a column with rules beyond the plain ones; `read` is the field without its markers.
+fn judge_special<'a>(
+    column: &'a Column,
+    special: &Special,
+    read: (&str, State),
+    position: usize,
+    fields: &Fields,
+    work: &mut Work<'_>,
+) -> Result<Value, Broken<'a>> {
+    let (text, state) = read;
+    match state {
+        State::Missing if column.required => {
+            return Err(broken(column, "the field has no value".to_owned()));
+        }
+        State::Missing | State::Suppressed | State::NotApplicable => return Ok(Value::Absent),
+        State::Noted(_) if text.is_empty() => return Ok(Value::Absent),
+        State::Value | State::Noted(_) => {}
+    }
+    if let Some(person) = &special.person {
+        return match person.of(text) {
+            Some(pseudonym) => Ok(work.keep(&pseudonym)),
+            None => Err(broken(column, person.told().to_owned())),
+        };
+    }
+    let text = special.mapped(text);
+    let refuses = special.unknown == UnknownCode::Refuse;
+    if let Some((lookup, _)) = &column.lookup {
+        return match lookup.row(text) {
+            Some(row) => Ok(Value::Code(row)),
+            None => Err(Broken { refuses, ..not_in_lookup(column, text, &lookup.id) }),
+        };
+    }
+    let number = |whole: bool| {
+        special.number(text, whole).ok_or_else(|| {
+            broken(column, format!("expected a number as agreed, found {}", found(column, text)))
+        })
+    };
+    match column.kind {
+        ColumnType::Category => {
+            let code = match special.code(text) {
+                Ok(code) => code,
+                Err(()) if special.unknown == UnknownCode::Keep => {
+                    *work.unknown.entry(column.header.clone()).or_insert(0) += 1;
+                    text
+                }
+                Err(()) => return Err(Broken { refuses, ..not_a_code(column, text, special.known()) }),
+            };
+            let Builder::Category(interner, _) = &mut *work.builder else { return Ok(Value::Absent) };
+            Ok(Value::Code(interner.code(code)))
+        }
+        ColumnType::Text | ColumnType::Hex => {
+            if let Some(misfit) = special.misfit(text) {
+                return Err(broken(column, misfit));
+            }
+            let place = if text == fields.get(position) { Value::Text(position) } else { work.keep(text) };
+            judge_kind(column, text, place, work.builder)
+        }
+        ColumnType::Number => judge_kind(column, &number(false)?, Value::Absent, work.builder),
+        ColumnType::Integer => judge_kind(column, &number(true)?, Value::Absent, work.builder),
+        ColumnType::Date | ColumnType::Timestamp => {
+            let Some(dates) = &special.dates else {
+                return judge_kind(column, text, Value::Absent, work.builder);
+            };
+            let value = if column.kind == ColumnType::Date {
+                dates.day(text).map(|day| Value::Date(dates::since_1970(day)))
+            } else {
+                dates.instant(text).map(|instant| Value::Integer(instant.timestamp_micros()))
+            };
+            value.ok_or_else(|| {
+                broken(column, format!("expected {}, found {}", dates.told(), found(column, text)))
+            })
+        }
+        ColumnType::Flag if special.has_words() => special.flag(text).map(Value::Flag).ok_or_else(|| {
+            broken(column, format!("expected one of the agreed words, found {}", found(column, text)))
+        }),
+        ColumnType::Flag => judge_kind(column, text, Value::Absent, work.builder),
+        ColumnType::Duration => judge_duration(column, text, special.excel_serials),
+    }
+}
+
+fn out_of_range<'a>(column: &'a Column, text: &str) -> Broken<'a> {
+    let [low, high] = column.range.unwrap_or_default();
+    broken(column, format!("expected a number from {low} to {high}, found {}", found(column, text)))
+}
+
+fn append(builder: &mut Builder, value: Value, fields: &Fields, own: &str, hex: &mut Vec<u8>) {
     match (builder, value) {
         (Builder::Text(into), Value::Text(position)) => into.append_value(fields.get(position)),
+        (Builder::Text(into), Value::Own(start, end)) => {
+            into.append_value(own.get(start..end).unwrap_or_default());
+        }
         (Builder::Text(into), _) => into.append_null(),
         (Builder::Hex(into), Value::Text(position)) => {
             decode_hex(fields.get(position).as_bytes(), hex);
+            into.append_value(&*hex);
+        }
+        (Builder::Hex(into), Value::Own(start, end)) => {
+            decode_hex(own.get(start..end).unwrap_or_default().as_bytes(), hex);
             into.append_value(&*hex);
         }
         (Builder::Hex(into), _) => into.append_null(),
@@ -592,22 +922,9 @@ fn is_month(text: &str, format: MonthFormat, sent: &Sent) -> bool {
     match format {
         MonthFormat::Month => text == sent.month_text,
         MonthFormat::Date | MonthFormat::Timestamp => {
-            date_in_london(text).is_some_and(|day| Month::containing(day) == sent.month)
+            dates::day(text).is_some_and(|day| Month::containing(day) == sent.month)
         }
     }
-}
-
-/// The day that a date or a timestamp with an offset means in UK local time.
-fn date_in_london(text: &str) -> Option<NaiveDate> {
-    if text.len() == 10 {
-        return NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    }
-    let instant = DateTime::parse_from_rfc3339(text).ok()?;
-    Some(instant.with_timezone(&chrono_tz::Europe::London).date_naive())
-}
-
-fn days_since_1970(day: NaiveDate) -> i32 {
-    i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).unwrap_or(i32::MAX)
 }
 
 /// A value as it is shown in a message: one short line.

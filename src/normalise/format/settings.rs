@@ -238,7 +238,7 @@ impl Default for FormatLimits {
 
 impl FormatConfig {
     /// Whether the files are lines of UTF-8 text with the heading in the first, which are read without any detour.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(in crate::normalise) fn is_plain(&self) -> bool {
         let plain = Self { delimiter: self.delimiter, limits: self.limits.clone(), ..Self::default() };
         self.delimiter.is_ascii() && *self == plain
     }
