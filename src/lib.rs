@@ -12,6 +12,7 @@ pub mod config;
 pub mod diagnose;
 pub mod feed;
 pub mod landing;
+pub mod approval;
 pub mod normalise;
 pub mod lookup;
 pub mod warehouse;

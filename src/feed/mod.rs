@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::config::Project;
-use crate::config::settings::{FeedConfig, GapConfig};
+use crate::config::settings::{DeliveryMode, FeedConfig, GapConfig};
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
 
@@ -40,7 +40,8 @@ pub fn expected_months(feed: &FeedConfig, as_of: NaiveDate) -> Vec<Month> {
     let delay = i32::try_from(feed.published_after_months).unwrap_or(i32::MAX);
     let newest = Month::containing(as_of).plus(-delay.min(1200));
     let last = feed.to.map_or(newest, |to| to.min(newest));
-    feed.from.through(last).collect()
+    let ends = |month: &Month| month.since(feed.from) % feed.every.months() == 0;
+    feed.from.through(last).filter(ends).collect()
 }
 
 /// The known gap in which a month lies.
@@ -150,7 +151,10 @@ fn landed_slots(
     let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
         .slots(&feed.id)
         .into_iter()
-        .filter(|((month, _), _)| *month >= feed.from && feed.to.is_none_or(|to| *month <= to))
+        // Where one delivery brings many months, its own is that of the edition or of its receipt.
+        .filter(|((month, _), _)| {
+            feed.mode != DeliveryMode::Month || *month >= feed.from && feed.to.is_none_or(|to| *month <= to)
+        })
         .map(|(slot, deliveries)| (slot, deliveries.into_iter().cloned().collect()))
         .collect();
     // What the simulator made goes when the feed is real, and the other way round.
