@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
 
 mod daemon;
+mod feed_approve;
 mod output;
 
 use std::fmt::Write as _;
@@ -117,6 +118,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
+    /// What concerns one feed.
+    #[command(subcommand)]
+    Feed(Feed),
     /// Shows rows that are set aside.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -137,6 +141,12 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Feed {
+    /// Uses a delivery that is held: its rows that break the contract stay set aside, all others count.
+    Approve(feed_approve::Approve),
 }
 
 #[derive(Debug, Subcommand)]
@@ -217,6 +227,7 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Explain { measure, area, period, output } => {
             explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
         }
+        Command::Feed(Feed::Approve(asked)) => feed_approve::approve(&root, now, &asked),
         Command::Quarantine(which) => quarantine(&root, which).await,
         Command::Verify { release } => verify(&root, release.as_deref()),
         Command::Simulate => simulate(&root, now),
