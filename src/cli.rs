@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
 
 mod daemon;
+mod feed_approve;
 mod output;
 mod releases;
 mod statistics;
@@ -22,7 +23,7 @@ use crate::lock::LockError;
 use crate::period::Month;
 use crate::plan;
 use crate::progress::Progress;
-use crate::run::{self, RunError, RunReport};
+use crate::run::{self, RunError, RunReport, thousands};
 use crate::schedule::Clock;
 use output::{Format, print_batches, print_json, say};
 
@@ -122,6 +123,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
+    /// What concerns one feed.
+    #[command(subcommand)]
+    Feed(Feed),
     /// Shows rows that are set aside.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -158,6 +162,12 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Feed {
+    /// Uses a delivery that is held: its rows that break the contract stay set aside, all others count.
+    Approve(feed_approve::Approve),
 }
 
 #[derive(Debug, Subcommand)]
@@ -238,6 +248,7 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Explain { measure, area, period, output } => {
             explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
         }
+        Command::Feed(Feed::Approve(asked)) => feed_approve::approve(&root, now, &asked),
         Command::Quarantine(which) => quarantine(&root, which).await,
         Command::Diff { before, after, measure, output } => {
             releases::diff(&root, &before, &after, measure.as_deref(), output)
@@ -380,6 +391,9 @@ async fn run_once(root: &std::path::Path, now: DateTime<Utc>, quiet: bool, outpu
                 print_json(&report_json(&report));
             }
             if !quiet {
+                for restated in &report.restated {
+                    say(restated);
+                }
                 for gap in &report.gaps {
                     say(&format!("gap: {gap}"));
                 }
@@ -404,7 +418,7 @@ fn report_json(report: &RunReport) -> serde_json::Value {
         "release": report.release, "new": report.new, "measures": report.measures,
         "measures_released": report.measures_released, "measures_computed": report.measures_computed,
         "months_made": report.months_made, "rows_read": report.rows_read,
-        "rows_quarantined": report.rows_quarantined, "gaps": report.gaps,
+        "rows_quarantined": report.rows_quarantined, "restated": report.restated, "gaps": report.gaps,
     })
 }
 
@@ -419,18 +433,6 @@ fn closing_line(report: &RunReport, seconds: f64) -> String {
         thousands(report.rows_read),
         thousands(report.rows_quarantined)
     )
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format, check: bool) -> u8 {

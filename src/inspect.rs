@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{Int64Type, SchemaRef};
@@ -17,9 +18,10 @@ use crate::landing::Landing;
 use crate::normalise::csv::Place;
 use crate::normalise::format;
 use crate::normalise::masked::Mask;
+use crate::normalise::split::Parts;
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
-use crate::run::{RunError, open_warehouse, spans};
+use crate::run::{RunError, Standings, open_warehouse, spans};
 
 /// What `outturn status` tells.
 #[derive(Debug, Clone, Serialize)]
@@ -58,7 +60,9 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
     let project = &checked.project;
     let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
     let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
-    let (states, _) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
+    let (mut states, _) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
+    let parts = Parts::look(&project.warehouse()).map_err(RunError::Landing)?;
+    Standings::settle(&checked, &Arc::new(landing), &mut states, as_of, parts).await?;
     let feeds = states
         .iter()
         .map(|state| {

@@ -13,6 +13,7 @@ pub mod diagnose;
 pub mod feed;
 pub mod secret;
 pub mod landing;
+pub mod approval;
 pub mod normalise;
 pub mod lookup;
 pub mod warehouse;

@@ -53,7 +53,8 @@ pub fn expected_months(feed: &FeedConfig, as_of: NaiveDate) -> Vec<Month> {
     let delay = i32::try_from(feed.published_after_months).unwrap_or(i32::MAX);
     let newest = Month::containing(as_of).plus(-delay.min(1200));
     let last = feed.to.map_or(newest, |to| to.min(newest));
-    feed.from.through(last).collect()
+    let ends = |month: &Month| month.since(feed.from) % feed.every.months() == 0;
+    feed.from.through(last).filter(ends).collect()
 }
 
 /// The known gap in which a month lies.

@@ -4,13 +4,18 @@
 pub mod contract;
 pub mod csv;
 pub(crate) mod dates;
+pub mod drift;
 pub mod format;
+mod keys;
 pub mod masked;
 pub mod month;
+mod month_of;
 pub mod person;
 mod rows;
 mod rules;
 pub(crate) mod special;
+pub mod split;
+pub mod standing;
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -46,6 +51,34 @@ pub struct DeliveryReport {
     pub quarantined: u64,
     /// Quarantined rows by rule.
     pub rules: std::collections::BTreeMap<String, u64>,
+    /// One bit for each day of the month that its rows tell, the first day being the lowest; 0 where days are not told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub days: u32,
+    /// What its supplier should know of it: how it differs from what was agreed or from what is usual.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Rows that this month had in the delivery before, where this one tells the month anew and otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restated: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// How a delivery differs from what was agreed or from what is usual. It holds no value of a row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is: `new_column`, `missing_column`, `renamed_column`, `reordered_columns`, `type_flip`, `new_code`,
+    /// `unusual_row_count`, `quarantined_share`, `partial_period` and the like.
+    pub rule: String,
+    /// Header of the column that it is about; empty where it is about the delivery as a whole.
+    pub column: String,
+    /// Rows concerned; 0 where it is not about rows.
+    pub rows: u64,
+    /// What was expected and what came, in words for the supplier.
+    pub detail: String,
 }
 
 /// Whether the rows of a delivery are in the dataset.

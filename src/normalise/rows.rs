@@ -10,12 +10,14 @@ use arrow::array::{
 };
 use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
+use sha2::{Digest, Sha256};
 
 use super::contract::{Column, Contract, Dataset, Origin};
 use super::csv::Fields;
 use super::dates;
+use super::month_of::month_of;
 use super::special::{Special, State};
-use crate::config::settings::{ColumnType, MonthFormat, UnknownCode};
+use crate::config::settings::{ColumnType, MonthConfig, MonthFormat, SummaryConfig, UnknownCode};
 use crate::period::Month;
 
 /// No value, among codes.
@@ -132,6 +134,8 @@ pub(super) struct Rows {
     hex: Vec<u8>,
     /// How often a code that is not known was kept, by header, since this was last asked.
     unknown: BTreeMap<String, u64>,
+    /// Days of the month that the rows of the delivery told, one bit each.
+    days: u32,
 }
 
 struct Summary {
@@ -161,7 +165,7 @@ pub(super) struct Sent {
     synthetic: bool,
     /// Position in the record of each of [`Contract::fields`].
     positions: Vec<usize>,
-    month: Month,
+    pub(super) month: Month,
     month_text: String,
     /// Column of the dataset for each column of the contract.
     targets: Vec<usize>,
@@ -174,18 +178,29 @@ pub(super) struct Sent {
 
 impl Rows {
     pub(super) fn new(dataset: &Dataset) -> Self {
-        let first = dataset.contracts.values().next();
+        Self::of(dataset.contracts.values(), &dataset.summaries)
+    }
+
+    /// For rows of one contract that are judged and go nowhere.
+    pub(super) fn of_contract(contract: &Arc<Contract>) -> Self {
+        Self::of(std::iter::once(contract), &[])
+    }
+
+    fn of<'a>(
+        contracts: impl Iterator<Item = &'a Arc<Contract>> + Clone,
+        summaries: &[SummaryConfig],
+    ) -> Self {
+        let first = contracts.clone().next();
         let kept = first.iter().flat_map(|first| first.columns.iter().filter(|column| !column.hidden));
         let (mut names, mut builders): (Vec<String>, Vec<Builder>) =
             kept.map(|column| (column.name.clone(), builder(column))).unzip();
         let kept = names.len();
-        for contract in dataset.contracts.values() {
+        for contract in contracts {
             for column in contract.columns.iter().filter(|column| column.hidden) {
                 names.push(hidden_name(contract, column));
                 builders.push(builder(column));
             }
         }
-        let summaries = &dataset.summaries;
         let summaries = summaries
             .iter()
             .map(|summary| Summary {
@@ -219,6 +234,7 @@ impl Rows {
             own: String::new(),
             hex: Vec::new(),
             unknown: BTreeMap::new(),
+            days: 0,
         }
     }
 
@@ -229,6 +245,7 @@ impl Rows {
         delivery: &crate::landing::Delivery,
         positions: Vec<usize>,
     ) -> Sent {
+        self.days = 0;
         let digest = delivery.content_sha256.get(..16).unwrap_or(&delivery.content_sha256);
         let codes =
             [self.feeds.code(&delivery.feed), self.files.code(&delivery.file), self.digests.code(digest)];
@@ -290,7 +307,7 @@ impl Rows {
             (position, fields.get(position))
         };
         let (_, month) = field(contract.month_field);
-        if !is_month(month, contract.config.month.format, sent) {
+        let Some(day) = day_in_month(month, &contract.config.month, sent) else {
             let from = &contract.config.month.from;
             let masked = contract.columns.iter().any(|column| column.masked && column.header == *from);
             let found = if masked { "something else".to_owned() } else { format!("`{}`", clip(month)) };
@@ -300,6 +317,9 @@ impl Rows {
                 detail: format!("expected the month {}, found {found}", sent.month_text),
                 refuses: false,
             });
+        };
+        if day > 0 {
+            self.days |= 1 << ((day - 1) & 31);
         }
         self.scratch.clear();
         self.own.clear();
@@ -386,6 +406,64 @@ impl Rows {
             };
         }
         Some(u128::from(digest.0) << 64 | u128::from(digest.1))
+    }
+
+    /// The same, equal for equal keys in any month and delivery; and how late the row is by its column `latest`, 0 where
+    /// that is empty.
+    pub(super) fn lasting_key(
+        &self,
+        contract: &Contract,
+        sent: &Sent,
+        fields: &Fields,
+        latest: Option<usize>,
+    ) -> Option<(u128, u64)> {
+        let mut digest = Sha256::new();
+        let mut add = |bytes: &[u8]| {
+            digest.update((bytes.len() as u64).to_le_bytes());
+            digest.update(bytes);
+        };
+        for at in &contract.key {
+            match self.scratch.get(*at)? {
+                Value::Absent => return None,
+                Value::Text(position) => add(fields.get(*position).as_bytes()),
+                Value::Own(start, end) => add(self.own.get(*start..*end).unwrap_or_default().as_bytes()),
+                Value::Code(code) => {
+                    let target = sent.targets.get(*at)?;
+                    match self.builders.get(*target)? {
+                        Builder::Category(interner, _) => {
+                            add(interner.values.get(*code as usize)?.as_bytes());
+                        }
+                        Builder::Key(_, values) | Builder::Looked(_, values) => {
+                            add(values.value(*code as usize).as_bytes());
+                        }
+                        _ => return None,
+                    }
+                }
+                Value::Number(number) => add(&number.to_bits().to_le_bytes()),
+                Value::Integer(number) => add(&number.to_le_bytes()),
+                Value::Date(day) => add(&day.to_le_bytes()),
+                Value::Flag(flag) => add(&[u8::from(*flag)]),
+            }
+        }
+        // Signed numbers in the order of unsigned ones, above 0.
+        let signed = |number: i64| (number.cast_unsigned() ^ (1 << 63)).max(1);
+        let late = match latest.and_then(|at| self.scratch.get(at)) {
+            Some(Value::Integer(number)) => signed(*number),
+            Some(Value::Date(day)) => signed(i64::from(*day)),
+            Some(Value::Number(number)) => {
+                let bits = number.to_bits();
+                if bits >> 63 == 0 { bits | 1 << 63 } else { (!bits).max(1) }
+            }
+            _ => 0,
+        };
+        let digest = digest.finalize();
+        let key = digest.first_chunk::<16>().map_or(0, |bytes| u128::from_le_bytes(*bytes));
+        Some((key, late))
+    }
+
+    /// Days of the month that the rows of this delivery told, one bit each.
+    pub(super) fn days(&self) -> u32 {
+        self.days
     }
 
     /// Takes the judged row.
@@ -918,11 +996,13 @@ fn dictionary(codes: &[u32], values: &Arc<StringArray>) -> Result<ArrayRef, arro
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
 }
 
-fn is_month(text: &str, format: MonthFormat, sent: &Sent) -> bool {
-    match format {
-        MonthFormat::Month => text == sent.month_text,
-        MonthFormat::Date | MonthFormat::Timestamp => {
-            dates::day(text).is_some_and(|day| Month::containing(day) == sent.month)
+/// The day of the month that a row tells, 0 where it tells none; `None` where it is of another month.
+fn day_in_month(text: &str, config: &MonthConfig, sent: &Sent) -> Option<u32> {
+    match config.format {
+        MonthFormat::Month if !config.from.is_empty() => (text == sent.month_text).then_some(0),
+        _ => {
+            let (month, day) = month_of(config, text, sent.month)?;
+            (month == sent.month).then_some(day.unwrap_or_default())
         }
     }
 }
