@@ -1,5 +1,6 @@
 //! What no file can tell alone: that names lead somewhere, and that settings agree.
 
+mod assessment;
 mod columns;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,24 @@ use crate::schedule::Calendar;
 const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
-pub(super) const OWN_TABLES: [&str; 8] =
-    ["outturn", "measure", "area", "period", "feed_delivery", "quarantine_summary", "revision", "release"];
+pub(super) const OWN_TABLES: [&str; 16] = [
+    "outturn",
+    "assessment",
+    "signal",
+    "signal_summary",
+    "scorecard",
+    "target",
+    "series_break",
+    "commentary",
+    "milestone",
+    "measure",
+    "area",
+    "period",
+    "feed_delivery",
+    "quarantine_summary",
+    "revision",
+    "release",
+];
 
 pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     settings(project, problems);
@@ -28,6 +45,7 @@ pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     }
     datasets(project, problems);
     measures(project, problems);
+    assessment::check(project, problems);
     table_names(project, problems);
 }
 
