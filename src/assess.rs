@@ -141,11 +141,11 @@ pub fn figures(
     let mut figures = Vec::with_capacity(areas.len() * breakdowns.len() * periods.len());
     let limits = CountLimits::new(interval::confidence(config));
     for area in areas {
-        let series = Series::new(monthly, area, first, last);
+        let series = Series::new(monthly, residents, area, first, last);
         for breakdown in breakdowns {
             let sums = series.sums(monthly, area, breakdown);
             for period in &periods {
-                figures.push(series.figure(config, &limits, area, breakdown, *period, &sums, residents));
+                figures.push(series.figure(config, &limits, area, breakdown, *period, &sums));
             }
         }
     }
@@ -177,6 +177,7 @@ struct Series<'a> {
     delivered: Vec<usize>,
     synthetic: Vec<usize>,
     reasons: Option<&'a BTreeMap<Month, String>>,
+    residents: &'a Residents,
 }
 
 /// Running totals of one breakdown; the first entry is 0.
@@ -186,7 +187,13 @@ struct Sums {
 }
 
 impl<'a> Series<'a> {
-    fn new(monthly: &'a MonthlyCounts, area: &str, first: Month, last: Month) -> Self {
+    fn new(
+        monthly: &'a MonthlyCounts,
+        residents: &'a Residents,
+        area: &str,
+        first: Month,
+        last: Month,
+    ) -> Self {
         let coverage = monthly.coverage.get(area);
         let (mut delivered, mut synthetic) = (vec![0], vec![0]);
         for month in first.through(last) {
@@ -197,7 +204,7 @@ impl<'a> Series<'a> {
             delivered.push(delivered.last().copied().unwrap_or_default() + d);
             synthetic.push(synthetic.last().copied().unwrap_or_default() + s);
         }
-        Self { first, delivered, synthetic, reasons: monthly.reasons.get(area) }
+        Self { first, delivered, synthetic, reasons: monthly.reasons.get(area), residents }
     }
 
     fn sums(&self, monthly: &MonthlyCounts, area: &str, breakdown: &str) -> Sums {
@@ -223,7 +230,6 @@ impl<'a> Series<'a> {
         breakdown: &str,
         period: Period,
         sums: &Sums,
-        residents: &Residents,
     ) -> Figure {
         let from = usize::try_from(period.first.since(self.first)).unwrap_or_default();
         let to = usize::try_from(period.last.since(self.first)).unwrap_or_default() + 1;
@@ -259,7 +265,7 @@ impl<'a> Series<'a> {
         let (denominator, value) = match config.kind {
             MeasureKind::Count => (None, Some(numerator)),
             MeasureKind::Rate | MeasureKind::RankOfRate => {
-                let residents = residents.of(area, period.last.year());
+                let residents = self.residents.of(area, period.last.year());
                 let per = f64::from(config.per.unwrap_or(1));
                 (residents, residents.filter(|n| *n > 0.0).map(|n| numerator * per / n))
             }

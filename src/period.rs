@@ -298,7 +298,7 @@ impl fmt::Display for Period {
                 write!(f, "{} Q{quarter}", year_words(self.first))
             }
             PeriodKind::CalendarQuarter => {
-                write!(f, "{} Q{}", self.first.year(), (self.first.number() + 2) / 3)
+                write!(f, "{} Q{}", self.first.year(), self.first.number().div_ceil(3))
             }
             PeriodKind::FinancialYear => f.write_str(&year_words(self.first)),
             PeriodKind::CalendarYear => write!(f, "{}", self.first.year()),

@@ -298,13 +298,16 @@ impl<'a> Comparer<'a> {
         self.broken.get(area).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Every comparison of the figures in the months that are compared, in their order.
+    /// Every comparison of the figures in the months that are compared, in their order; and of earlier figures those with
+    /// their targets, which a plan answers for to its end.
     #[must_use]
     pub fn all(&self) -> Vec<Comparison> {
         let mut found = Vec::new();
         for (place, figure) in self.figures.iter().enumerate() {
             if self.from.is_none_or(|from| figure.period.last >= from) {
                 self.of(place, &mut found);
+            } else {
+                self.target(place, figure, &mut found);
             }
         }
         found

@@ -7,7 +7,7 @@ use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::period::{Period, PeriodKind};
 use crate::statistics::exceptions::latest_chance;
 use crate::statistics::seasonal::{Season, chance_without_season, indices};
-use crate::statistics::spc::{Chart, Settings, xmr};
+use crate::statistics::spc::{Assurance, Chart, Settings, xmr};
 
 /// A series with fewer values is not charted.
 pub const FEWEST: usize = 8;
@@ -134,7 +134,7 @@ fn one(subject: &Subject<'_>, series: &[&Figure], breaks: &[crate::period::Month
     signal.trial = point.trial;
     signal.rules = point.rules.iter().map(|rule| rule.label(&settings)).collect::<Vec<_>>().join("; ");
     signal.variation = point.variation.name();
-    signal.assurance = chart.assurance.map(|word| word.name()).unwrap_or_default();
+    signal.assurance = chart.assurance.map(Assurance::name).unwrap_or_default();
     signal.suggested_rebase =
         chart.suggested_rebase.and_then(|place| series.get(first + place)).map(|figure| figure.period);
     let monthly = figure.period.kind == PeriodKind::Month;

@@ -1009,7 +1009,8 @@ pub struct MeasureConfig {
     pub baseline: Option<String>,
     /// Kind of period that the scorecard shows. Absent: that of the measure's target, else the first of `periods`.
     pub headline: Option<PeriodKind>,
-    /// How many of the latest months are compared; figures of periods that end earlier stand without comparisons. 0: all.
+    /// How many of the latest months are compared; figures of periods that end earlier are held against their targets
+    /// only. 0: all.
     #[serde(default = "thirty_seven")]
     pub compare_months: u32,
 }

@@ -12,6 +12,7 @@ use super::tables::Kind::{Day, Flag, Number, Text, Whole};
 use super::tables::{Column, Table, days, flags, same, some_days, some_text, text, whole};
 use crate::assess::compare::{Against, Comparison};
 use crate::assess::interval::confidence;
+use crate::assess::score::Score;
 use crate::assess::{Assessed, Figure};
 use crate::config::settings::MeasureConfig;
 use crate::config::{Project, SqlFile};
@@ -454,7 +455,7 @@ fn scorecard(
         text(rows().map(|row| row.coloured_by().map_or("none", Comparison::colour))),
         some_text(rows().map(|row| row.coloured_by().map_or("", |by| by.method))),
         some_text(rows().map(|row| row.coloured_by().map_or("", |by| &by.wording))),
-        text(rows().map(|row| row.direction())),
+        text(rows().map(Score::direction)),
         some_text(rows().map(|row| row.change_on.map(|p| p.to_string()).unwrap_or_default())),
         numbers(rows().map(|row| row.change.as_ref().and_then(|change| change.difference))),
         numbers(rows().map(|row| row.change.as_ref().and_then(|change| change.difference_percent))),
@@ -498,12 +499,12 @@ pub fn mark_exceptions(
         for (row, reported) in own.iter().enumerate().filter(|(_, reported)| **reported) {
             marked.insert(series(batch, row)?, *reported);
         }
-        *batch = with_flags(batch, own)?;
+        *batch = with_flags(batch, &own)?;
     }
     for batch in scorecards.iter_mut() {
         let own: Result<Vec<bool>, ArrowError> =
             (0..batch.num_rows()).map(|row| Ok(marked.contains_key(&series(batch, row)?))).collect();
-        *batch = with_flags(batch, own?)?;
+        *batch = with_flags(batch, &own?)?;
     }
     Ok(found)
 }
@@ -517,11 +518,11 @@ fn series(batch: &RecordBatch, row: usize) -> Result<(String, String, String), A
     Ok((text("measure")?, text("area")?, text("breakdown")?))
 }
 
-fn with_flags(batch: &RecordBatch, marks: Vec<bool>) -> Result<RecordBatch, ArrowError> {
+fn with_flags(batch: &RecordBatch, marks: &[bool]) -> Result<RecordBatch, ArrowError> {
     let schema = batch.schema();
     let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
         if field.name() == "exception" {
-            Arc::new(BooleanArray::from(marks.clone())) as ArrayRef
+            Arc::new(BooleanArray::from(marks.to_vec())) as ArrayRef
         } else {
             Arc::clone(column)
         }

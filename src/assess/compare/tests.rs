@@ -257,6 +257,30 @@ fn target(value: f64) -> TargetConfig {
     }
 }
 
+#[test]
+fn figures_before_the_months_that_are_compared_are_held_against_their_targets_only() {
+    let mut config = config(MeasureKind::Count, Set::LowerIsBetter);
+    config.compare_months = 12;
+    let cells: [(&str, Cell); 2] = [("2023/24", Some((79.0, 1.0))), ("2024/25", Some((81.0, 1.0)))];
+    let figures = grid(&config, &[("C", &cells)]);
+    let targets = TargetsConfig { measure: "m".into(), target: vec![target(80.0)] };
+    let areas = areas();
+    let subject = Subject { config: &config, targets: Some(&targets), breaks: &[], areas: &areas };
+    let told: Vec<_> = Comparer::new(subject, &figures)
+        .all()
+        .iter()
+        .map(|row| (row.figure, row.kind, row.colour()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (0, ComparisonKind::Target, "green"),
+            (1, ComparisonKind::Target, "red"),
+            (1, ComparisonKind::LastYear, "amber")
+        ]
+    );
+}
+
 /// Result, colour, method and words of the comparison of 2024/25 with a target.
 fn held(config: &MeasureConfig, value: f64, target: TargetConfig, kind: ComparisonKind) -> [String; 4] {
     let cells: [(&str, Cell); 2] = [("2023/24", Some((200.0, 1.0))), ("2024/25", Some((value, 1.0)))];
