@@ -11,6 +11,7 @@ pub mod check;
 pub mod config;
 pub mod diagnose;
 pub mod feed;
+pub mod freshness;
 pub mod landing;
 pub mod normalise;
 pub mod lookup;

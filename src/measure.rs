@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Status};
-use crate::config::settings::{MeasureConfig, MeasureKind, TableConfig};
+use crate::config::settings::{FeedConfig, MeasureConfig, MeasureKind, TableConfig};
 use crate::config::{Project, SqlFile, front_matter_span};
 use crate::diagnose::Problem;
 use crate::engine::{Engine, Origin, fault_without_values, statement_span};
@@ -162,19 +162,26 @@ impl Supply<'_> {
     #[must_use]
     pub fn span(&self, datasets: &BTreeSet<String>, areas: &[String]) -> Option<(Month, Month)> {
         let mut span: Option<(Month, Month)> = None;
-        for dataset in datasets {
-            for feed in self.project.feeds_of(dataset) {
-                let concerned =
-                    areas.iter().any(|area| feed.covers.iter().any(|c| self.areas.lies_in(area, c)));
-                let mut months = expected_months(feed, self.as_of);
-                let delivered = self.feeds.get(feed.id.as_str()).and_then(|state| state.slots.keys().last());
-                months.extend(delivered.map(|(month, _)| *month));
-                if let (true, Some(first), Some(last)) = (concerned, months.first(), months.iter().max()) {
-                    span = Some(span.map_or((*first, *last), |(a, b)| (a.min(*first), b.max(*last))));
-                }
+        for feed in self.feeds_of(datasets, areas) {
+            let mut months = expected_months(feed, self.as_of);
+            let delivered = self.feeds.get(feed.id.as_str()).and_then(|state| state.slots.keys().last());
+            months.extend(delivered.map(|(month, _)| *month));
+            if let (Some(first), Some(last)) = (months.first(), months.iter().max()) {
+                span = Some(span.map_or((*first, *last), |(a, b)| (a.min(*first), b.max(*last))));
             }
         }
         span
+    }
+
+    /// The feeds that bring rows of these areas into these datasets.
+    pub fn feeds_of<'s>(
+        &'s self,
+        datasets: &'s BTreeSet<String>,
+        areas: &'s [String],
+    ) -> impl Iterator<Item = &'s FeedConfig> {
+        datasets.iter().flat_map(|dataset| self.project.feeds_of(dataset)).filter(|feed| {
+            areas.iter().any(|area| feed.covers.iter().any(|whole| self.areas.lies_in(area, whole)))
+        })
     }
 
     /// The periods that a measure is published for.

@@ -1,5 +1,7 @@
 //! The calendar of the partnership plan: months, UK financial quarters and years, and rolling twelve months.
 
+pub mod holidays;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -158,6 +160,37 @@ impl PeriodKind {
             Self::FinancialYear => "financial-year",
             Self::Rolling12Months => "rolling-12-months",
         }
+    }
+}
+
+/// How often a feed is delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Every {
+    /// For each calendar month.
+    #[default]
+    Month,
+    /// For each quarter of the financial year: those that end in June, September, December and March.
+    Quarter,
+    /// For each financial year, April to March.
+    Year,
+}
+
+impl Every {
+    /// The kind of period that one delivery is about.
+    #[must_use]
+    pub fn kind(self) -> PeriodKind {
+        match self {
+            Self::Month => PeriodKind::Month,
+            Self::Quarter => PeriodKind::FinancialQuarter,
+            Self::Year => PeriodKind::FinancialYear,
+        }
+    }
+
+    /// The period that ends with `last`; `None` where none does.
+    #[must_use]
+    pub fn ending(self, last: Month) -> Option<Period> {
+        Period::ending(self.kind(), last)
     }
 }
 

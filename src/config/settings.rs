@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::freshness::ExpectedConfig;
 use crate::period::{Month, PeriodKind};
 
 /// `outturn.toml`, at the root of a project.
@@ -165,9 +166,11 @@ pub struct FeedConfig {
     pub from: Month,
     /// Last month that it delivers. Absent: it goes on.
     pub to: Option<Month>,
-    /// Months until the publisher has a month out: 2 means that June is expected in August.
+    /// Months until the publisher has a month out: 2 means that June is expected in August. Not used with `[expected]`.
     #[serde(default = "two")]
     pub published_after_months: u32,
+    /// By when a delivery should be there, to the day. Absent: `published-after-months` decides.
+    pub expected: Option<ExpectedConfig>,
     /// Months that are known not to come; they stand as not available, and nobody is asked for them.
     #[serde(default)]
     pub gap: Vec<GapConfig>,

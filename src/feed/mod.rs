@@ -15,7 +15,9 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::config::Project;
-use crate::config::settings::{FeedConfig, GapConfig};
+use crate::config::settings::FeedConfig;
+pub use crate::freshness::gap_at;
+use crate::freshness;
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
 
@@ -37,16 +39,7 @@ pub struct FeedState {
 /// The months for which a feed is expected to have delivered by a day.
 #[must_use]
 pub fn expected_months(feed: &FeedConfig, as_of: NaiveDate) -> Vec<Month> {
-    let delay = i32::try_from(feed.published_after_months).unwrap_or(i32::MAX);
-    let newest = Month::containing(as_of).plus(-delay.min(1200));
-    let last = feed.to.map_or(newest, |to| to.min(newest));
-    feed.from.through(last).collect()
-}
-
-/// The known gap in which a month lies.
-#[must_use]
-pub fn gap_at(feed: &FeedConfig, month: Month) -> Option<&GapConfig> {
-    feed.gap.iter().find(|gap| gap.from <= month && gap.to.is_none_or(|to| month <= to))
+    freshness::missed_months(feed, as_of)
 }
 
 /// Asks every feed for what it lacks, all feeds at once, and lands what comes.
@@ -98,11 +91,12 @@ pub fn foresee(
     for feed in project.feeds.values() {
         let feed = Arc::new(feed.config.clone());
         let expected = expected_months(&feed, as_of);
+        let asked = freshness::asked_months(&feed, as_of);
         let (place, synthetic) = place(project, &feed);
         let mut slots = landed_slots(landing, &feed, synthetic);
         let (new, changed) = match &place {
             Place::Address { .. } => {
-                let wanted = wanted(landing, &feed, &expected, synthetic);
+                let wanted = wanted(landing, &feed, &asked, synthetic);
                 let (again, new): (Vec<Month>, Vec<Month>) =
                     wanted.into_iter().partition(|month| slots.keys().any(|(found, _)| found == month));
                 if !again.is_empty() {
@@ -113,7 +107,7 @@ pub fn foresee(
             }
             Place::Files { pattern } => folder::foresee(project, landing, &feed, pattern, synthetic),
             Place::Mirror { folder, rest } => {
-                folder::foresee_mirror(project, landing, &feed, folder, rest, &expected, synthetic)
+                folder::foresee_mirror(project, landing, &feed, folder, rest, &asked, synthetic)
             }
         };
         if feed.landing == crate::config::settings::LandingMode::Reference {
@@ -240,13 +234,14 @@ struct Haul {
 impl Visit<'_> {
     async fn ask(self) -> io::Result<FeedState> {
         let expected = expected_months(&self.feed, self.as_of);
+        let asked = freshness::asked_months(&self.feed, self.as_of);
         let (place, synthetic) = place(self.project, &self.feed);
         let haul = match &place {
             Place::Files { pattern } => folder::look(&self, pattern, synthetic).await,
             Place::Mirror { folder, rest } => {
-                folder::look_in_mirror(&self, folder, rest, &expected, synthetic).await
+                folder::look_in_mirror(&self, folder, rest, &asked, synthetic).await
             }
-            Place::Address { template } => address::fetch(&self, template, &expected, synthetic).await,
+            Place::Address { template } => address::fetch(&self, template, &asked, synthetic).await,
         };
         let landed = haul.deliveries.len();
         let mut landing = self.landing.lock().await;

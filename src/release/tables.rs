@@ -12,8 +12,9 @@ use chrono::NaiveDate;
 
 use crate::assess::Figure;
 use crate::config::SqlFile;
-use crate::config::settings::MeasureConfig;
+use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::feed::FeedState;
+use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
 use crate::normalise::DeliveryReport;
 use crate::period::{Month, Period};
@@ -94,6 +95,14 @@ pub const MEASURE: Table = Table {
         Column("status", Text, "released, or withheld"),
         Column("reason", Text, "Why it was withheld; empty otherwise"),
         Column("latest_period", Text, "Latest period with a value; empty where there is none"),
+        Column(
+            "oldest_source",
+            Day,
+            "Last day of what was delivered by the feed that lags most of those that it counts from; empty where one \
+             has nothing",
+        ),
+        Column("stale", Flag, "True where one of these feeds is past its due day with its latest period"),
+        Column("stale_reason", Text, "Which, and since when; empty otherwise"),
         Column("reads", Text, "Tables that its SQL reads, separated by commas"),
         Column("sql_file", Text, "File of its SQL"),
         Column("sql", Text, "Its SQL, as it was run"),
@@ -160,6 +169,36 @@ pub const FEED_DELIVERY: Table = Table {
     ],
 };
 
+/// Every feed and period: whether it came when it should have.
+pub const FEED_STATUS: Table = Table {
+    name: "feed_status",
+    title: "Every feed and every period that has ended: when it was due, whether it came, and how late, on the day of \
+            the release",
+    columns: &[
+        Column("feed", Text, "Short name of the feed"),
+        Column("supplier", Text, "Who supplies it"),
+        Column("period", Text, "The period, such as 2025-06, 2025/26 Q1 or 2024/25"),
+        Column("period_end", Day, "Its last day"),
+        Column("rule", Text, "By when it should be there"),
+        Column("due_on", Day, "The last day on which it is on time"),
+        Column(
+            "state",
+            Text,
+            "on_time, early (before the period was over), late, history (came with the first fetch of the feed), empty, \
+             partial, refused, held, overdue, not_yet_due or known_gap",
+        ),
+        Column(
+            "days_late",
+            Whole,
+            "Days past the due day: until it came, or until the release while nothing usable came; empty where it is \
+             not late",
+        ),
+        Column("last_delivery", Moment, "When it was received first in a form that can be used; empty where none was"),
+        Column("note", Text, "What a reader should know; empty otherwise"),
+        Column("release", Text, "The release"),
+    ],
+};
+
 /// Rows that are set aside, by rule.
 pub const QUARANTINE_SUMMARY: Table = Table {
     name: "quarantine_summary",
@@ -199,8 +238,8 @@ pub const RELEASE: Table = Table {
 };
 
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 7] =
-    [&OUTTURN, &MEASURE, &AREA, &PERIOD, &FEED_DELIVERY, &QUARANTINE_SUMMARY, &RELEASE];
+pub const TABLES: [&Table; 8] =
+    [&OUTTURN, &MEASURE, &AREA, &PERIOD, &FEED_DELIVERY, &FEED_STATUS, &QUARANTINE_SUMMARY, &RELEASE];
 
 impl Table {
     /// Its columns, with what each means in their metadata.
@@ -258,9 +297,13 @@ fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
 }
 
 fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
+    some_days(values.into_iter().map(Some))
+}
+
+fn some_days(values: impl IntoIterator<Item = Option<NaiveDate>>) -> ArrayRef {
     let since =
         |day: NaiveDate| i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).ok();
-    Arc::new(values.into_iter().map(since).collect::<Date32Array>())
+    Arc::new(values.into_iter().map(|day| day.and_then(since)).collect::<Date32Array>())
 }
 
 fn same<'a>(value: &'a str, rows: usize) -> ArrayRef {
@@ -308,6 +351,8 @@ pub struct MeasureRow<'a> {
     pub reason: String,
     /// Latest period with a value.
     pub latest: String,
+    /// How fresh the feeds are that it counts from.
+    pub freshness: Freshness,
     /// Tables that it reads.
     pub reads: String,
     /// Digest of everything that its figures follow from.
@@ -338,6 +383,9 @@ pub fn measure(rows: &[MeasureRow<'_>], release: &str) -> Result<RecordBatch, ar
         text(rows.iter().map(|row| if row.reason.is_empty() { "released" } else { "withheld" })),
         some_text(rows.iter().map(|row| row.reason.as_str())),
         some_text(rows.iter().map(|row| row.latest.as_str())),
+        some_days(rows.iter().map(|row| row.freshness.oldest_source)),
+        flags(rows.iter().map(|row| !row.freshness.stale.is_empty())),
+        some_text(rows.iter().map(|row| row.freshness.stale.as_str())),
         some_text(rows.iter().map(|row| row.reads.as_str())),
         text(rows.iter().map(|row| row.file.source.path.to_string_lossy().replace('\\', "/"))),
         text(rows.iter().map(|row| row.file.sql())),
@@ -464,6 +512,34 @@ pub fn feed_delivery<'a>(
             flags(rows.iter().map(|row| row.report.is_some_and(|report| report.delivery.synthetic))),
         ],
     )
+}
+
+/// Table `feed_status`: how each feed stands on the day of the release.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn feed_status(
+    feeds: &[(&FeedConfig, &[Standing])],
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let rows: Vec<(&FeedConfig, &Standing)> = feeds
+        .iter()
+        .flat_map(|(feed, standings)| standings.iter().map(move |standing| (*feed, standing)))
+        .collect();
+    let received = rows.iter().map(|(_, row)| row.received.map(|time| time.timestamp_millis()));
+    FEED_STATUS.batch(vec![
+        text(rows.iter().map(|(feed, _)| feed.id.as_str())),
+        text(rows.iter().map(|(feed, _)| feed.supplier.as_str())),
+        text(rows.iter().map(|(_, row)| row.period.to_string())),
+        days(rows.iter().map(|(_, row)| row.period.last.last_day())),
+        text(rows.iter().map(|(feed, _)| freshness::rule(feed))),
+        days(rows.iter().map(|(_, row)| row.due_on)),
+        text(rows.iter().map(|(_, row)| row.state.name())),
+        whole(rows.iter().map(|(_, row)| row.days_late.and_then(|days| u64::try_from(days).ok()))),
+        Arc::new(received.collect::<TimestampMillisecondArray>().with_timezone("UTC")),
+        some_text(rows.iter().map(|(_, row)| row.note.as_str())),
+        same(release, rows.len()),
+    ])
 }
 
 /// Table `quarantine_summary`.

@@ -15,9 +15,10 @@ use super::gaps::{accepted, all_reports, delivery_gaps, fault_lines, table_gaps}
 use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
 use crate::check::Checked;
 use crate::config::SqlFile;
-use crate::config::settings::MeasureConfig;
+use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::engine::Engine;
 use crate::feed::FeedState;
+use crate::freshness::{self, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
 use crate::period::Period;
@@ -47,6 +48,8 @@ struct Publication<'a> {
     /// Name of the release.
     name: String,
     gaps: Vec<String>,
+    /// How each feed stands, by its id.
+    standings: BTreeMap<&'a str, Vec<Standing>>,
     outturn: Vec<RecordBatch>,
     measures: Vec<MeasureRow<'a>>,
     periods: BTreeSet<Period>,
@@ -76,6 +79,14 @@ impl Run<'_> {
             as_of: self.as_of,
         };
         let gaps = delivery_gaps(states, &stored.reports);
+        let verdicts = Verdicts::of_reports(&stored.reports);
+        let standings = states
+            .iter()
+            .map(|state| {
+                let standings = freshness::judge(&state.feed, &state.slots, &verdicts, self.as_of);
+                (state.feed.id.as_str(), standings)
+            })
+            .collect();
         let delivery_gap_count = gaps.len() as u64;
         let mut draft = self.published.begin(self.as_of)?;
         let mut publication = Publication {
@@ -87,6 +98,7 @@ impl Run<'_> {
             before: Earlier::of(&self.published, current),
             name: draft.name().to_owned(),
             gaps: gaps.into_iter().chain(fault_lines(states)).collect(),
+            standings,
             outturn: Vec::new(),
             measures: Vec::new(),
             periods: BTreeSet::new(),
@@ -184,10 +196,12 @@ impl<'a> Publication<'a> {
         areas: &[String],
     ) -> Result<(), RunError> {
         let id = &file.config.id;
+        let freshness = self.freshness(planned, areas);
         let row = |reason: String, latest: String, fingerprints: &Fingerprints| MeasureRow {
             file,
             reason,
             latest,
+            freshness,
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
@@ -217,6 +231,14 @@ impl<'a> Publication<'a> {
         self.measures.push(row(reason, latest, &self.fingerprints));
         self.outturn.push(tables::outturn(file, &figures, self.run.as_of, &self.name)?);
         Ok(())
+    }
+
+    /// How fresh the feeds are that a measure counts from.
+    fn freshness(&self, planned: &Planned, areas: &[String]) -> Freshness {
+        let feeds = self.supply.feeds_of(&planned.datasets, areas);
+        freshness::of_feeds(feeds.filter_map(|feed| {
+            Some((feed.id.as_str(), self.standings.get(feed.id.as_str())?.as_slice()))
+        }))
     }
 
     /// Sends the project's own tables on their way to the disk; gives those that cannot be, each with the reason.
@@ -290,12 +312,18 @@ impl<'a> Publication<'a> {
             outturn.push(RecordBatch::new_empty(tables::OUTTURN.schema()));
         }
         let quarantine = tables::quarantine_summary(&self.stored.reports, name)?;
+        let standings: Vec<(&FeedConfig, &[Standing])> = self
+            .standings
+            .iter()
+            .filter_map(|(id, standings)| Some((self.supply.feeds.get(id)?.feed.as_ref(), standings.as_slice())))
+            .collect();
         for (table, batches) in [
             (&tables::OUTTURN, outturn),
             (&tables::MEASURE, vec![tables::measure(&self.measures, name)?]),
             (&tables::AREA, vec![tables::area(&self.checked.areas, name)?]),
             (&tables::PERIOD, vec![tables::period(&self.periods, name)?]),
             (&tables::FEED_DELIVERY, vec![release::stamped(deliveries, name, self.run.as_of, None)?]),
+            (&tables::FEED_STATUS, vec![tables::feed_status(&standings, name)?]),
             (&tables::QUARANTINE_SUMMARY, vec![quarantine]),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
