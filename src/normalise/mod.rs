@@ -41,6 +41,26 @@ pub struct DeliveryReport {
     pub quarantined: u64,
     /// Quarantined rows by rule.
     pub rules: std::collections::BTreeMap<String, u64>,
+    /// What its supplier should know of it: how it differs from what was agreed or from what is usual.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Rows that this month had in the delivery before, where this one tells the month anew and otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restated: Option<u64>,
+}
+
+/// How a delivery differs from what was agreed or from what is usual. It holds no value of a row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is: `new_column`, `missing_column`, `renamed_column`, `reordered_columns`, `type_flip`, `new_code`,
+    /// `unusual_row_count`, `quarantined_share`, `partial_period` and the like.
+    pub rule: String,
+    /// Header of the column that it is about; empty where it is about the delivery as a whole.
+    pub column: String,
+    /// Rows concerned; 0 where it is not about rows.
+    pub rows: u64,
+    /// What was expected and what came, in words for the supplier.
+    pub detail: String,
 }
 
 /// Whether the rows of a delivery are in the dataset.

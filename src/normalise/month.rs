@@ -206,6 +206,8 @@ impl<S: RowSink> Reading<'_, S> {
             duplicate: 0,
             quarantined: 0,
             rules: BTreeMap::new(),
+            findings: Vec::new(),
+            restated: None,
         }
     }
 
