@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
 
 mod daemon;
+mod letter;
 mod output;
 
 use std::fmt::Write as _;
@@ -117,6 +118,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
+    /// Deals with one feed.
+    #[command(subcommand)]
+    Feed(Feed),
     /// Shows rows that are set aside.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -136,6 +140,21 @@ enum Command {
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Feed {
+    /// Writes to its supplier: what was expected, what came, which rows break which rule, and what to send.
+    Letter {
+        /// The feed.
+        feed: String,
+        /// The month, or the last month of the quarter or year; the latest that is due or came when absent.
+        #[arg(long)]
+        period: Option<Month>,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
     },
 }
 
@@ -216,6 +235,9 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Query { sql, output } => query(&root, &sql, output).await,
         Command::Explain { measure, area, period, output } => {
             explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
+        }
+        Command::Feed(Feed::Letter { feed, period, output }) => {
+            letter::write(&root, &feed, period, now, output).await
         }
         Command::Quarantine(which) => quarantine(&root, which).await,
         Command::Verify { release } => verify(&root, release.as_deref()),
@@ -421,9 +443,14 @@ async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format,
             let latest =
                 feed.latest.map_or_else(|| "nothing yet".to_owned(), |month| format!("up to {month}"));
             let synthetic = if feed.synthetic { ", synthetic" } else { "" };
-            let overdue =
-                if feed.overdue.is_empty() { String::new() } else { format!(", overdue: {}", feed.overdue) };
-            let _ = writeln!(text, "feed {}: {latest}{synthetic}{overdue}", feed.feed);
+            let overdue = if feed.overdue.is_empty() {
+                String::new()
+            } else {
+                let days = crate::freshness::in_days(feed.overdue_days);
+                format!(", overdue: {} (up to {days})", feed.overdue)
+            };
+            let news: String = feed.news.iter().map(|news| format!(", {news}")).collect();
+            let _ = writeln!(text, "feed {}: {latest}{synthetic}{overdue}{news}", feed.feed);
         }
         for gap in &status.gaps {
             let _ = writeln!(text, "gap: {gap}");

@@ -297,6 +297,8 @@ pub struct Verdict {
     pub rows: u64,
     /// Why it was turned down, or what a reader should know.
     pub note: String,
+    /// In which way it holds only part of its period; empty where it is not known to.
+    pub partial: String,
 }
 
 /// What became of deliveries, by feed, month, file and digest.
@@ -312,7 +314,9 @@ impl Verdicts {
         let mut verdicts = Self::default();
         for report in reports.values().flat_map(BTreeMap::values).flatten() {
             let (delivery, note) = (&report.delivery, report.note.clone());
-            let verdict = Verdict { status: report.status, rows: report.received, note };
+            let partial = report.findings.iter().find(|finding| finding.rule == "partial_period");
+            let partial = partial.map(|finding| finding.detail.clone()).unwrap_or_default();
+            let verdict = Verdict { status: report.status, rows: report.received, note, partial };
             verdicts.add(&delivery.feed, delivery.period, &delivery.file, &delivery.sha256, verdict);
         }
         verdicts
@@ -348,7 +352,7 @@ impl Verdicts {
                 let Ok(month) = period.value(row).parse() else { continue };
                 let note = if note.is_null(row) { "" } else { note.value(row) }.to_owned();
                 let rows = u64::try_from(rows.value(row)).unwrap_or_default();
-                let verdict = Verdict { status, rows, note };
+                let verdict = Verdict { status, rows, note, partial: String::new() };
                 verdicts.add(feed.value(row), month, file.value(row), delivery.value(row), verdict);
             }
         }
@@ -444,7 +448,7 @@ impl Standing {
             verdicts.of(delivery).is_some_and(|verdict| verdict.status != DeliveryStatus::Accepted)
         };
         let mut unusable: Vec<(&str, &Verdict, DateTime<Utc>)> = Vec::new();
-        let (mut usable, mut rows, mut unread) = (0, 0, false);
+        let (mut usable, mut rows, mut unread, mut partial) = (0, 0, false, String::new());
         for (file, deliveries) in came {
             let newest = deliveries.first();
             let verdict = newest.and_then(|newest| verdicts.of(newest));
@@ -454,7 +458,10 @@ impl Standing {
                 let first = deliveries.iter().rev().find(|delivery| !turned_down(delivery));
                 self.received = self.received.max(first.map(|delivery| delivery.received));
                 match verdicts.of(standing) {
-                    Some(verdict) => rows += verdict.rows,
+                    Some(verdict) => {
+                        rows += verdict.rows;
+                        partial.clone_from(&verdict.partial);
+                    }
                     None => unread = true,
                 }
                 if let Some(verdict) = verdict.filter(|v| v.status != DeliveryStatus::Accepted) {
@@ -483,6 +490,9 @@ impl Standing {
             State::Partial
         } else if !absent.is_empty() {
             self.note = format!("the period before also had {}", absent.join(", "));
+            State::Partial
+        } else if !partial.is_empty() {
+            self.note = partial;
             State::Partial
         } else if rows == 0 && !unread {
             State::Empty
@@ -557,7 +567,7 @@ mod tests {
     }
 
     fn judged(verdicts: &mut Verdicts, month: &str, file: &str, digest: &str, status: DeliveryStatus, rows: u64) {
-        let verdict = Verdict { status, rows, note: "why".to_owned() };
+        let verdict = Verdict { status, rows, note: "why".to_owned(), partial: String::new() };
         verdicts.add("f", month.parse().unwrap(), file, digest, verdict);
     }
 

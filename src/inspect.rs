@@ -11,8 +11,10 @@ use datafusion::error::DataFusionError;
 use serde::Serialize;
 
 use crate::check::{Checked, check};
+use crate::config::Project;
 use crate::engine::{Engine, Origin, quarantine_table};
 use crate::feed;
+use crate::freshness::{self, Standing, State, Verdicts};
 use crate::landing::Landing;
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
@@ -40,10 +42,68 @@ pub struct FeedStatus {
     pub latest: Option<Month>,
     /// When its latest delivery was received.
     pub received: Option<DateTime<Utc>>,
-    /// Months that are past their expected date, in words; empty when none is.
+    /// Months that are past their due day and of which nothing can be used, in words; empty when none is.
     pub overdue: String,
+    /// Days past the earliest of these due days; 0 when there is none.
+    pub overdue_days: i64,
+    /// How the latest delivered period stands, where there is something to say of it, and what is due next.
+    pub news: Vec<String>,
+    /// Each period that has ended, the latest last.
+    pub periods: Vec<PeriodStatus>,
     /// Made by the simulator.
     pub synthetic: bool,
+}
+
+/// One period of a feed.
+#[derive(Debug, Clone, Serialize)]
+pub struct PeriodStatus {
+    /// The period.
+    pub period: String,
+    /// The last day on which it is on time.
+    pub due_on: NaiveDate,
+    /// How it stands.
+    pub state: State,
+    /// Days past the due day.
+    pub days_late: Option<i64>,
+    /// What a reader should know; empty otherwise.
+    pub note: String,
+}
+
+/// How every feed stands at the moment `now`, whether or not a run was made.
+///
+/// # Errors
+/// A landing or release that cannot be read.
+pub fn standings(
+    project: &Project,
+    now: DateTime<Utc>,
+) -> Result<Vec<(feed::FeedState, Vec<Standing>)>, RunError> {
+    let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
+    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
+    let (states, _) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
+    let verdicts = match Published::in_warehouse(&project.warehouse()).current() {
+        Some(folder) => Verdicts::of_release(&folder)?,
+        None => Verdicts::default(),
+    };
+    let judged = states.into_iter().map(|state| {
+        let standings = freshness::judge(&state.feed, &state.slots, &verdicts, as_of);
+        (state, standings)
+    });
+    Ok(judged.collect())
+}
+
+/// Days by which each feed is past the earliest due day that it missed, 0 where it missed none.
+///
+/// # Errors
+/// As [`standings`].
+pub fn overdue_days(root: &Path, now: DateTime<Utc>) -> Result<Vec<(String, i64)>, RunError> {
+    let (project, _) = crate::config::load(root);
+    let feeds = standings(&project, now)?;
+    Ok(feeds.iter().map(|(state, standings)| (state.feed.id.clone(), most_overdue(standings))).collect())
+}
+
+fn most_overdue(standings: &[Standing]) -> i64 {
+    let missed = standings.iter().filter(|standing| standing.is_missed());
+    missed.filter_map(|standing| standing.days_late).max().unwrap_or_default()
 }
 
 /// The state of a project, judged at the moment `now` whether or not a run was made.
@@ -53,23 +113,7 @@ pub struct FeedStatus {
 pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError> {
     let checked = check(root).await.map_err(RunError::Invalid)?;
     let project = &checked.project;
-    let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
-    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
-    let (states, _) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
-    let feeds = states
-        .iter()
-        .map(|state| {
-            let overdue: Vec<Month> =
-                state.missing.keys().copied().filter(|m| feed::gap_at(&state.feed, *m).is_none()).collect();
-            FeedStatus {
-                feed: state.feed.id.clone(),
-                latest: state.slots.keys().map(|(month, _)| *month).max(),
-                received: state.slots.values().flatten().map(|delivery| delivery.received).max(),
-                overdue: spans(&overdue),
-                synthetic: state.slots.values().flatten().any(|delivery| delivery.synthetic),
-            }
-        })
-        .collect();
+    let feeds = standings(project, now)?.iter().map(|(state, standings)| feed_status(state, standings)).collect();
     let published = Published::in_warehouse(&project.warehouse());
     let manifest = published.manifest()?;
     let mut gaps = Vec::new();
@@ -86,6 +130,33 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
         feeds,
         gaps,
     })
+}
+
+fn feed_status(state: &feed::FeedState, standings: &[Standing]) -> FeedStatus {
+    let missed = standings.iter().filter(|standing| standing.is_missed());
+    let missed: Vec<Month> = missed.map(|standing| standing.period.last).collect();
+    let latest = standings.iter().rev().find(|standing| standing.state.is_there());
+    let latest = latest.filter(|standing| !matches!(standing.state, State::OnTime | State::History));
+    let next = standings.iter().find(|standing| standing.state == State::NotYetDue);
+    FeedStatus {
+        feed: state.feed.id.clone(),
+        latest: state.slots.keys().map(|(month, _)| *month).max(),
+        received: state.slots.values().flatten().map(|delivery| delivery.received).max(),
+        overdue: spans(&missed),
+        overdue_days: most_overdue(standings),
+        news: latest.into_iter().chain(next).map(Standing::words).collect(),
+        periods: standings
+            .iter()
+            .map(|standing| PeriodStatus {
+                period: standing.period.to_string(),
+                due_on: standing.due_on,
+                state: standing.state,
+                days_late: standing.days_late,
+                note: standing.note.clone(),
+            })
+            .collect(),
+        synthetic: state.slots.values().flatten().any(|delivery| delivery.synthetic),
+    }
 }
 
 /// The project with its stored tables and those of a release.

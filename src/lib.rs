@@ -7,6 +7,8 @@ pub mod cli;
 pub mod run;
 pub mod plan;
 pub mod inspect;
+pub mod letter;
+pub mod rejudge;
 pub mod check;
 pub mod config;
 pub mod diagnose;
