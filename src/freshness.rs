@@ -317,7 +317,10 @@ impl Verdicts {
             let partial = report.findings.iter().find(|finding| finding.rule == "partial_period");
             let partial = partial.map(|finding| finding.detail.clone()).unwrap_or_default();
             let verdict = Verdict { status: report.status, rows: report.received, note, partial };
-            verdicts.add(&delivery.feed, delivery.period, &delivery.file, &delivery.sha256, verdict);
+            for digest in [&delivery.sha256, &delivery.content_sha256] {
+                let (feed, file) = (&delivery.feed, &delivery.file);
+                verdicts.add(feed, delivery.period, file, digest, verdict.clone());
+            }
         }
         verdicts
     }
@@ -369,7 +372,7 @@ impl Verdicts {
     pub fn of(&self, delivery: &Delivery) -> Option<&Verdict> {
         let slot = self.found.get(&(delivery.feed.clone(), delivery.period, delivery.file.clone()))?;
         // The same member may have come again in another archive.
-        slot.get(&delivery.sha256).or_else(|| slot.values().next().filter(|_| slot.len() == 1))
+        slot.get(&delivery.sha256).or_else(|| slot.get(&delivery.content_sha256))
     }
 }
 

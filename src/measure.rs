@@ -213,6 +213,11 @@ impl Supply<'_> {
                         continue;
                     }
                     any = true;
+                    if month.last_day() >= self.as_of {
+                        // Rows may have come already, but part of a month is not the month.
+                        reason = Some("the month is not over".to_owned());
+                        continue;
+                    }
                     match self.delivered(dataset, &feed.id, month) {
                         Ok(made) => synthetic |= made,
                         Err(why) => reason = Some(why),

@@ -49,6 +49,26 @@ pub enum RunError {
     /// The landing cannot be read or written.
     #[error("the landing cannot be used")]
     Landing(#[source] std::io::Error),
+    /// The record of the deliveries is gone though there is a release: beginning anew would drop what partners no longer
+    /// hold.
+    #[error(
+        "landing/deliveries.jsonl is missing or empty, though the current release counts from deliveries; restore it \
+         from a backup, or remove the folders `landing`, `datasets` and `published` to begin anew"
+    )]
+    LandingLost,
+    /// The clock is behind the current release: what is expected, and what is late, cannot be told.
+    #[error(
+        "today is {today} by this computer's clock, but release {release} was made on {released}; set the clock, or, if \
+         it was that release whose day is wrong, point `published/current` at the one before"
+    )]
+    ClockBehind {
+        /// The release.
+        release: String,
+        /// Its day.
+        released: NaiveDate,
+        /// The day by the clock.
+        today: NaiveDate,
+    },
     /// The simulator failed.
     #[error("the simulated deliveries cannot be written")]
     Simulate(#[source] std::io::Error),
@@ -189,12 +209,21 @@ impl<'a> Run<'a> {
         stop: &CancellationToken,
     ) -> Result<RunReport, RunError> {
         let since = self.now.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        if let Some(manifest) = self.published.manifest()?
+            && manifest.as_of > self.as_of
+        {
+            let (release, released, today) = (manifest.release, manifest.as_of, self.as_of);
+            return Err(RunError::ClockBehind { release, released, today });
+        }
         if self.project.settings.simulate.is_some() {
             self.progress.stage("making synthetic deliveries");
             crate::simulated::make(&self.project, self.as_of).map_err(RunError::Simulate)?;
         }
         self.progress.stage("asking feeds");
         let landing = Landing::open(&self.place).map_err(RunError::Landing)?;
+        if landing.all().is_empty() && self.has_rows()? {
+            return Err(RunError::LandingLost);
+        }
         landing.remove_leftovers().map_err(RunError::Landing)?;
         self.warehouse.remove_leftovers().map_err(RunError::Landing)?;
         // What is landed is recorded feed by feed, so that a fetch that is given up costs itself only.
@@ -220,6 +249,12 @@ impl<'a> Run<'a> {
         self.publish(&checked, &states, stored, current.as_ref(), stop).await
     }
 
+    /// Whether the current release counts from rows.
+    fn has_rows(&self) -> Result<bool, RunError> {
+        let manifest = self.published.manifest()?;
+        Ok(manifest.is_some_and(|manifest| manifest.datasets.values().any(|dataset| dataset.rows > 0)))
+    }
+
     /// Digest of everything that decides whether there is anything to do, without reading a dataset.
     async fn inputs(&self, states: &[FeedState]) -> Result<String, RunError> {
         let mut digest = Sha256::new();
@@ -229,6 +264,9 @@ impl<'a> Run<'a> {
         for state in states {
             digest.update(&state.feed.id);
             for ((month, file), deliveries) in &state.slots {
+                // A month that is not over has no figure until it is.
+                let open = if month.last_day() >= self.as_of { "open " } else { "" };
+                digest.update(open);
                 let latest = deliveries.first();
                 let content = latest.map(|delivery| delivery.content_sha256.as_str()).unwrap_or_default();
                 let synthetic = latest.is_some_and(|delivery| delivery.synthetic);

@@ -515,14 +515,14 @@ fn a_month_that_is_late_is_a_gap_of_the_release_and_overdue_in_status() {
     let world = World::with(&["2025-04", "2025-05", "2025-06"]);
     assert_snapshot!(world.outturn(&["status"]).exits(0).out, @r"
     no release yet
-    feed northport-asb: nothing yet, overdue: 2025-04 to 2025-07
-    feed northport-crime: nothing yet, overdue: 2025-04 to 2025-07
+    feed northport-asb: nothing yet, overdue: 2025-04 to 2025-07 (up to 104 days)
+    feed northport-crime: nothing yet, overdue: 2025-04 to 2025-07 (up to 104 days)
     ");
     world.run().exits(3).says("gap: feed `northport-crime`: nothing for 2025-07");
     assert_snapshot!(world.outturn(&["status"]).exits(0).out, @r"
     release 2025-08-12.1, as of 2025-08-12
-    feed northport-asb: up to 2025-06, overdue: 2025-07
-    feed northport-crime: up to 2025-06, overdue: 2025-07
+    feed northport-asb: up to 2025-06, overdue: 2025-07 (up to 12 days)
+    feed northport-crime: up to 2025-06, overdue: 2025-07 (up to 12 days)
     gap: feed `northport-asb`: nothing for 2025-07
     gap: feed `northport-crime`: nothing for 2025-07
     ");

@@ -5,7 +5,7 @@ mod address;
 mod folder;
 pub mod http;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub fn foresee(
         let expected = expected_months(&feed, as_of);
         let asked = freshness::asked_months(&feed, as_of);
         let (place, synthetic) = place(project, &feed);
-        let mut slots = landed_slots(landing, &feed, synthetic);
+        let mut slots = landed_slots(landing, &feed, synthetic, as_of);
         let (new, changed) = match &place {
             Place::Address { .. } => {
                 let wanted = wanted(landing, &feed, &asked, synthetic);
@@ -140,11 +140,14 @@ fn landed_slots(
     landing: &Landing,
     feed: &FeedConfig,
     synthetic: bool,
+    as_of: NaiveDate,
 ) -> BTreeMap<(Month, String), Vec<Delivery>> {
     let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
         .slots(&feed.id)
         .into_iter()
         .filter(|((month, _), _)| *month >= feed.from && feed.to.is_none_or(|to| *month <= to))
+        // What is about a month that has not begun waits until it has.
+        .filter(|((month, _), _)| *month <= Month::containing(as_of))
         .map(|(slot, deliveries)| (slot, deliveries.into_iter().cloned().collect()))
         .collect();
     // What the simulator made goes when the feed is real, and the other way round.
@@ -153,6 +156,20 @@ fn landed_slots(
         !deliveries.is_empty()
     });
     slots
+}
+
+/// Files of a feed about months that have not begun.
+fn ahead(
+    landing: &Landing,
+    feed: &FeedConfig,
+    synthetic: bool,
+    as_of: NaiveDate,
+) -> BTreeSet<(Month, String)> {
+    landing
+        .of_feed(&feed.id)
+        .filter(|delivery| delivery.synthetic == synthetic && delivery.period > Month::containing(as_of))
+        .map(|delivery| (delivery.period, delivery.file.clone()))
+        .collect()
 }
 
 /// Months of `expected` that are still wanted from an address: those without a delivery, and the latest few again.
@@ -246,7 +263,8 @@ impl Visit<'_> {
         let landed = haul.deliveries.len();
         let mut landing = self.landing.lock().await;
         landing.record(haul.deliveries)?;
-        let mut slots = landed_slots(&landing, &self.feed, synthetic);
+        let mut slots = landed_slots(&landing, &self.feed, synthetic, self.as_of);
+        let ahead = ahead(&landing, &self.feed, synthetic, self.as_of);
         drop(landing);
         if let Some(present) = haul.present {
             slots.retain(|(month, file), deliveries| {
@@ -270,6 +288,7 @@ impl Visit<'_> {
             missing.insert(month, reason);
         }
         let mut faults = haul.general;
+        faults.extend(ahead.iter().map(|(month, file)| format!("{file} is about {month}, which has not begun")));
         faults.extend(haul.faults.iter().map(|(month, fault)| format!("{month}: {fault}")));
         for fault in &faults {
             warn!(feed.id = %self.feed.id, "feed `{}`: {fault}", self.feed.id);

@@ -379,8 +379,13 @@ fn header_positions(contract: &Contract, header: &[String]) -> Result<(Vec<usize
     Ok((positions, note))
 }
 
+/// Names in a message: the first few, and how many more.
 fn quoted<S: AsRef<str>>(names: &[S]) -> String {
-    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+    const SHOWN: usize = 20;
+    let shown = names.iter().take(SHOWN).map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>();
+    let more = names.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }
 
 fn count_rest(records: &mut dyn RecordReader, fields: &mut Fields) -> u64 {
