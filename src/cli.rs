@@ -290,7 +290,9 @@ fn say_error(error: &RunError) -> u8 {
     say(&text);
     match error {
         RunError::Lock(LockError::Held { .. }) => code::BUSY,
-        RunError::Release(crate::release::ReleaseError::Damaged { .. }) | RunError::LandingLost => code::DAMAGED,
+        RunError::Release(crate::release::ReleaseError::Damaged { .. }) | RunError::LandingLost => {
+            code::DAMAGED
+        }
         RunError::Arrow(_) | RunError::Broken(_) => code::DEFECT,
         _ => code::NOT_RELEASED,
     }

@@ -228,10 +228,7 @@ impl State {
     /// Whether rows of the period can be counted.
     #[must_use]
     pub fn is_there(self) -> bool {
-        matches!(
-            self,
-            Self::OnTime | Self::Early | Self::Late | Self::History | Self::Empty | Self::Partial
-        )
+        matches!(self, Self::OnTime | Self::Early | Self::Late | Self::History | Self::Empty | Self::Partial)
     }
 }
 
@@ -387,8 +384,14 @@ pub fn judge(feed: &FeedConfig, slots: &Slots, verdicts: &Verdicts, as_of: Naive
     let mut standings = Vec::new();
     for period in periods(feed, as_of) {
         let due_on = due_on(feed, period);
-        let mut standing =
-            Standing { period, due_on, state: State::Overdue, days_late: None, received: None, note: String::new() };
+        let mut standing = Standing {
+            period,
+            due_on,
+            state: State::Overdue,
+            days_late: None,
+            received: None,
+            note: String::new(),
+        };
         let came: Vec<(&str, &[Delivery])> = match feed.mode {
             DeliveryMode::Month => slots
                 .iter()
@@ -410,8 +413,7 @@ pub fn judge(feed: &FeedConfig, slots: &Slots, verdicts: &Verdicts, as_of: Naive
             continue;
         }
         let month = period.last.to_string();
-        let names: BTreeSet<String> =
-            came.iter().map(|(file, _)| file.replace(&month, "{period}")).collect();
+        let names: BTreeSet<String> = came.iter().map(|(file, _)| file.replace(&month, "{period}")).collect();
         let absent: Vec<String> = match (&names_before, feed.mode) {
             (Some(before), DeliveryMode::Month) => before.difference(&names).cloned().collect(),
             _ => Vec::new(),
@@ -569,7 +571,14 @@ mod tests {
         slots.entry((month.parse().unwrap(), file.to_owned())).or_default().insert(0, delivery);
     }
 
-    fn judged(verdicts: &mut Verdicts, month: &str, file: &str, digest: &str, status: DeliveryStatus, rows: u64) {
+    fn judged(
+        verdicts: &mut Verdicts,
+        month: &str,
+        file: &str,
+        digest: &str,
+        status: DeliveryStatus,
+        rows: u64,
+    ) {
         let verdict = Verdict { status, rows, note: "why".to_owned(), partial: String::new() };
         verdicts.add("f", month.parse().unwrap(), file, digest, verdict);
     }
@@ -703,7 +712,10 @@ mod tests {
         sent(&mut slots, "2025-03", "2025-03-south.csv", "2025-04-05", "d");
         judged(&mut verdicts, "2025-03", "2025-03-south.csv", "d", DeliveryStatus::Refused, 7);
         let standing = judge(&feed, &slots, &verdicts, day("2025-04-06")).remove(2);
-        assert_eq!((standing.state, standing.note.as_str()), (State::Partial, "2025-03-south.csv refused: why"));
+        assert_eq!(
+            (standing.state, standing.note.as_str()),
+            (State::Partial, "2025-03-south.csv refused: why")
+        );
     }
 
     #[test]
@@ -724,7 +736,9 @@ mod tests {
     fn what_depends_on_feeds_is_as_old_as_the_one_that_lags_most_and_stale_when_one_is_behind() {
         let config = feed(TEN_DAYS);
         let (mut one, mut two) = (Slots::new(), Slots::new());
-        for (month, received) in [("2025-01", "2025-02-05"), ("2025-02", "2025-03-05"), ("2025-03", "2025-04-05")] {
+        for (month, received) in
+            [("2025-01", "2025-02-05"), ("2025-02", "2025-03-05"), ("2025-03", "2025-04-05")]
+        {
             sent(&mut one, month, "a.csv", received, month);
             if month != "2025-03" {
                 sent(&mut two, month, "a.csv", received, month);

@@ -113,7 +113,8 @@ fn most_overdue(standings: &[Standing]) -> i64 {
 pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError> {
     let checked = check(root).await.map_err(RunError::Invalid)?;
     let project = &checked.project;
-    let feeds = standings(project, now)?.iter().map(|(state, standings)| feed_status(state, standings)).collect();
+    let feeds =
+        standings(project, now)?.iter().map(|(state, standings)| feed_status(state, standings)).collect();
     let published = Published::in_warehouse(&project.warehouse());
     let manifest = published.manifest()?;
     let mut gaps = Vec::new();

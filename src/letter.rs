@@ -16,8 +16,8 @@ use crate::freshness::{self, Standing, State, in_days};
 use crate::inspect;
 use crate::landing::Landing;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
-use crate::period::holidays::working_days_after;
 use crate::period::Month;
+use crate::period::holidays::working_days_after;
 use crate::rejudge::{self, RejectedRow};
 use crate::run::{RunError, month_jobs};
 
@@ -149,10 +149,8 @@ pub async fn compose(
                 continue;
             }
             let month = job.month;
-            let judged = rejudge::each_row_of(&job, feed, &landing).map_err(|source| RunError::Normalise {
-                dataset: dataset.id.clone(),
-                month,
-                source: Box::new(source),
+            let judged = rejudge::each_row_of(&job, feed, &landing).map_err(|source| {
+                RunError::Normalise { dataset: dataset.id.clone(), month, source: Box::new(source) }
             })?;
             reports.extend(judged.reports);
             rows.extend(judged.rows);
@@ -273,18 +271,24 @@ impl Found<'_> {
     fn rule_in_words(&self, rule: &str, header: &str) -> String {
         match rule {
             "column_count" => return "the line has more or fewer fields than the heading".to_owned(),
-            "bad_quoting" => return "a quote is not closed, or text stands behind a closing quote".to_owned(),
+            "bad_quoting" => {
+                return "a quote is not closed, or text stands behind a closing quote".to_owned();
+            }
             "bad_encoding" => return "the line holds bytes that are not UTF-8 text".to_owned(),
             "line_too_long" => return "the line is longer than a mebibyte".to_owned(),
             _ => {}
         }
         let Some(contract) = self.contract else { return format!("the row breaks the rule `{rule}`") };
         if contract.month.rule == rule {
-            return format!("`{header}` is not in {}, the time that the file is about", self.period_in_words());
+            return format!(
+                "`{header}` is not in {}, the time that the file is about",
+                self.period_in_words()
+            );
         }
-        let column = contract.column.iter().find(|column| {
-            column.from.as_deref() == Some(header) && rule_name(column) == rule
-        });
+        let column = contract
+            .column
+            .iter()
+            .find(|column| column.from.as_deref() == Some(header) && rule_name(column) == rule);
         match column {
             Some(column) => format!("`{header}` {}", self.column_in_words(column)),
             None if header.is_empty() => format!("the row breaks the rule `{rule}`"),
@@ -381,7 +385,8 @@ impl Found<'_> {
                     format!("{} of them break what was agreed, so none is used yet", came.set_aside)
                 }
             };
-            let rows = if came.rows == 0 { "no row".to_owned() } else { format!("{} rows; {used}", came.rows) };
+            let rows =
+                if came.rows == 0 { "no row".to_owned() } else { format!("{} rows; {used}", came.rows) };
             let _ = writeln!(
                 text,
                 "We received {} on {} at {}: {rows}.",

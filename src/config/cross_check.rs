@@ -11,16 +11,8 @@ use crate::schedule::Calendar;
 const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
-pub(super) const OWN_TABLES: [&str; 8] = [
-    "outturn",
-    "measure",
-    "area",
-    "period",
-    "feed_delivery",
-    "feed_status",
-    "quarantine_summary",
-    "release",
-];
+pub(super) const OWN_TABLES: [&str; 8] =
+    ["outturn", "measure", "area", "period", "feed_delivery", "feed_status", "quarantine_summary", "release"];
 
 pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     settings(project, problems);

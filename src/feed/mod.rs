@@ -16,8 +16,8 @@ use tracing::{info, warn};
 
 use crate::config::Project;
 use crate::config::settings::FeedConfig;
-pub use crate::freshness::gap_at;
 use crate::freshness;
+pub use crate::freshness::gap_at;
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
 
@@ -288,7 +288,9 @@ impl Visit<'_> {
             missing.insert(month, reason);
         }
         let mut faults = haul.general;
-        faults.extend(ahead.iter().map(|(month, file)| format!("{file} is about {month}, which has not begun")));
+        faults.extend(
+            ahead.iter().map(|(month, file)| format!("{file} is about {month}, which has not begun")),
+        );
         faults.extend(haul.faults.iter().map(|(month, fault)| format!("{month}: {fault}")));
         for fault in &faults {
             warn!(feed.id = %self.feed.id, "feed `{}`: {fault}", self.feed.id);

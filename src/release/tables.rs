@@ -193,7 +193,11 @@ pub const FEED_STATUS: Table = Table {
             "Days past the due day: until it came, or until the release while nothing usable came; empty where it is \
              not late",
         ),
-        Column("last_delivery", Moment, "When it was received first in a form that can be used; empty where none was"),
+        Column(
+            "last_delivery",
+            Moment,
+            "When it was received first in a form that can be used; empty where none was",
+        ),
         Column("note", Text, "What a reader should know; empty otherwise"),
         Column("release", Text, "The release"),
     ],

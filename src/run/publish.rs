@@ -236,9 +236,11 @@ impl<'a> Publication<'a> {
     /// How fresh the feeds are that a measure counts from.
     fn freshness(&self, planned: &Planned, areas: &[String]) -> Freshness {
         let feeds = self.supply.feeds_of(&planned.datasets, areas);
-        freshness::of_feeds(feeds.filter_map(|feed| {
-            Some((feed.id.as_str(), self.standings.get(feed.id.as_str())?.as_slice()))
-        }))
+        freshness::of_feeds(
+            feeds.filter_map(|feed| {
+                Some((feed.id.as_str(), self.standings.get(feed.id.as_str())?.as_slice()))
+            }),
+        )
     }
 
     /// Sends the project's own tables on their way to the disk; gives those that cannot be, each with the reason.
@@ -315,7 +317,9 @@ impl<'a> Publication<'a> {
         let standings: Vec<(&FeedConfig, &[Standing])> = self
             .standings
             .iter()
-            .filter_map(|(id, standings)| Some((self.supply.feeds.get(id)?.feed.as_ref(), standings.as_slice())))
+            .filter_map(|(id, standings)| {
+                Some((self.supply.feeds.get(id)?.feed.as_ref(), standings.as_slice()))
+            })
             .collect();
         for (table, batches) in [
             (&tables::OUTTURN, outturn),
