@@ -2,6 +2,7 @@
 
 mod daemon;
 mod letter;
+mod quarantine;
 mod output;
 
 use std::fmt::Write as _;
@@ -133,7 +134,7 @@ enum Command {
     Simulate,
     /// Prints the JSON Schema of a kind of file.
     Schema {
-        /// outturn, partnership, feed, contract, dataset, lookup, measure or table; all when absent.
+        /// outturn, partnership, feed, contract, dataset, lookup, waiver, measure or table; all when absent.
         kind: Option<String>,
     },
     /// Prints a completion script for a shell.
@@ -181,10 +182,26 @@ enum Quarantine {
         /// At most so many.
         #[arg(long, default_value_t = 20)]
         limit: usize,
+        /// Also those that a waiver acknowledges.
+        #[arg(long)]
+        all: bool,
         /// How to print.
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
+    /// Judges the rows once more, from the bytes as they were received, under the present contracts and look-ups.
+    Replay {
+        /// Only of this feed.
+        feed: Option<String>,
+        /// Make the months anew and publish, if any row would fare otherwise.
+        #[arg(long)]
+        apply: bool,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// Writes a waiver: rows of a delivery that break a rule are taken as they stand, or are known and stay out.
+    Waive(quarantine::Waive),
 }
 
 /// Reads the arguments, does what they ask and returns the exit code. `clock` is the only source of the present.
@@ -239,7 +256,7 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Feed(Feed::Letter { feed, period, output }) => {
             letter::write(&root, &feed, period, now, output).await
         }
-        Command::Quarantine(which) => quarantine(&root, which).await,
+        Command::Quarantine(which) => set_aside(&root, which, now).await,
         Command::Verify { release } => verify(&root, release.as_deref()),
         Command::Simulate => simulate(&root, now),
         Command::Schema { kind } => schema(kind.as_deref()),
@@ -493,14 +510,20 @@ async fn explain(
     }
 }
 
-async fn quarantine(root: &std::path::Path, which: Quarantine) -> u8 {
+async fn set_aside(root: &std::path::Path, which: Quarantine, now: DateTime<Utc>) -> u8 {
     match which {
         Quarantine::List { feed, output } => match inspect::quarantine_summary(root, feed.as_deref()) {
             Ok((schema, batches)) => print_batches(&schema, &batches, output),
             Err(error) => say_error(&error),
         },
-        Quarantine::Show { feed, month, reason, limit, output } => {
-            let selection = Selection { feed, month, reason, limit };
+        Quarantine::Replay { feed, apply, output } => {
+            quarantine::replay(root, feed.as_deref(), now, apply, output).await
+        }
+        Quarantine::Waive(waive) => quarantine::waive(root, &waive, now).await,
+        Quarantine::Show { feed, month, reason, limit, all, output } => {
+            let today = now.with_timezone(&chrono_tz::Europe::London).date_naive();
+            let open_on = (!all).then_some(today);
+            let selection = Selection { feed, month, reason, limit, open_on };
             match inspect::quarantined(root, &selection).await {
                 Err(error) => say_error(&error),
                 Ok(rows) if rows.is_empty() => {

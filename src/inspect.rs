@@ -19,6 +19,7 @@ use crate::landing::Landing;
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
 use crate::run::{RunError, open_warehouse, spans};
+use crate::waiver::Effect;
 
 /// What `outturn status` tells.
 #[derive(Debug, Clone, Serialize)]
@@ -395,6 +396,8 @@ pub struct Selection {
     pub reason: Option<String>,
     /// At most so many.
     pub limit: usize,
+    /// Without those that a waiver acknowledges on this day.
+    pub open_on: Option<NaiveDate>,
 }
 
 /// The table `quarantine_summary` of the current release, for one feed or all.
@@ -431,6 +434,26 @@ pub async fn quarantined(root: &Path, selection: &Selection) -> Result<Vec<SetAs
         conditions.extend(selection.feed.iter().map(|feed| format!("feed = {}", quote(feed))));
         conditions.extend(selection.month.iter().map(|month| format!("month = '{month}'")));
         conditions.extend(selection.reason.iter().map(|reason| format!("reason = {}", quote(reason))));
+        if let Some(day) = selection.open_on {
+            let waivers = checked.project.waivers.values().map(|waiver| &waiver.config);
+            let waivers = waivers.filter(|w| w.effect == Effect::Acknowledge && w.is_active(day));
+            conditions.extend(waivers.map(|waiver| {
+                let mut covered = vec![
+                    format!("feed = {}", quote(&waiver.feed)),
+                    format!("month = '{}'", waiver.period),
+                    format!("reason = {}", quote(&waiver.rule)),
+                ];
+                if !waiver.deliveries.is_empty() {
+                    let deliveries: Vec<String> = waiver.deliveries.iter().map(|d| quote(d)).collect();
+                    covered.push(format!("delivery IN ({})", deliveries.join(", ")));
+                }
+                if !waiver.lines.is_empty() {
+                    let lines: Vec<String> = waiver.lines.iter().map(ToString::to_string).collect();
+                    covered.push(format!("line IN ({})", lines.join(", ")));
+                }
+                format!("NOT ({})", covered.join(" AND "))
+            }));
+        }
         let sql = format!(
             "SELECT feed, month, source_file, delivery, line, byte_offset, byte_length, reason, \"column\", detail \
              FROM {} WHERE {} ORDER BY feed, month, source_file, line LIMIT {}",

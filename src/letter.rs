@@ -20,6 +20,7 @@ use crate::period::Month;
 use crate::period::holidays::working_days_after;
 use crate::rejudge::{self, RejectedRow};
 use crate::run::{RunError, month_jobs};
+use crate::waiver::rule_name;
 
 /// Line numbers that are named for each rule; the others are counted.
 const LINES: usize = 20;
@@ -139,12 +140,13 @@ pub async fn compose(
         let period = month.map_or_else(|| "any period".to_owned(), |month| month.to_string());
         return Err(LetterError::NoPeriod { feed: feed.to_owned(), period });
     };
+    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
     let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
     let states: Vec<feed::FeedState> = vec![state.clone()];
     let mut reports = Vec::new();
     let mut rows = Vec::new();
     for dataset in checked.datasets.values() {
-        for job in month_jobs(&checked, dataset, &states) {
+        for job in month_jobs(&checked, dataset, &states, as_of) {
             if !(standing.period.first..=standing.period.last).contains(&job.month) {
                 continue;
             }
@@ -156,7 +158,6 @@ pub async fn compose(
             rows.extend(judged.rows);
         }
     }
-    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
     let contract = project.contracts.get(&state.feed.contract).map(|contract| &contract.config);
     let found = Found { project, contract, state, standing, reports: &reports, rows: &rows, as_of };
     Ok(found.letter())
@@ -441,12 +442,4 @@ impl Found<'_> {
 
 fn day(day: NaiveDate) -> String {
     day.format("%-d %B %Y").to_string()
-}
-
-/// Name of a column's rule in the quarantine.
-fn rule_name(column: &ColumnConfig) -> String {
-    column.rule.clone().unwrap_or_else(|| {
-        let word = if column.lookup.is_some() { "unknown" } else { "bad" };
-        format!("{word}_{}", column.name)
-    })
 }

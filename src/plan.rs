@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use crate::check::{Checked, check};
@@ -44,7 +44,7 @@ pub async fn plan(root: &Path, now: DateTime<Utc>) -> Result<Vec<Step>, RunError
         steps.push(Step { action: "fetch", what: feed.clone(), months: spans(months), why: why.clone() });
     }
     let fetching: BTreeSet<&str> = pending.iter().map(|(feed, _, _)| feed.as_str()).collect();
-    let (stored, mut changing) = datasets(&checked, &states, &mut steps).await?;
+    let (stored, mut changing) = datasets(&checked, &states, as_of, &mut steps).await?;
     for feed in project.feeds.values().filter(|feed| fetching.contains(feed.config.id.as_str())) {
         changing.extend(project.contracts.get(&feed.config.contract).map(|c| c.config.dataset.clone()));
     }
@@ -101,6 +101,7 @@ pub async fn plan(root: &Path, now: DateTime<Utc>) -> Result<Vec<Step>, RunError
 async fn datasets(
     checked: &Checked,
     states: &[FeedState],
+    as_of: NaiveDate,
     steps: &mut Vec<Step>,
 ) -> Result<(Stored, BTreeSet<String>), RunError> {
     let warehouse = open_warehouse(&checked.project)?;
@@ -114,7 +115,7 @@ async fn datasets(
     };
     for dataset in checked.datasets.values() {
         let before = warehouse.snapshot(&dataset.id).await?;
-        let jobs = month_jobs(checked, dataset, states);
+        let jobs = month_jobs(checked, dataset, states, as_of);
         let wanted: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
         let mut summaries = Vec::new();
         for summary in &dataset.summaries {

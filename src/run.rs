@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub(crate) use earlier::Fingerprints;
-use gaps::fault_lines;
+use gaps::{expired_waivers, fault_lines};
 pub use gaps::spans;
 pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
 
@@ -276,6 +276,9 @@ impl<'a> Run<'a> {
                 digest.update(format!("{month} {reason};"));
             }
         }
+        for (id, waiver) in &self.project.waivers {
+            digest.update(format!("{id} {};", waiver.config.is_active(self.as_of)));
+        }
         for table in self.table_names() {
             let version = self.warehouse.log_version(&table).await?;
             digest.update(format!("{table} {version:?};"));
@@ -310,6 +313,7 @@ impl<'a> Run<'a> {
             gaps.extend(delivery_gaps_of(&folder)?);
         }
         gaps.extend(fault_lines(states));
+        gaps.extend(expired_waivers(&self.project, self.as_of));
         Ok(RunReport {
             release: Some(manifest.release.clone()),
             measures: manifest.measures.len(),
@@ -339,7 +343,7 @@ impl<'a> Run<'a> {
         };
         for dataset in checked.datasets.values() {
             let before = self.warehouse.snapshot(&dataset.id).await?;
-            let jobs = month_jobs(checked, dataset, states);
+            let jobs = month_jobs(checked, dataset, states, self.as_of);
             let months: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
             let dropped: Vec<Month> = before.months.keys().copied().filter(|m| !months.contains(m)).collect();
             let mut summaries = Vec::new();
@@ -498,6 +502,7 @@ pub fn month_jobs(
     checked: &Checked,
     dataset: &Arc<crate::normalise::contract::Dataset>,
     states: &[FeedState],
+    as_of: NaiveDate,
 ) -> Vec<MonthJob> {
     let mut months: BTreeMap<Month, Vec<Slot>> = BTreeMap::new();
     for state in states {
@@ -508,6 +513,7 @@ pub fn month_jobs(
                 feed: Arc::clone(&state.feed),
                 contract: Arc::clone(contract),
                 deliveries: deliveries.clone(),
+                waivers: checked.project.waivers_of(&state.feed.id, *month, as_of),
             });
         }
     }

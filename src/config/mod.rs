@@ -8,12 +8,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::diagnose::{Problem, Source, shown_path};
+use crate::period::Month;
+use crate::waiver::WaiverConfig;
 use settings::{
     ContractConfig, DatasetConfig, FeedConfig, LookupConfig, MeasureConfig, PartnershipConfig, ProjectConfig,
     TableConfig,
@@ -67,6 +71,8 @@ pub struct Project {
     /// By id; only those that have a file.
     pub datasets: BTreeMap<String, Loaded<DatasetConfig>>,
     /// By id.
+    pub waivers: BTreeMap<String, Loaded<WaiverConfig>>,
+    /// By id.
     pub lookups: BTreeMap<String, Loaded<LookupConfig>>,
     /// `sql/shared/*.sql`, by the name under which other SQL reads them.
     pub views: BTreeMap<String, SqlFile<()>>,
@@ -87,6 +93,15 @@ impl Project {
     #[must_use]
     pub fn warehouse(&self) -> PathBuf {
         self.root.join(&self.settings.warehouse.location)
+    }
+
+    /// The waivers that apply on a day to what a feed delivered for a month, in order of their names.
+    #[must_use]
+    pub fn waivers_of(&self, feed: &str, month: Month, day: NaiveDate) -> Vec<Arc<WaiverConfig>> {
+        let waivers = self.waivers.values().map(|waiver| &waiver.config);
+        let applies =
+            |w: &&WaiverConfig| w.feed == feed && w.period == month && w.is_active(day);
+        waivers.filter(applies).cloned().map(Arc::new).collect()
     }
 
     /// The datasets that contracts name, each with its contracts, in order of their names.
@@ -131,8 +146,10 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
         reader.sql_folder(&folder, &mut project);
     }
     reader.lookup_files(&project);
-    let feeds = |path: &PathBuf| path.parent().is_some_and(|folder| folder.ends_with("feeds"));
-    project.tables_unread = reader.unread.iter().any(|path| !feeds(path));
+    let no_table = |path: &PathBuf| {
+        path.parent().is_some_and(|folder| folder.ends_with("feeds") || folder.ends_with("waivers"))
+    };
+    project.tables_unread = reader.unread.iter().any(|path| !no_table(path));
     cross_check::check(&project, &mut reader.problems);
     project.digest = hex::encode(reader.digest.finalize());
     let mut problems = reader.problems;
@@ -249,6 +266,7 @@ impl Reader {
         self.toml_folder(&folder.join("feeds"), &mut project.feeds, |feed| &feed.id);
         self.toml_folder(&folder.join("contracts"), &mut project.contracts, |contract| &contract.id);
         self.toml_folder(&folder.join("datasets"), &mut project.datasets, |dataset| &dataset.id);
+        self.toml_folder(&folder.join("waivers"), &mut project.waivers, |waiver| &waiver.id);
         self.toml_folder(&folder.join("lookups"), &mut project.lookups, |lookup| &lookup.id);
     }
 
@@ -377,5 +395,6 @@ pub fn schemas() -> BTreeMap<&'static str, serde_json::Value> {
         ("lookup", schemars::schema_for!(LookupConfig).to_value()),
         ("measure", schemars::schema_for!(MeasureConfig).to_value()),
         ("table", schemars::schema_for!(TableConfig).to_value()),
+        ("waiver", schemars::schema_for!(WaiverConfig).to_value()),
     ])
 }

@@ -41,6 +41,12 @@ pub struct DeliveryReport {
     pub quarantined: u64,
     /// Quarantined rows by rule.
     pub rules: std::collections::BTreeMap<String, u64>,
+    /// Quarantined rows by rule that somebody knows of and that no longer count as open.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub acknowledged: std::collections::BTreeMap<String, u64>,
+    /// Rows by waiver that it let in, or that it acknowledges.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub waived: std::collections::BTreeMap<String, u64>,
     /// What its supplier should know of it: how it differs from what was agreed or from what is usual.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,

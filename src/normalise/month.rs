@@ -1,6 +1,6 @@
 //! All deliveries of one month become the rows, the quarantine and the summaries of that month.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
@@ -14,6 +14,7 @@ use super::{DeliveryReport, DeliveryStatus, Rejection};
 use crate::config::settings::{FeedConfig, Repeats};
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
+use crate::waiver::{self, Effect, WaiverConfig};
 
 /// Rows that are laid out before they go to the file.
 const BATCH: usize = 1 << 16;
@@ -27,6 +28,8 @@ pub struct Slot {
     pub contract: Arc<Contract>,
     /// The latest first.
     pub deliveries: Vec<Delivery>,
+    /// The waivers that apply.
+    pub waivers: Vec<Arc<WaiverConfig>>,
 }
 
 /// One month of one dataset, to be made from its deliveries.
@@ -54,6 +57,12 @@ impl MonthJob {
             take(&slot.feed.id);
             take(&slot.feed.hold_above_quarantined_share.to_string());
             take(if slot.feed.allow_empty { "may be empty" } else { "" });
+            for waiver in &slot.waivers {
+                take(&waiver.id);
+                take(&waiver.rule);
+                take(waiver.effect.name());
+                take(&format!("{:?} {:?}", waiver.deliveries, waiver.lines));
+            }
             // An earlier delivery stands in where a later one is turned down, so all of them decide.
             for delivery in &slot.deliveries {
                 take(&delivery.file);
@@ -195,7 +204,7 @@ struct Reading<'a, S> {
     written: &'a mut u64,
 }
 
-impl<S: RowSink> Reading<'_, S> {
+impl<'a, S: RowSink> Reading<'a, S> {
     fn report(&self, status: DeliveryStatus, note: String) -> DeliveryReport {
         DeliveryReport {
             delivery: self.delivery.clone(),
@@ -206,6 +215,8 @@ impl<S: RowSink> Reading<'_, S> {
             duplicate: 0,
             quarantined: 0,
             rules: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            waived: BTreeMap::new(),
             findings: Vec::new(),
             restated: None,
         }
@@ -256,6 +267,8 @@ impl<S: RowSink> Reading<'_, S> {
         let sent = self.rows.begin(&contract, self.delivery, positions);
         let mut report = self.report(DeliveryStatus::Accepted, note);
         let mut multiplicity: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
+        // As the contract, but for the rules that a waiver lets pass; judged by it is only what the contract turned away.
+        let lenient = contract.without(&self.rules_let_pass());
         loop {
             let (place, result) = match records.next(&mut fields) {
                 Ok(Some(record)) => record,
@@ -280,8 +293,22 @@ impl<S: RowSink> Reading<'_, S> {
                 }),
                 Ok(()) => self.rows.judge(&contract, &sent, &fields),
             };
+            let judged = match judged {
+                Err(broken) => match self.waiver(Effect::Accept, broken.rule, place.line).cloned() {
+                    Some(waiver) if self.rows.judge(&lenient, &sent, &fields).is_ok() => {
+                        *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
+                        Ok(())
+                    }
+                    _ => Err(broken),
+                },
+                Ok(()) => Ok(()),
+            };
             match judged {
                 Err(broken) => {
+                    if let Some(waiver) = self.waiver(Effect::Acknowledge, broken.rule, place.line) {
+                        *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
+                        *report.acknowledged.entry(broken.rule.to_owned()).or_insert(0) += 1;
+                    }
                     report.quarantined += 1;
                     *report.rules.entry(broken.rule.to_owned()).or_insert(0) += 1;
                     self.rejections.push(Rejection {
@@ -307,6 +334,24 @@ impl<S: RowSink> Reading<'_, S> {
         Ok(self.judge_whole(report, &multiplicity))
     }
 
+    /// The waiver of this delivery with this effect that covers a row which breaks `rule`.
+    fn waiver(&self, effect: Effect, rule: &str, line: u64) -> Option<&WaiverConfig> {
+        let about = |waiver: &&Arc<WaiverConfig>| {
+            waiver.effect == effect
+                && waiver.is_about(&self.delivery.content_sha256)
+                && waiver.covers(rule, line)
+        };
+        self.slot.waivers.iter().find(about).map(AsRef::as_ref)
+    }
+
+    /// Rules that waivers of this delivery let pass, for some row at least.
+    fn rules_let_pass(&self) -> BTreeSet<&'a str> {
+        let slot = self.slot;
+        waiver::rules(slot.waivers.iter().map(AsRef::as_ref).filter(|waiver| {
+            waiver.effect == Effect::Accept && waiver.is_about(&self.delivery.content_sha256)
+        }))
+    }
+
     /// The delivery as a whole, once all its rows are known: it may still be refused or held.
     fn judge_whole(
         &self,
@@ -325,14 +370,18 @@ impl<S: RowSink> Reading<'_, S> {
             return self.turned_down(Refused, note, received);
         }
         let allowed = self.slot.feed.hold_above_quarantined_share;
-        if report.quarantined as f64 / received.max(1) as f64 <= allowed {
+        let open = report.quarantined - report.acknowledged.values().sum::<u64>();
+        if open as f64 / received.max(1) as f64 <= allowed {
+            return report;
+        }
+        if let Some(waiver) = self.waiver(Effect::Accept, waiver::HELD, 0) {
+            report.waived.insert(waiver.id.clone(), report.quarantined);
             return report;
         }
         let worst =
             report.rules.iter().max_by_key(|(_, n)| **n).map(|(rule, _)| rule.clone()).unwrap_or_default();
         let note = format!(
-            "{} of {received} rows break the contract, most of them `{worst}`; the feed allows {} %",
-            report.quarantined,
+            "{open} of {received} rows break the contract, most of them `{worst}`; the feed allows {} %",
             allowed * 100.0
         );
         let rules = std::mem::take(&mut report.rules);

@@ -11,13 +11,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
 
 use crate::assess::Figure;
-use crate::config::SqlFile;
+use crate::config::{Loaded, SqlFile};
 use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::feed::FeedState;
 use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
 use crate::normalise::DeliveryReport;
 use crate::period::{Month, Period};
+use crate::waiver::WaiverConfig;
 
 /// One column: name, type, and what it means.
 pub struct Column(pub &'static str, pub Kind, pub &'static str);
@@ -217,7 +218,29 @@ pub const QUARANTINE_SUMMARY: Table = Table {
             "The rule; delivery_refused and delivery_held where the delivery as a whole is set aside",
         ),
         Column("rows", Whole, "How many rows"),
+        Column("acknowledged", Whole, "How many of them a waiver acknowledges, so that they no longer count as open"),
         Column("synthetic", Flag, "True where the simulator made them"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// What somebody decided about rows that break a rule.
+pub const WAIVER: Table = Table {
+    name: "waiver",
+    title: "Every waiver: which rows that break a rule are taken as they stand, or are known and stay out, and who decided \
+            it",
+    columns: &[
+        Column("waiver", Text, "Its short name"),
+        Column("feed", Text, "The feed"),
+        Column("period", Text, "Month of the delivery"),
+        Column("rule", Text, "The rule that the rows break"),
+        Column("effect", Text, "accept (the rows are taken as they stand) or acknowledge (they stay out)"),
+        Column("lines", Text, "The lines that are meant, separated by commas; empty for every row that breaks the rule"),
+        Column("rows", Whole, "Rows that it let in, or acknowledges, in this release"),
+        Column("why", Text, "Why"),
+        Column("by", Text, "Role of the person who decided it"),
+        Column("until", Day, "The last day on which it applies"),
+        Column("active", Flag, "False where that day has passed: the rows are judged by the contract again"),
         Column("release", Text, "The release"),
     ],
 };
@@ -242,8 +265,17 @@ pub const RELEASE: Table = Table {
 };
 
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 8] =
-    [&OUTTURN, &MEASURE, &AREA, &PERIOD, &FEED_DELIVERY, &FEED_STATUS, &QUARANTINE_SUMMARY, &RELEASE];
+pub const TABLES: [&Table; 9] = [
+    &OUTTURN,
+    &MEASURE,
+    &AREA,
+    &PERIOD,
+    &FEED_DELIVERY,
+    &FEED_STATUS,
+    &QUARANTINE_SUMMARY,
+    &WAIVER,
+    &RELEASE,
+];
 
 impl Table {
     /// Its columns, with what each means in their metadata.
@@ -551,7 +583,7 @@ pub fn feed_status(
 /// # Errors
 /// Columns that do not fit: a defect of ours.
 pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let mut rows: BTreeMap<(&str, Month, &str, &str, bool), u64> = BTreeMap::new();
+    let mut rows: BTreeMap<(&str, Month, &str, &str, bool), (u64, u64)> = BTreeMap::new();
     for (month, reports) in reports.values().flatten() {
         for report in reports {
             let delivery = &report.delivery;
@@ -563,7 +595,9 @@ pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatc
                     rule.as_str(),
                     delivery.synthetic,
                 );
-                *rows.entry(key).or_default() += n;
+                let acknowledged = report.acknowledged.get(rule).copied().unwrap_or_default();
+                let sums = rows.entry(key).or_default();
+                *sums = (sums.0 + n, sums.1 + acknowledged);
             }
         }
     }
@@ -572,8 +606,45 @@ pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatc
         text(rows.keys().map(|key| key.1.to_string())),
         text(rows.keys().map(|key| key.2)),
         text(rows.keys().map(|key| key.3)),
-        whole(rows.values().map(|n| Some(*n))),
+        whole(rows.values().map(|(n, _)| Some(*n))),
+        whole(rows.values().map(|(_, acknowledged)| Some(*acknowledged))),
         flags(rows.keys().map(|key| key.4)),
+        same(release, rows.len()),
+    ])
+}
+
+/// Table `waiver`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn waiver(
+    waivers: &BTreeMap<String, Loaded<WaiverConfig>>,
+    reports: &Reports,
+    as_of: NaiveDate,
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let mut covered: BTreeMap<&str, u64> = BTreeMap::new();
+    for report in reports.values().flat_map(BTreeMap::values).flatten() {
+        for (id, rows) in &report.waived {
+            *covered.entry(id).or_default() += rows;
+        }
+    }
+    let rows: Vec<&WaiverConfig> = waivers.values().map(|waiver| &waiver.config).collect();
+    let lines = |waiver: &WaiverConfig| {
+        waiver.lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    WAIVER.batch(vec![
+        text(rows.iter().map(|row| row.id.as_str())),
+        text(rows.iter().map(|row| row.feed.as_str())),
+        text(rows.iter().map(|row| row.period.to_string())),
+        text(rows.iter().map(|row| row.rule.as_str())),
+        text(rows.iter().map(|row| row.effect.name())),
+        some_text(rows.iter().map(|row| lines(row))),
+        whole(rows.iter().map(|row| Some(covered.get(row.id.as_str()).copied().unwrap_or_default()))),
+        text(rows.iter().map(|row| row.why.as_str())),
+        text(rows.iter().map(|row| row.by.as_str())),
+        days(rows.iter().map(|row| row.until)),
+        flags(rows.iter().map(|row| row.is_active(as_of))),
         same(release, rows.len()),
     ])
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::earlier::{Earlier, Fingerprints};
-use super::gaps::{accepted, all_reports, delivery_gaps, fault_lines, table_gaps};
+use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
 use crate::check::Checked;
 use crate::config::SqlFile;
@@ -97,7 +97,11 @@ impl Run<'_> {
             fingerprints: Fingerprints::new(checked, &stored, states, &supply),
             before: Earlier::of(&self.published, current),
             name: draft.name().to_owned(),
-            gaps: gaps.into_iter().chain(fault_lines(states)).collect(),
+            gaps: gaps
+                .into_iter()
+                .chain(fault_lines(states))
+                .chain(expired_waivers(&self.project, self.as_of))
+                .collect(),
             standings,
             outturn: Vec::new(),
             measures: Vec::new(),
@@ -314,6 +318,8 @@ impl<'a> Publication<'a> {
             outturn.push(RecordBatch::new_empty(tables::OUTTURN.schema()));
         }
         let quarantine = tables::quarantine_summary(&self.stored.reports, name)?;
+        let waivers =
+            tables::waiver(&self.run.project.waivers, &self.stored.reports, self.run.as_of, name)?;
         let standings: Vec<(&FeedConfig, &[Standing])> = self
             .standings
             .iter()
@@ -329,6 +335,7 @@ impl<'a> Publication<'a> {
             (&tables::FEED_DELIVERY, vec![release::stamped(deliveries, name, self.run.as_of, None)?]),
             (&tables::FEED_STATUS, vec![tables::feed_status(&standings, name)?]),
             (&tables::QUARANTINE_SUMMARY, vec![quarantine]),
+            (&tables::WAIVER, vec![waivers]),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
             write(writing, draft, table.name, table.title, batches);
