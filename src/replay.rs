@@ -101,7 +101,8 @@ pub async fn replay(root: &Path, feed: Option<&str>, now: DateTime<Utc>) -> Resu
             jobs.insert(job.month, job);
         }
         let table = quarantine_table(&dataset.id);
-        let wanted = feed.map_or_else(String::new, |feed| format!("WHERE feed = '{}'", feed.replace('\'', "''")));
+        let wanted =
+            feed.map_or_else(String::new, |feed| format!("WHERE feed = '{}'", feed.replace('\'', "''")));
         let sql = format!("SELECT DISTINCT month FROM {table} {wanted} ORDER BY month");
         for month in months(&engine.run(&sql).await?.1)? {
             let only = if wanted.is_empty() { "WHERE".to_owned() } else { format!("{wanted} AND") };
@@ -130,7 +131,8 @@ fn months(batches: &[arrow::array::RecordBatch]) -> Result<Vec<Month>, RunError>
     let mut months = Vec::new();
     for batch in batches {
         let column = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)?;
-        months.extend(column.as_string::<i32>().iter().flatten().filter_map(|text| text.parse::<Month>().ok()));
+        months
+            .extend(column.as_string::<i32>().iter().flatten().filter_map(|text| text.parse::<Month>().ok()));
     }
     Ok(months)
 }

@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub(crate) use earlier::Fingerprints;
-use gaps::{expired_waivers, fault_lines};
 pub use gaps::spans;
 pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
+use gaps::{expired_waivers, fault_lines};
 
 use crate::check::{Checked, check_loaded};
 use crate::config::{self, Project};
@@ -236,7 +236,12 @@ impl<'a> Run<'a> {
         if let Some(manifest) = &current
             && manifest.inputs == self.inputs(&states).await?
         {
-            return self.still_current(manifest, &states);
+            match self.still_current(manifest, &states) {
+                Err(RunError::Release(fault)) => {
+                    warn!("release {} cannot be read and is made anew: {fault}", manifest.release);
+                }
+                answer => return answer,
+            }
         }
         lock.sign(&since)?;
         stopped(stop)?;

@@ -1,6 +1,6 @@
 //! Waivers: somebody decided that rows which break a rule are taken as they stand, or are known and stay out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
@@ -76,7 +76,8 @@ impl WaiverConfig {
     /// Whether it is about a delivery, told by its digest.
     #[must_use]
     pub fn is_about(&self, content_sha256: &str) -> bool {
-        self.deliveries.is_empty() || self.deliveries.iter().any(|digest| content_sha256.starts_with(digest.as_str()))
+        self.deliveries.is_empty()
+            || self.deliveries.iter().any(|digest| content_sha256.starts_with(digest.as_str()))
     }
 
     /// Whether it is about a row that breaks `rule` on a line.
@@ -121,11 +122,6 @@ pub fn rule_name(column: &ColumnConfig) -> String {
         let word = if column.lookup.is_some() { "unknown" } else { "bad" };
         format!("{word}_{}", column.name)
     })
-}
-
-/// The rules of these waivers.
-pub(crate) fn rules<'a>(waivers: impl IntoIterator<Item = &'a WaiverConfig>) -> BTreeSet<&'a str> {
-    waivers.into_iter().map(|waiver| waiver.rule.as_str()).collect()
 }
 
 #[cfg(test)]
@@ -196,7 +192,12 @@ mod tests {
         )
         .unwrap();
         assert!(waiver.is_about("ab12ff") && !waiver.is_about("ab13ff"));
-        assert!(waiver.covers("bad_kind", 3) && !waiver.covers("bad_kind", 4) && !waiver.covers("bad_value", 3));
-        assert!(waiver.is_active("2025-12-31".parse().unwrap()) && !waiver.is_active("2026-01-01".parse().unwrap()));
+        assert!(
+            waiver.covers("bad_kind", 3) && !waiver.covers("bad_kind", 4) && !waiver.covers("bad_value", 3)
+        );
+        assert!(
+            waiver.is_active("2025-12-31".parse().unwrap())
+                && !waiver.is_active("2026-01-01".parse().unwrap())
+        );
     }
 }

@@ -95,7 +95,8 @@ fn in_words(found: &Replay) -> String {
     }
     let changed = found.rows.iter().filter(|row| row.becomes == Fate::Accepted);
     for row in changed.take(SHOWN) {
-        let _ = writeln!(text, "    {}:{}: {} no longer stands against it", row.source_file, row.line, row.was);
+        let _ =
+            writeln!(text, "    {}:{}: {} no longer stands against it", row.source_file, row.line, row.was);
     }
     if found.newly_set_aside > 0 {
         let _ = writeln!(text, "{} rows that are not set aside now would be", found.newly_set_aside);
@@ -152,7 +153,10 @@ async fn write_waiver(root: &Path, wanted: &Waive, now: DateTime<Utc>) -> Result
     let rules = waiver::rules_of(&contract.config);
     let Some(strongest) = rules.get(&wanted.reason) else {
         let help = nearest(&wanted.reason, rules.keys().map(String::as_str).collect());
-        return Err(wrong(format!("contract `{}` has no rule `{}`{help}", contract.config.id, wanted.reason)));
+        return Err(wrong(format!(
+            "contract `{}` has no rule `{}`{help}",
+            contract.config.id, wanted.reason
+        )));
     };
     for (name, text) in [("why", &wanted.why), ("by", &wanted.by)] {
         if text.trim().is_empty() {
@@ -174,8 +178,7 @@ async fn write_waiver(root: &Path, wanted: &Waive, now: DateTime<Utc>) -> Result
     for dataset in checked.datasets.values() {
         let jobs = month_jobs(&checked, dataset, &states, as_of);
         for job in jobs.iter().filter(|job| job.month == wanted.period) {
-            let judged =
-                if held { rejudge(job, &landing) } else { each_row_of(job, &wanted.feed, &landing) };
+            let judged = if held { rejudge(job, &landing) } else { each_row_of(job, &wanted.feed, &landing) };
             let judged = judged.map_err(|source| RunError::Normalise {
                 dataset: dataset.id.clone(),
                 month: wanted.period,

@@ -163,8 +163,7 @@ fn waivers(project: &Project, problems: &mut Vec<Problem>) {
         let rules = crate::waiver::rules_of(&contract.config);
         match rules.get(&config.rule) {
             None => {
-                let message =
-                    format!("contract `{}` has no rule `{}`", contract.config.id, config.rule);
+                let message = format!("contract `{}` has no rule `{}`", contract.config.id, config.rule);
                 problems.push(at("rule", message).nearest(&config.rule, rules.keys().map(String::as_str)));
             }
             Some(strongest) if config.effect < *strongest => {

@@ -99,8 +99,7 @@ impl Project {
     #[must_use]
     pub fn waivers_of(&self, feed: &str, month: Month, day: NaiveDate) -> Vec<Arc<WaiverConfig>> {
         let waivers = self.waivers.values().map(|waiver| &waiver.config);
-        let applies =
-            |w: &&WaiverConfig| w.feed == feed && w.period == month && w.is_active(day);
+        let applies = |w: &&WaiverConfig| w.feed == feed && w.period == month && w.is_active(day);
         waivers.filter(applies).cloned().map(Arc::new).collect()
     }
 

@@ -267,8 +267,8 @@ impl<'a, S: RowSink> Reading<'a, S> {
         let sent = self.rows.begin(&contract, self.delivery, positions);
         let mut report = self.report(DeliveryStatus::Accepted, note);
         let mut multiplicity: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
-        // As the contract, but for the rules that a waiver lets pass; judged by it is only what the contract turned away.
-        let lenient = contract.without(&self.rules_let_pass());
+        // As the contract, but for the rules that waivers let pass; judged by it is only what the contract turned away.
+        let mut lenient: BTreeMap<BTreeSet<&str>, Contract> = BTreeMap::new();
         loop {
             let (place, result) = match records.next(&mut fields) {
                 Ok(Some(record)) => record,
@@ -295,11 +295,18 @@ impl<'a, S: RowSink> Reading<'a, S> {
             };
             let judged = match judged {
                 Err(broken) => match self.waiver(Effect::Accept, broken.rule, place.line).cloned() {
-                    Some(waiver) if self.rows.judge(&lenient, &sent, &fields).is_ok() => {
-                        *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
-                        Ok(())
+                    Some(waiver) => {
+                        let rules = self.rules_let_pass(place.line);
+                        let without = || contract.without(&rules);
+                        let lenient = lenient.entry(rules.clone()).or_insert_with(without);
+                        if self.rows.judge(lenient, &sent, &fields).is_ok() {
+                            *report.waived.entry(waiver.id).or_insert(0) += 1;
+                            Ok(())
+                        } else {
+                            Err(broken)
+                        }
                     }
-                    _ => Err(broken),
+                    None => Err(broken),
                 },
                 Ok(()) => Ok(()),
             };
@@ -344,12 +351,15 @@ impl<'a, S: RowSink> Reading<'a, S> {
         self.slot.waivers.iter().find(about).map(AsRef::as_ref)
     }
 
-    /// Rules that waivers of this delivery let pass, for some row at least.
-    fn rules_let_pass(&self) -> BTreeSet<&'a str> {
+    /// Rules that waivers of this delivery let pass on a line.
+    fn rules_let_pass(&self, line: u64) -> BTreeSet<&'a str> {
         let slot = self.slot;
-        waiver::rules(slot.waivers.iter().map(AsRef::as_ref).filter(|waiver| {
-            waiver.effect == Effect::Accept && waiver.is_about(&self.delivery.content_sha256)
-        }))
+        let passing = slot.waivers.iter().filter(|waiver| {
+            waiver.effect == Effect::Accept
+                && waiver.is_about(&self.delivery.content_sha256)
+                && waiver.covers(&waiver.rule, line)
+        });
+        passing.map(|waiver| waiver.rule.as_str()).collect()
     }
 
     /// The delivery as a whole, once all its rows are known: it may still be refused or held.

@@ -11,8 +11,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
 
 use crate::assess::Figure;
-use crate::config::{Loaded, SqlFile};
 use crate::config::settings::{FeedConfig, MeasureConfig};
+use crate::config::{Loaded, SqlFile};
 use crate::feed::FeedState;
 use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
@@ -218,7 +218,11 @@ pub const QUARANTINE_SUMMARY: Table = Table {
             "The rule; delivery_refused and delivery_held where the delivery as a whole is set aside",
         ),
         Column("rows", Whole, "How many rows"),
-        Column("acknowledged", Whole, "How many of them a waiver acknowledges, so that they no longer count as open"),
+        Column(
+            "acknowledged",
+            Whole,
+            "How many of them a waiver acknowledges, so that they no longer count as open",
+        ),
         Column("synthetic", Flag, "True where the simulator made them"),
         Column("release", Text, "The release"),
     ],
@@ -235,7 +239,11 @@ pub const WAIVER: Table = Table {
         Column("period", Text, "Month of the delivery"),
         Column("rule", Text, "The rule that the rows break"),
         Column("effect", Text, "accept (the rows are taken as they stand) or acknowledge (they stay out)"),
-        Column("lines", Text, "The lines that are meant, separated by commas; empty for every row that breaks the rule"),
+        Column(
+            "lines",
+            Text,
+            "The lines that are meant, separated by commas; empty for every row that breaks the rule",
+        ),
         Column("rows", Whole, "Rows that it let in, or acknowledges, in this release"),
         Column("why", Text, "Why"),
         Column("by", Text, "Role of the person who decided it"),
@@ -630,9 +638,8 @@ pub fn waiver(
         }
     }
     let rows: Vec<&WaiverConfig> = waivers.values().map(|waiver| &waiver.config).collect();
-    let lines = |waiver: &WaiverConfig| {
-        waiver.lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
+    let lines =
+        |waiver: &WaiverConfig| waiver.lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     WAIVER.batch(vec![
         text(rows.iter().map(|row| row.id.as_str())),
         text(rows.iter().map(|row| row.feed.as_str())),

@@ -318,8 +318,7 @@ impl<'a> Publication<'a> {
             outturn.push(RecordBatch::new_empty(tables::OUTTURN.schema()));
         }
         let quarantine = tables::quarantine_summary(&self.stored.reports, name)?;
-        let waivers =
-            tables::waiver(&self.run.project.waivers, &self.stored.reports, self.run.as_of, name)?;
+        let waivers = tables::waiver(&self.run.project.waivers, &self.stored.reports, self.run.as_of, name)?;
         let standings: Vec<(&FeedConfig, &[Standing])> = self
             .standings
             .iter()
