@@ -468,7 +468,8 @@ async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format,
                 let days = crate::freshness::in_days(feed.overdue_days);
                 format!(", overdue: {} (up to {days})", feed.overdue)
             };
-            let news: String = feed.news.iter().map(|news| format!(", {news}")).collect();
+            let news: Vec<&str> = std::iter::once("").chain(feed.news.iter().map(String::as_str)).collect();
+            let news = news.join(", ");
             let _ = writeln!(text, "feed {}: {latest}{synthetic}{overdue}{news}", feed.feed);
         }
         for gap in &status.gaps {

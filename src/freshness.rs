@@ -486,7 +486,7 @@ impl Standing {
             self.days_late = Some((as_of - self.due_on).num_days()).filter(|days| *days > 0);
             return;
         }
-        let day = self.received.map(london).unwrap_or(as_of);
+        let day = self.received.map_or(as_of, london);
         let late = (day - self.due_on).num_days();
         let backfilled = began.is_some_and(|began| began > self.due_on);
         self.days_late = Some(late).filter(|days| *days > 0 && !backfilled);
@@ -502,7 +502,7 @@ impl Standing {
         } else if rows == 0 && !unread {
             State::Empty
         } else if day <= self.period.last.last_day() {
-            self.note = "it came before the period was over, so it may not be whole".to_owned();
+            "it came before the period was over, so it may not be whole".clone_into(&mut self.note);
             State::Early
         } else if late <= 0 {
             State::OnTime

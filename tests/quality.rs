@@ -492,7 +492,7 @@ fn faults_on_the_way() -> Vec<(&'static str, Vec<Answer>, &'static str)> {
         (
             "json-error",
             vec![Answer::with(200, &["Content-Type: application/json"], "{\"error\": \"none\"}")],
-            "column `Ref`",
+            "the header cannot be read",
         ),
         ("no-content", status(204), ""),
         ("empty-body", vec![Answer::with(200, &["Content-Type: text/csv"], "")], ""),
@@ -631,7 +631,7 @@ fn a_time_that_is_none_is_refused_at_its_place() {
         .outturn(&["check"])
         .exits(2)
         .says("expected a time such as `10 working days`, `45 days` or `2 months`, found `a fortnight`")
-        .says("northport-crime.toml:14");
+        .says("northport-crime.toml:13");
 }
 
 #[test]
@@ -772,7 +772,14 @@ fn rows_that_are_set_aside_are_judged_again_after_a_look_up_was_mended_and_publi
     let told = world.outturn(&["quarantine", "replay"]).exits(0);
     assert_eq!(told.out, "northport-crime 2025-07: 1 of unknown_beat: set aside (unknown_beat)\n");
     world.outturn(&["quarantine", "replay", "--apply"]).exits(0).says("no row would fare otherwise");
-    world.write(BEATS, world.read(BEATS) + "X1,W01\n");
+    // A look-up that lost a beat would have more rows set aside, and the delivery held.
+    let beats = world.read(BEATS);
+    world.write(BEATS, beats.replace("K1,W02\n", ""));
+    let told = world.outturn(&["quarantine", "replay", "--output", "json"]).exits(0).json();
+    let row = &told["rows"][0];
+    assert_eq!((&row["becomes"], &row["rule"]), (&"turned_down".into(), &"delivery_held".into()));
+    assert_eq!(told["newly_set_aside"], 1);
+    world.write(BEATS, beats + "X1,W01\n");
     let told = world.outturn(&["quarantine", "replay", "northport-crime"]).exits(0);
     assert_eq!(
         told.out,
@@ -785,10 +792,6 @@ fn rows_that_are_set_aside_are_judged_again_after_a_look_up_was_mended_and_publi
     world.outturn(&["quarantine", "replay", "--apply"]).exits(0).says("released 2025-08-12.2");
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025-07"), "available 0.5");
     world.outturn(&["quarantine", "replay"]).exits(4).says("nothing is set aside");
-    // A look-up that lost a beat would set rows aside that stand now.
-    world.write(BEATS, world.read(BEATS).replace("K1,W02\n", ""));
-    let told = world.outturn(&["quarantine", "replay", "--output", "json"]).exits(0).json();
-    assert_eq!(told["rows"].as_array().unwrap().len(), 0);
 }
 
 #[test]

@@ -141,7 +141,7 @@ async fn write_waiver(root: &Path, wanted: &Waive, now: DateTime<Utc>) -> Result
     let project = &checked.project;
     let wrong = |message: String| Refusal::Wrong(message);
     let nearest = |name: &str, known: Vec<&str>| {
-        suggestion(name, known.into_iter()).map(|help| format!("; {help}")).unwrap_or_default()
+        suggestion(name, known).map(|help| format!("; {help}")).unwrap_or_default()
     };
     let Some(feed) = project.feeds.get(&wanted.feed) else {
         let help = nearest(&wanted.feed, project.feeds.keys().map(String::as_str).collect());
@@ -203,7 +203,7 @@ async fn write_waiver(root: &Path, wanted: &Waive, now: DateTime<Utc>) -> Result
         return Err(wrong(format!("feed `{}` has no folder", wanted.feed)));
     };
     let stem = format!("{}-{}-{}", wanted.feed, wanted.period, wanted.reason.replace('_', "-"));
-    let id = (1..)
+    let id = (1..1000)
         .map(|number| if number == 1 { stem.clone() } else { format!("{stem}-{number}") })
         .find(|id| !project.waivers.contains_key(id) && !folder.join(format!("{id}.toml")).exists())
         .unwrap_or(stem);

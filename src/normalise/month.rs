@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::contract::{Contract, Dataset, quarantine_schema};
 use super::csv::{Fields, Flaw};
 use super::format::{self, RecordReader};
-use super::rows::{Broken, Rows, clip};
+use super::rows::{Broken, Rows, Sent, clip};
 use super::{DeliveryReport, DeliveryStatus, Rejection};
 use crate::config::settings::{FeedConfig, Repeats};
 use crate::landing::{Delivery, Landing};
@@ -268,7 +268,7 @@ impl<'a, S: RowSink> Reading<'a, S> {
         let mut report = self.report(DeliveryStatus::Accepted, note);
         let mut multiplicity: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
         // As the contract, but for the rules that waivers let pass; judged by it is only what the contract turned away.
-        let mut lenient: BTreeMap<BTreeSet<&str>, Contract> = BTreeMap::new();
+        let mut lenient: BTreeMap<BTreeSet<&'a str>, Contract> = BTreeMap::new();
         loop {
             let (place, result) = match records.next(&mut fields) {
                 Ok(Some(record)) => record,
@@ -294,20 +294,13 @@ impl<'a, S: RowSink> Reading<'a, S> {
                 Ok(()) => self.rows.judge(&contract, &sent, &fields),
             };
             let judged = match judged {
-                Err(broken) => match self.waiver(Effect::Accept, broken.rule, place.line).cloned() {
-                    Some(waiver) => {
-                        let rules = self.rules_let_pass(place.line);
-                        let without = || contract.without(&rules);
-                        let lenient = lenient.entry(rules.clone()).or_insert_with(without);
-                        if self.rows.judge(lenient, &sent, &fields).is_ok() {
-                            *report.waived.entry(waiver.id).or_insert(0) += 1;
-                            Ok(())
-                        } else {
-                            Err(broken)
-                        }
+                Err(broken) if self.let_pass(&broken, &contract, &mut lenient, &sent, &fields, place.line) => {
+                    if let Some(waiver) = self.waiver(Effect::Accept, broken.rule, place.line) {
+                        *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
                     }
-                    None => Err(broken),
-                },
+                    Ok(())
+                }
+                Err(broken) => Err(broken),
                 Ok(()) => Ok(()),
             };
             match judged {
@@ -349,6 +342,25 @@ impl<'a, S: RowSink> Reading<'a, S> {
                 && waiver.covers(rule, line)
         };
         self.slot.waivers.iter().find(about).map(AsRef::as_ref)
+    }
+
+    /// Whether a row that breaks a rule is taken all the same, because waivers let the rule pass on its line and it breaks
+    /// no other.
+    fn let_pass(
+        &mut self,
+        broken: &Broken<'_>,
+        contract: &Contract,
+        lenient: &mut BTreeMap<BTreeSet<&'a str>, Contract>,
+        sent: &Sent,
+        fields: &Fields,
+        line: u64,
+    ) -> bool {
+        let rules = self.rules_let_pass(line);
+        if !rules.contains(broken.rule) {
+            return false;
+        }
+        let lenient = lenient.entry(rules).or_insert_with_key(|rules| contract.without(rules));
+        self.rows.judge(lenient, sent, fields).is_ok()
     }
 
     /// Rules that waivers of this delivery let pass on a line.

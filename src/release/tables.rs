@@ -586,12 +586,15 @@ pub fn feed_status(
     ])
 }
 
+/// Feed, month, file and rule, and whether the rows are synthetic.
+type RuleOfFile<'a> = (&'a str, Month, &'a str, &'a str, bool);
+
 /// Table `quarantine_summary`.
 ///
 /// # Errors
 /// Columns that do not fit: a defect of ours.
 pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let mut rows: BTreeMap<(&str, Month, &str, &str, bool), (u64, u64)> = BTreeMap::new();
+    let mut rows: BTreeMap<RuleOfFile<'_>, (u64, u64)> = BTreeMap::new();
     for (month, reports) in reports.values().flatten() {
         for report in reports {
             let delivery = &report.delivery;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use chrono::NaiveDate;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use crate::freshness::{self, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
 use crate::period::Period;
-use crate::release::tables::{self, MeasureRow, ReleaseRow};
+use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles};
 use crate::warehouse::Snapshot;
 
@@ -79,14 +80,6 @@ impl Run<'_> {
             as_of: self.as_of,
         };
         let gaps = delivery_gaps(states, &stored.reports);
-        let verdicts = Verdicts::of_reports(&stored.reports);
-        let standings = states
-            .iter()
-            .map(|state| {
-                let standings = freshness::judge(&state.feed, &state.slots, &verdicts, self.as_of);
-                (state.feed.id.as_str(), standings)
-            })
-            .collect();
         let delivery_gap_count = gaps.len() as u64;
         let mut draft = self.published.begin(self.as_of)?;
         let mut publication = Publication {
@@ -102,7 +95,7 @@ impl Run<'_> {
                 .chain(fault_lines(states))
                 .chain(expired_waivers(&self.project, self.as_of))
                 .collect(),
-            standings,
+            standings: standings(states, &stored.reports, self.as_of),
             outturn: Vec::new(),
             measures: Vec::new(),
             periods: BTreeSet::new(),
@@ -341,6 +334,17 @@ impl<'a> Publication<'a> {
         }
         Ok(())
     }
+}
+
+/// How each feed stands on a day, by its id.
+fn standings<'a>(
+    states: &'a [FeedState],
+    reports: &Reports,
+    as_of: NaiveDate,
+) -> BTreeMap<&'a str, Vec<Standing>> {
+    let verdicts = Verdicts::of_reports(reports);
+    let of = |state: &FeedState| freshness::judge(&state.feed, &state.slots, &verdicts, as_of);
+    states.iter().map(|state| (state.feed.id.as_str(), of(state))).collect()
 }
 
 type Written = Result<(String, TableFiles), ReleaseError>;
