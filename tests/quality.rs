@@ -1218,3 +1218,45 @@ fn a_reader_that_went_away_is_no_fault() {
         assert_eq!(run(&format!("\"$0\" --now {NOW} query 'SELECT 1' > /dev/full")), Some(1));
     }
 }
+
+#[test]
+fn every_fault_of_the_reliability_page_names_a_test_that_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    let mut folders = vec![root.join("tests"), root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                code.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let text = fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    let mut cited = std::collections::BTreeSet::new();
+    let mut rows = 0;
+    for line in text.lines().filter(|line| line.starts_with("| ") && !line.contains("---")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        if cells[0].parse::<u32>().is_err() {
+            continue;
+        }
+        rows += 1;
+        let names: Vec<&str> = cells.last().unwrap().split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test shows: {line}");
+        for name in names {
+            let there = if name.contains('_') {
+                code.contains(&format!("fn {name}("))
+            } else {
+                code.contains(&format!("\"{name}\""))
+            };
+            assert!(there, "there is no test `{name}`: {line}");
+            cited.insert(name.to_owned());
+        }
+    }
+    assert!(rows >= 60, "{rows} faults");
+    for fault in faults_of_contents().iter().map(|fault| fault.id).chain(faults_on_the_way().iter().map(|f| f.0)) {
+        assert!(cited.contains(fault), "docs/reliability.md does not name `{fault}`");
+    }
+}

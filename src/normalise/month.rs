@@ -294,7 +294,9 @@ impl<'a, S: RowSink> Reading<'a, S> {
                 Ok(()) => self.rows.judge(&contract, &sent, &fields),
             };
             let judged = match judged {
-                Err(broken) if self.let_pass(&broken, &contract, &mut lenient, &sent, &fields, place.line) => {
+                Err(broken)
+                    if self.let_pass(&broken, &contract, &mut lenient, &sent, &fields, place.line) =>
+                {
                     if let Some(waiver) = self.waiver(Effect::Accept, broken.rule, place.line) {
                         *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
                     }
