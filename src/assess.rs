@@ -61,6 +61,8 @@ pub struct Counted {
 pub struct MonthlyCounts {
     /// First and last month that it is published for.
     pub span: Option<(Month, Month)>,
+    /// Where figures come for longer periods than a month: a month in which one ends, and how many months they have.
+    pub ends: Vec<(Month, i32)>,
     /// By area, breakdown and month. A month without an entry had no event.
     pub counts: BTreeMap<(String, String), BTreeMap<Month, Counted>>,
     /// Breakdowns that occur; every area has a row for each.
@@ -106,7 +108,7 @@ pub fn figures(
     residents: &Residents,
 ) -> Vec<Figure> {
     let Some((first, last)) = monthly.span else { return Vec::new() };
-    let periods = periods(config, (first, last));
+    let periods = periods(config, (first, last), &monthly.ends);
     let all = ["all".to_owned()];
     // Without a count nobody knows the parts; the whole stands, so that its cells tell why they are empty.
     let whole = config.breakdowns.is_empty() || monthly.breakdowns.is_empty();
@@ -127,13 +129,20 @@ pub fn figures(
     figures
 }
 
-/// The periods of a measure: all of its kinds that lie wholly in the span.
+/// The periods of a measure: all of its kinds that lie wholly in the span and are made of whole periods of its feeds.
+///
+/// `ends` has those of feeds that bring longer periods than months: one that ends there, and how many months they have.
 #[must_use]
-pub fn periods(config: &MeasureConfig, (first, last): (Month, Month)) -> Vec<Period> {
+pub fn periods(config: &MeasureConfig, (first, last): (Month, Month), ends: &[(Month, i32)]) -> Vec<Period> {
+    let whole = |period: &Period| {
+        ends.iter().all(|(end, months)| {
+            period.last.since(*end) % months == 0 && (period.last.since(period.first) + 1) % months == 0
+        })
+    };
     let of = |kind| {
         first.through(last).filter_map(move |m| Period::ending(kind, m)).filter(move |p| p.first >= first)
     };
-    config.periods.iter().flat_map(|kind| of(*kind)).collect()
+    config.periods.iter().flat_map(|kind| of(*kind)).filter(whole).collect()
 }
 
 /// An area's months in a row, as running totals, so that every period is one subtraction.

@@ -22,7 +22,7 @@ use crate::lock::LockError;
 use crate::period::Month;
 use crate::plan;
 use crate::progress::Progress;
-use crate::run::{self, RunError, RunReport};
+use crate::run::{self, RunError, RunReport, thousands};
 use crate::schedule::Clock;
 use output::{Format, print_batches, print_json, say};
 
@@ -392,6 +392,9 @@ async fn run_once(root: &std::path::Path, now: DateTime<Utc>, quiet: bool, outpu
                 print_json(&report_json(&report));
             }
             if !quiet {
+                for restated in &report.restated {
+                    say(restated);
+                }
                 for gap in &report.gaps {
                     say(&format!("gap: {gap}"));
                 }
@@ -416,7 +419,7 @@ fn report_json(report: &RunReport) -> serde_json::Value {
         "release": report.release, "new": report.new, "measures": report.measures,
         "measures_released": report.measures_released, "measures_computed": report.measures_computed,
         "months_made": report.months_made, "rows_read": report.rows_read,
-        "rows_quarantined": report.rows_quarantined, "gaps": report.gaps,
+        "rows_quarantined": report.rows_quarantined, "restated": report.restated, "gaps": report.gaps,
     })
 }
 
@@ -431,18 +434,6 @@ fn closing_line(report: &RunReport, seconds: f64) -> String {
         thousands(report.rows_read),
         thousands(report.rows_quarantined)
     )
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format, check: bool) -> u8 {

@@ -23,10 +23,7 @@ use crate::release::{self, ReleaseError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedConfig {
-    /// What a delivery is about: each month, quarter of the financial year, or financial year.
-    #[serde(default)]
-    pub every: Every,
-    /// How long after the end of that time it is due: `10 working days`, `45 days` or `2 months`. Working days leave
+    /// How long after the end of its month, or of the period that `every` tells, a delivery is due: `10 working days`, `45 days` or `2 months`. Working days leave
     /// out weekends and the bank holidays of England and Wales.
     #[schemars(with = "String")]
     pub within: Within,
@@ -97,12 +94,6 @@ pub fn gap_at(feed: &FeedConfig, month: Month) -> Option<&GapConfig> {
     feed.gap.iter().find(|gap| gap.from <= month && gap.to.is_none_or(|to| month <= to))
 }
 
-/// What a delivery of a feed is about.
-#[must_use]
-pub fn every(feed: &FeedConfig) -> Every {
-    feed.expected.map(|expected| expected.every).unwrap_or_default()
-}
-
 /// The last day on which the delivery about a period is on time.
 #[must_use]
 pub fn due_on(feed: &FeedConfig, period: Period) -> NaiveDate {
@@ -126,7 +117,7 @@ fn months_after(month: Month, number: i64) -> Month {
 #[must_use]
 pub fn rule(feed: &FeedConfig) -> String {
     match feed.expected {
-        Some(expected) => format!("{} after the end of the {}", expected.within, noun(expected.every)),
+        Some(expected) => format!("{} after the end of the {}", expected.within, noun(feed.every)),
         None if feed.published_after_months == 0 => "from the first day of the month on".to_owned(),
         None => {
             let n = feed.published_after_months;
@@ -148,7 +139,7 @@ fn noun(every: Every) -> &'static str {
     match every {
         Every::Month => "month",
         Every::Quarter => "quarter",
-        Every::Year => "financial year",
+        Every::Year => "year",
     }
 }
 
@@ -159,7 +150,8 @@ pub fn periods(feed: &FeedConfig, as_of: NaiveDate) -> Vec<Period> {
     let early = feed.expected.is_none() && feed.published_after_months == 0;
     let newest = Month::containing(as_of).plus(if early { 0 } else { -1 });
     let last = feed.to.map_or(newest, |to| to.min(newest));
-    feed.from.through(last).filter_map(|month| every(feed).ending(month)).collect()
+    let ends = |month: &Month| month.since(feed.from) % feed.every.months() == 0;
+    feed.from.through(last).filter(ends).map(|month| feed.every.ending(month)).collect()
 }
 
 /// The months under which deliveries are missed by a day: the last month of each period that is past its due day.
@@ -343,8 +335,9 @@ impl Verdicts {
                 continue;
             };
             for row in 0..batch.num_rows() {
+                let whole = status.value(row) != "partial";
                 let status = match status.value(row) {
-                    "accepted" => DeliveryStatus::Accepted,
+                    "accepted" | "partial" => DeliveryStatus::Accepted,
                     "refused" => DeliveryStatus::Refused,
                     "held" => DeliveryStatus::Held,
                     _ => continue,
@@ -352,7 +345,8 @@ impl Verdicts {
                 let Ok(month) = period.value(row).parse() else { continue };
                 let note = if note.is_null(row) { "" } else { note.value(row) }.to_owned();
                 let rows = u64::try_from(rows.value(row)).unwrap_or_default();
-                let verdict = Verdict { status, rows, note, partial: String::new() };
+                let partial = if whole { String::new() } else { note.clone() };
+                let verdict = Verdict { status, rows, note, partial };
                 verdicts.add(feed.value(row), month, file.value(row), delivery.value(row), verdict);
             }
         }
@@ -376,10 +370,23 @@ impl Verdicts {
 /// Deliveries of a feed by month and file, the latest first.
 pub type Slots = BTreeMap<(Month, String), Vec<Delivery>>;
 
+/// What came of a feed.
+#[derive(Debug, Clone, Copy)]
+pub struct Came<'a> {
+    /// Its deliveries by month and file.
+    pub slots: &'a Slots,
+    /// For a feed of many months at once: when its deliveries were received, the earliest first.
+    pub arrived: &'a [DateTime<Utc>],
+    /// Its deliveries were looked into, so that `slots` has the months that their rows tell.
+    pub settled: bool,
+}
+
 /// How a feed stands on a day, for each period that has ended, the oldest first.
 #[must_use]
-pub fn judge(feed: &FeedConfig, slots: &Slots, verdicts: &Verdicts, as_of: NaiveDate) -> Vec<Standing> {
-    let began = slots.values().flatten().map(|delivery| london(delivery.received)).min();
+pub fn judge(feed: &FeedConfig, came: Came<'_>, verdicts: &Verdicts, as_of: NaiveDate) -> Vec<Standing> {
+    let Came { slots, arrived, settled } = came;
+    let first = slots.values().flatten().map(|delivery| delivery.received).chain(arrived.iter().copied());
+    let began = first.min().map(london);
     let mut names_before: Option<BTreeSet<String>> = None;
     let mut standings = Vec::new();
     for period in periods(feed, as_of) {
@@ -398,9 +405,22 @@ pub fn judge(feed: &FeedConfig, slots: &Slots, verdicts: &Verdicts, as_of: Naive
                 .filter(|((month, _), _)| (period.first..=period.last).contains(month))
                 .map(|((_, file), deliveries)| (file.as_str(), deliveries.as_slice()))
                 .collect(),
-            // A file of many months tells nothing by its name: the first that came after the period's end is its own.
-            _ => first_after(slots, period.last.last_day()).into_iter().collect(),
+            // The first that came after the period's end is its own; see below.
+            _ => Vec::new(),
         };
+        if feed.mode != DeliveryMode::Month {
+            standing.received = arrived.iter().copied().find(|time| london(*time) > period.last.last_day());
+            let told =
+                !settled || slots.keys().any(|(month, _)| (period.first..=period.last).contains(month));
+            if told && let Some(received) = standing.received.or(arrived.last().copied().filter(|_| settled))
+            {
+                standing.received = Some(received);
+                standing.settle_time(london(received), began);
+                standings.push(standing);
+                continue;
+            }
+            standing.received = None;
+        }
         if came.is_empty() {
             if let Some(gap) = gap_at(feed, period.last) {
                 (standing.state, standing.note) = (State::KnownGap, gap.reason.clone());
@@ -423,15 +443,6 @@ pub fn judge(feed: &FeedConfig, slots: &Slots, verdicts: &Verdicts, as_of: Naive
         standings.push(standing);
     }
     standings
-}
-
-/// The first delivery that was received after a day, with its file.
-fn first_after(slots: &Slots, day: NaiveDate) -> Option<(&str, &[Delivery])> {
-    let all = slots.iter().flat_map(|((_, file), deliveries)| {
-        deliveries.iter().map(move |delivery| (file.as_str(), std::slice::from_ref(delivery)))
-    });
-    let received = |found: &(&str, &[Delivery])| found.1.first().map(|delivery| delivery.received);
-    all.filter(|found| received(found).is_some_and(|time| london(time) > day)).min_by_key(received)
 }
 
 fn london(time: DateTime<Utc>) -> NaiveDate {
@@ -486,22 +497,27 @@ impl Standing {
             self.days_late = Some((as_of - self.due_on).num_days()).filter(|days| *days > 0);
             return;
         }
-        let day = self.received.map_or(as_of, london);
+        self.settle_time(self.received.map_or(as_of, london), began);
+        if let Some((file, verdict, _)) = unusable.first() {
+            self.note = format!("{file} {}: {}", verdict.status.name(), verdict.note);
+            self.state = State::Partial;
+        } else if !absent.is_empty() {
+            self.note = format!("the period before also had {}", absent.join(", "));
+            self.state = State::Partial;
+        } else if !partial.is_empty() {
+            self.note = partial;
+            self.state = State::Partial;
+        } else if rows == 0 && !unread {
+            self.state = State::Empty;
+        }
+    }
+
+    /// Judges the day on which it came; `began` is the day of the feed's first delivery.
+    fn settle_time(&mut self, day: NaiveDate, began: Option<NaiveDate>) {
         let late = (day - self.due_on).num_days();
         let backfilled = began.is_some_and(|began| began > self.due_on);
         self.days_late = Some(late).filter(|days| *days > 0 && !backfilled);
-        self.state = if let Some((file, verdict, _)) = unusable.first() {
-            self.note = format!("{file} {}: {}", verdict.status.name(), verdict.note);
-            State::Partial
-        } else if !absent.is_empty() {
-            self.note = format!("the period before also had {}", absent.join(", "));
-            State::Partial
-        } else if !partial.is_empty() {
-            self.note = partial;
-            State::Partial
-        } else if rows == 0 && !unread {
-            State::Empty
-        } else if day <= self.period.last.last_day() {
+        self.state = if day <= self.period.last.last_day() {
             "it came before the period was over, so it may not be whole".clone_into(&mut self.note);
             State::Early
         } else if late <= 0 {
@@ -553,7 +569,12 @@ mod tests {
     fn feed(expected: &str) -> FeedConfig {
         let text = format!(
             "id = \"f\"\ntitle = \"t\"\nsupplier = \"s\"\ncontract = \"c\"\nsource = \"{{period}}.csv\"\n\
-             covers = []\nfrom = \"2025-01\"\npublished-after-months = 2\n{expected}"
+             covers = []\npublished-after-months = 2\n{}{expected}",
+            if expected.contains("quarter") || expected.contains("year") {
+                "from = \"2025-03\"\n"
+            } else {
+                "from = \"2025-01\"\n"
+            }
         );
         toml::from_str(&text).unwrap()
     }
@@ -584,7 +605,15 @@ mod tests {
     }
 
     fn words(feed: &FeedConfig, slots: &Slots, verdicts: &Verdicts, as_of: &str) -> Vec<String> {
-        judge(feed, slots, verdicts, day(as_of)).iter().map(Standing::words).collect()
+        judged_on(feed, slots, verdicts, as_of).iter().map(Standing::words).collect()
+    }
+
+    fn judged_on(feed: &FeedConfig, slots: &Slots, verdicts: &Verdicts, as_of: &str) -> Vec<Standing> {
+        let mut arrived: Vec<DateTime<Utc>> = Vec::new();
+        if feed.mode != DeliveryMode::Month {
+            arrived = slots.values().flatten().map(|delivery| delivery.received).collect();
+        }
+        judge(feed, Came { slots, arrived: &arrived, settled: false }, verdicts, day(as_of))
     }
 
     const TEN_DAYS: &str = "[expected]\nwithin = \"10 working days\"\n";
@@ -604,15 +633,15 @@ mod tests {
     fn each_rule_has_its_due_day() {
         let due = |expected: &str, last: &str| {
             let feed = feed(expected);
-            let period = every(&feed).ending(last.parse().unwrap()).unwrap();
+            let period = feed.every.ending(last.parse().unwrap());
             due_on(&feed, period).to_string()
         };
         // August's bank holiday was the 25th, which is after the day.
         assert_eq!(due(TEN_DAYS, "2025-07"), "2025-08-14");
         // Easter: 18 and 21 April 2025 do not count.
         assert_eq!(due("[expected]\nwithin = \"15 working days\"\n", "2025-03"), "2025-04-23");
-        assert_eq!(due("[expected]\nevery = \"quarter\"\nwithin = \"45 days\"\n", "2025-06"), "2025-08-14");
-        assert_eq!(due("[expected]\nevery = \"year\"\nwithin = \"2 months\"\n", "2025-03"), "2025-05-31");
+        assert_eq!(due("every = \"quarter\"\n[expected]\nwithin = \"45 days\"\n", "2025-06"), "2025-08-14");
+        assert_eq!(due("every = \"year\"\n[expected]\nwithin = \"2 months\"\n", "2025-03"), "2025-05-31");
         // Without a rule `published-after-months` holds, here 2: June is expected in August.
         assert_eq!(due("", "2025-06"), "2025-07-31");
     }
@@ -637,7 +666,7 @@ mod tests {
 
     #[test]
     fn a_quarterly_feed_is_missed_four_times_a_year() {
-        let feed = feed("[expected]\nevery = \"quarter\"\nwithin = \"1 month\"\n");
+        let feed = feed("every = \"quarter\"\n[expected]\nwithin = \"1 month\"\n");
         let months: Vec<String> =
             missed_months(&feed, day("2025-12-31")).iter().map(ToString::to_string).collect();
         assert_eq!(months, ["2025-03", "2025-06", "2025-09"]);
@@ -683,10 +712,10 @@ mod tests {
         // Due on 14 March.
         assert_eq!(words(&feed, &slots, &verdicts, "2025-03-31")[1], "2025-02 late by 10 days");
         judged(&mut verdicts, "2025-02", "2025-02.csv", "d", DeliveryStatus::Held, 9);
-        let standing = judge(&feed, &slots, &verdicts, day("2025-06-02")).remove(1);
+        let standing = judged_on(&feed, &slots, &verdicts, "2025-06-02").remove(1);
         assert_eq!((standing.state, standing.note.as_str()), (State::Late, "a later delivery is held: why"));
         judged(&mut verdicts, "2025-02", "2025-02.csv", "c", DeliveryStatus::Refused, 0);
-        let standing = judge(&feed, &slots, &verdicts, day("2025-06-02")).remove(1);
+        let standing = judged_on(&feed, &slots, &verdicts, "2025-06-02").remove(1);
         assert_eq!(standing.words(), "2025-02 held, due on 2025-03-14, 80 days ago");
         assert!(standing.is_missed());
     }
@@ -705,13 +734,13 @@ mod tests {
         }
         sent(&mut slots, "2025-03", "2025-03-north.csv", "2025-04-05", "c");
         judged(&mut verdicts, "2025-03", "2025-03-north.csv", "c", DeliveryStatus::Accepted, 7);
-        let standings = judge(&feed, &slots, &verdicts, day("2025-04-06"));
+        let standings = judged_on(&feed, &slots, &verdicts, "2025-04-06");
         let states: Vec<State> = standings.iter().map(|standing| standing.state).collect();
         assert_eq!(states, [State::Empty, State::OnTime, State::Partial]);
         assert_eq!(standings[2].note, "the period before also had {period}-south.csv");
         sent(&mut slots, "2025-03", "2025-03-south.csv", "2025-04-05", "d");
         judged(&mut verdicts, "2025-03", "2025-03-south.csv", "d", DeliveryStatus::Refused, 7);
-        let standing = judge(&feed, &slots, &verdicts, day("2025-04-06")).remove(2);
+        let standing = judged_on(&feed, &slots, &verdicts, "2025-04-06").remove(2);
         assert_eq!(
             (standing.state, standing.note.as_str()),
             (State::Partial, "2025-03-south.csv refused: why")
@@ -720,7 +749,7 @@ mod tests {
 
     #[test]
     fn a_file_of_many_months_counts_for_the_periods_that_had_ended_when_it_came() {
-        let mut feed = feed("[expected]\nevery = \"quarter\"\nwithin = \"45 days\"\n");
+        let mut feed = feed("every = \"quarter\"\n[expected]\nwithin = \"45 days\"\n");
         feed.mode = DeliveryMode::Whole;
         let mut slots = Slots::new();
         sent(&mut slots, "2025-02", "all.ods", "2025-02-10", "a");
@@ -746,8 +775,8 @@ mod tests {
         }
         let verdicts = Verdicts::default();
         let fresh = |as_of: &str| {
-            let one = judge(&config, &one, &verdicts, day(as_of));
-            let two = judge(&config, &two, &verdicts, day(as_of));
+            let one = judged_on(&config, &one, &verdicts, as_of);
+            let two = judged_on(&config, &two, &verdicts, as_of);
             of_feeds([("one", one.as_slice()), ("two", two.as_slice())])
         };
         let found = fresh("2025-04-10");

@@ -14,11 +14,11 @@ use crate::check::{Checked, check};
 use crate::config::Project;
 use crate::engine::{Engine, Origin, quarantine_table};
 use crate::feed;
-use crate::freshness::{self, Standing, State, Verdicts};
+use crate::freshness::{self, Came, Standing, State, Verdicts};
 use crate::landing::Landing;
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
-use crate::run::{RunError, open_warehouse, spans};
+use crate::run::{RunError, look, open_warehouse, spans};
 use crate::waiver::Effect;
 
 /// What `outturn status` tells.
@@ -86,8 +86,30 @@ pub fn standings(
         None => Verdicts::default(),
     };
     let judged = states.into_iter().map(|state| {
-        let standings = freshness::judge(&state.feed, &state.slots, &verdicts, as_of);
+        let came = Came { slots: &state.slots, arrived: &state.arrived, settled: false };
+        let standings = freshness::judge(&state.feed, came, &verdicts, as_of);
         (state, standings)
+    });
+    Ok(judged.collect())
+}
+
+/// The same of feeds whose deliveries were looked into.
+///
+/// # Errors
+/// A release that cannot be read.
+pub(crate) fn settled_standings(
+    project: &Project,
+    states: &[feed::FeedState],
+    now: DateTime<Utc>,
+) -> Result<Vec<Vec<Standing>>, RunError> {
+    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
+    let verdicts = match Published::in_warehouse(&project.warehouse()).current() {
+        Some(folder) => Verdicts::of_release(&folder)?,
+        None => Verdicts::default(),
+    };
+    let judged = states.iter().map(|state| {
+        let came = Came { slots: &state.slots, arrived: &state.arrived, settled: true };
+        freshness::judge(&state.feed, came, &verdicts, as_of)
     });
     Ok(judged.collect())
 }
@@ -114,8 +136,10 @@ fn most_overdue(standings: &[Standing]) -> i64 {
 pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError> {
     let checked = check(root).await.map_err(RunError::Invalid)?;
     let project = &checked.project;
+    let (_, states, _) = look(&checked, now).await?;
+    let standings = settled_standings(project, &states, now)?;
     let feeds =
-        standings(project, now)?.iter().map(|(state, standings)| feed_status(state, standings)).collect();
+        states.iter().zip(&standings).map(|(state, standings)| feed_status(state, standings)).collect();
     let published = Published::in_warehouse(&project.warehouse());
     let manifest = published.manifest()?;
     let mut gaps = Vec::new();

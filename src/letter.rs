@@ -14,12 +14,11 @@ use crate::config::settings::{ColumnConfig, ColumnType, ContractConfig};
 use crate::feed;
 use crate::freshness::{self, Standing, State, in_days};
 use crate::inspect;
-use crate::landing::Landing;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
 use crate::period::holidays::working_days_after;
 use crate::rejudge::{self, RejectedRow};
-use crate::run::{RunError, month_jobs};
+use crate::run::{RunError, look};
 use crate::waiver::rule_name;
 
 /// Line numbers that are named for each rule; the others are counted.
@@ -126,8 +125,10 @@ pub async fn compose(
 ) -> Result<Letter, LetterError> {
     let checked = check(root).await.map_err(RunError::Invalid)?;
     let project = &checked.project;
-    let states = inspect::standings(project, now)?;
-    let Some((state, standings)) = states.iter().find(|(state, _)| state.feed.id == feed) else {
+    let (landing, states, stored) = look(&checked, now).await?;
+    let standings = inspect::settled_standings(project, &states, now)?;
+    let found = states.iter().zip(&standings).find(|(state, _)| state.feed.id == feed);
+    let Some((state, standings)) = found else {
         let known = project.feeds.keys().map(String::as_str);
         let help = crate::diagnose::suggestion(feed, known).map(|help| format!("; {help}"));
         return Err(LetterError::UnknownFeed { feed: feed.to_owned(), help: help.unwrap_or_default() });
@@ -141,19 +142,18 @@ pub async fn compose(
         return Err(LetterError::NoPeriod { feed: feed.to_owned(), period });
     };
     let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
-    let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
-    let states: Vec<feed::FeedState> = vec![state.clone()];
+    let within = |month: Month| (standing.period.first..=standing.period.last).contains(&month);
+    let only: Vec<feed::FeedState> = vec![state.clone()];
     let mut reports = Vec::new();
     let mut rows = Vec::new();
     for dataset in checked.datasets.values() {
-        for job in month_jobs(&checked, dataset, &states, as_of) {
-            if !(standing.period.first..=standing.period.last).contains(&job.month) {
-                continue;
-            }
-            let month = job.month;
-            let judged = rejudge::each_row_of(&job, feed, &landing).map_err(|source| {
-                RunError::Normalise { dataset: dataset.id.clone(), month, source: Box::new(source) }
-            })?;
+        let failed = |source| RunError::Normalise {
+            dataset: dataset.id.clone(),
+            month: standing.period.last,
+            source: Box::new(source),
+        };
+        for job in stored.jobs_to_look_at(dataset, &only, &landing, within).map_err(failed)? {
+            let judged = rejudge::each_row_of(&job, feed, &landing).map_err(failed)?;
             reports.extend(judged.reports);
             rows.extend(judged.rows);
         }

@@ -16,6 +16,7 @@ pub mod diagnose;
 pub mod feed;
 pub mod freshness;
 pub mod landing;
+pub mod approval;
 pub mod normalise;
 pub mod waiver;
 pub mod lookup;

@@ -8,14 +8,14 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Status};
-use crate::config::settings::{FeedConfig, MeasureConfig, MeasureKind, TableConfig};
+use crate::config::settings::{DeliveryMode, FeedConfig, MeasureConfig, MeasureKind, TableConfig};
 use crate::config::{Project, SqlFile, front_matter_span};
 use crate::diagnose::Problem;
 use crate::engine::{Engine, Origin, fault_without_values, statement_span};
 use crate::feed::{FeedState, expected_months};
 use crate::geography::{Areas, Residents};
-use crate::normalise::{DeliveryReport, DeliveryStatus};
-use crate::period::{Month, Period};
+use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
+use crate::period::{Every, Month, Period};
 
 /// A measure whose SQL was planned.
 #[derive(Debug, Clone)]
@@ -164,9 +164,11 @@ impl Supply<'_> {
         let mut span: Option<(Month, Month)> = None;
         for feed in self.feeds_of(datasets, areas) {
             let mut months = expected_months(feed, self.as_of);
+            // The first period begins before the month in which it ends.
+            months.extend(months.first().map(|first| first.plus(1 - feed.every.months())));
             let delivered = self.feeds.get(feed.id.as_str()).and_then(|state| state.slots.keys().last());
             months.extend(delivered.map(|(month, _)| *month));
-            if let (Some(first), Some(last)) = (months.first(), months.iter().max()) {
+            if let (Some(first), Some(last)) = (months.iter().min(), months.iter().max()) {
                 span = Some(span.map_or((*first, *last), |(a, b)| (a.min(*first), b.max(*last))));
             }
         }
@@ -187,9 +189,8 @@ impl Supply<'_> {
     /// The periods that a measure is published for.
     #[must_use]
     pub fn periods(&self, file: &SqlFile<MeasureConfig>, planned: &Planned, areas: &[String]) -> Vec<Period> {
-        self.span(&planned.datasets, areas)
-            .map(|span| assess::periods(&file.config, span))
-            .unwrap_or_default()
+        let Some(span) = self.span(&planned.datasets, areas) else { return Vec::new() };
+        assess::periods(&file.config, span, &self.ends(&planned.datasets, areas))
     }
 
     /// What was delivered for an area: all datasets that a measure reads, and of each all feeds that cover the area.
@@ -209,7 +210,11 @@ impl Supply<'_> {
                 let mut any = false;
                 for feed in self.project.feeds_of(dataset) {
                     let covers = feed.covers.iter().any(|whole| self.areas.lies_in(area, whole));
-                    if !covers || month < feed.from || feed.to.is_some_and(|to| month > to) {
+                    // A month within a longer period is there when the period is, under the month in which it ends.
+                    let length = feed.every.months();
+                    let into = month.since(feed.from).rem_euclid(length);
+                    let end = if into == 0 { month } else { month.plus(length - into) };
+                    if !covers || end < feed.from || feed.to.is_some_and(|to| end > to) {
                         continue;
                     }
                     any = true;
@@ -218,7 +223,7 @@ impl Supply<'_> {
                         reason = Some("the month is not over".to_owned());
                         continue;
                     }
-                    match self.delivered(dataset, &feed.id, month) {
+                    match self.delivered(dataset, feed, end) {
                         Ok(made) => synthetic |= made,
                         Err(why) => reason = Some(why),
                     }
@@ -241,23 +246,50 @@ impl Supply<'_> {
     }
 
     /// Whether everything that a feed sent for a month is in the dataset, and whether it is synthetic; else why not.
-    fn delivered(&self, dataset: &str, feed: &str, month: Month) -> Result<bool, String> {
+    fn delivered(&self, dataset: &str, feed: &FeedConfig, month: Month) -> Result<bool, String> {
+        let state = self.feeds.get(feed.id.as_str());
+        let known = state.and_then(|state| state.missing.get(&month));
         let reports = self.reports.get(dataset).and_then(|months| months.get(&month));
+        let reports = reports.into_iter().flatten().filter(|report| report.delivery.feed == feed.id);
+        if feed.mode != DeliveryMode::Month {
+            let last = state.and_then(|state| state.slots.keys().map(|(month, _)| *month).max());
+            return match known {
+                Some(reason) => Err(reason.clone()),
+                None if last.is_none_or(|last| month > last) => Err("not supplied".to_owned()),
+                // A month without a report is one of which the contract says that it had no rows.
+                None => reports.filter(|report| report.status == DeliveryStatus::Accepted).try_fold(
+                    false,
+                    |synthetic, report| match drift::partial(report) {
+                        Some(why) => Err(why.to_owned()),
+                        None => Ok(synthetic | report.delivery.synthetic),
+                    },
+                ),
+            };
+        }
         let mut files: BTreeMap<&str, Result<bool, &str>> = BTreeMap::new();
-        for report in reports.into_iter().flatten().filter(|report| report.delivery.feed == feed) {
+        for report in reports {
             let file = files.entry(&report.delivery.file).or_insert(Err(&report.note));
             if report.status == DeliveryStatus::Accepted {
-                *file = Ok(report.delivery.synthetic);
+                *file = drift::partial(report).map_or(Ok(report.delivery.synthetic), Err);
             }
         }
         if files.is_empty() {
-            let known = self.feeds.get(feed).and_then(|state| state.missing.get(&month));
             return Err(known.cloned().unwrap_or_else(|| "not supplied".to_owned()));
         }
         files.values().try_fold(false, |synthetic, file| match file {
             Ok(made) => Ok(synthetic | made),
             Err(note) => Err((*note).to_owned()),
         })
+    }
+
+    /// How the periods end for which the feeds of these datasets bring figures in these areas: a month in which one ends,
+    /// and how many months they have. Feeds that bring every month are left out.
+    fn ends(&self, datasets: &BTreeSet<String>, areas: &[String]) -> Vec<(Month, i32)> {
+        let feeds = datasets.iter().flat_map(|dataset| self.project.feeds_of(dataset));
+        let concerned = feeds
+            .filter(|feed| feed.every != Every::Month)
+            .filter(|feed| areas.iter().any(|area| feed.covers.iter().any(|c| self.areas.lies_in(area, c))));
+        concerned.map(|feed| (feed.from, feed.every.months())).collect()
     }
 }
 
@@ -325,7 +357,8 @@ pub fn withheld(
 
 fn frame(config: &MeasureConfig, planned: &Planned, areas: &[String], supply: &Supply<'_>) -> MonthlyCounts {
     let span = supply.span(&planned.datasets, areas);
-    let mut monthly = MonthlyCounts { span, ..MonthlyCounts::default() };
+    let ends = supply.ends(&planned.datasets, areas);
+    let mut monthly = MonthlyCounts { span, ends, ..MonthlyCounts::default() };
     if let Some(span) = span {
         for area in areas {
             let (coverage, reasons) = supply.coverage(&planned.datasets, area, span);

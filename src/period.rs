@@ -163,34 +163,40 @@ impl PeriodKind {
     }
 }
 
-/// How often a feed is delivered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// How often a period ends for which a feed brings figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Every {
-    /// For each calendar month.
+    /// Each month.
     #[default]
     Month,
-    /// For each quarter of the financial year: those that end in June, September, December and March.
+    /// Every third month, counted from `from`.
     Quarter,
-    /// For each financial year, April to March.
+    /// Every twelfth month, counted from `from`.
     Year,
 }
 
 impl Every {
-    /// The kind of period that one delivery is about.
+    /// Months of one period.
     #[must_use]
-    pub fn kind(self) -> PeriodKind {
+    pub fn months(self) -> i32 {
         match self {
-            Self::Month => PeriodKind::Month,
-            Self::Quarter => PeriodKind::FinancialQuarter,
-            Self::Year => PeriodKind::FinancialYear,
+            Self::Month => 1,
+            Self::Quarter => 3,
+            Self::Year => 12,
         }
     }
 
-    /// The period that ends with `last`; `None` where none does.
+    /// The period that ends with `last`, under the name that the board uses where it has one.
     #[must_use]
-    pub fn ending(self, last: Month) -> Option<Period> {
-        Period::ending(self.kind(), last)
+    pub fn ending(self, last: Month) -> Period {
+        let kinds: &[PeriodKind] = match self {
+            Self::Month => &[PeriodKind::Month],
+            Self::Quarter => &[PeriodKind::FinancialQuarter, PeriodKind::Month],
+            Self::Year => &[PeriodKind::FinancialYear, PeriodKind::Rolling12Months],
+        };
+        let found = kinds.iter().find_map(|kind| Period::ending(*kind, last));
+        found.unwrap_or_else(|| Period::month(last))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::check::{Checked, check};
@@ -11,10 +12,16 @@ use crate::engine::quarantine_table;
 use crate::feed::{self, FeedState};
 use crate::landing::Landing;
 use crate::measure::Supply;
+use crate::normalise::DeliveryReport;
+use crate::normalise::month::{MonthJob, Slot};
+use crate::normalise::split::Parts;
 use crate::period::Month;
 use crate::release::Published;
 use crate::release::tables::Reports;
-use crate::run::{Fingerprints, RunError, Stored, is_stale, month_jobs, open_warehouse, spans};
+use crate::run::{
+    Fingerprints, RunError, Standings, Stored, UnusualDeliveries, is_stale, mark_partial, open_warehouse,
+    spans,
+};
 
 /// One thing that a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -39,12 +46,14 @@ pub async fn plan(root: &Path, now: DateTime<Utc>) -> Result<Vec<Step>, RunError
     let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
     let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
     let mut steps = Vec::new();
-    let (states, pending) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
+    let (mut states, pending) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
+    let parts = Parts::look(&project.warehouse()).map_err(RunError::Landing)?;
+    let standings = Standings::settle(&checked, &Arc::new(landing), &mut states, as_of, parts).await?;
     for (feed, why, months) in &pending {
         steps.push(Step { action: "fetch", what: feed.clone(), months: spans(months), why: why.clone() });
     }
     let fetching: BTreeSet<&str> = pending.iter().map(|(feed, _, _)| feed.as_str()).collect();
-    let (stored, mut changing) = datasets(&checked, &states, as_of, &mut steps).await?;
+    let (stored, mut changing) = datasets(&checked, &states, &standings, &mut steps).await?;
     for feed in project.feeds.values().filter(|feed| fetching.contains(feed.config.id.as_str())) {
         changing.extend(project.contracts.get(&feed.config.contract).map(|c| c.config.dataset.clone()));
     }
@@ -101,7 +110,7 @@ pub async fn plan(root: &Path, now: DateTime<Utc>) -> Result<Vec<Step>, RunError
 async fn datasets(
     checked: &Checked,
     states: &[FeedState],
-    as_of: NaiveDate,
+    standings: &Standings,
     steps: &mut Vec<Step>,
 ) -> Result<(Stored, BTreeSet<String>), RunError> {
     let warehouse = open_warehouse(&checked.project)?;
@@ -112,23 +121,35 @@ async fn datasets(
         months_made: 0,
         rows_read: 0,
         rows_quarantined: 0,
+        restated: Vec::new(),
     };
     for dataset in checked.datasets.values() {
         let before = warehouse.snapshot(&dataset.id).await?;
-        let jobs = month_jobs(checked, dataset, states, as_of);
+        let told = warehouse.reports(&before).await?;
+        let jobs = standings.month_jobs(dataset, states, &UnusualDeliveries::new());
+        let unusual = standings.unusual(&jobs, &told);
+        let jobs = standings.month_jobs(dataset, states, &unusual);
         let wanted: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
         let mut summaries = Vec::new();
         for summary in &dataset.summaries {
             summaries.push(warehouse.snapshot(&summary.id).await?);
         }
-        let stale = jobs.iter().filter(|job| is_stale(job, &before, &summaries)).map(|job| job.month);
-        let stale: Vec<Month> = stale.collect();
-        let (changed, new): (Vec<Month>, Vec<Month>) =
-            stale.into_iter().partition(|month| before.months.contains_key(month));
+        let mut new = Vec::new();
+        let (mut restated, mut changed) = (Vec::new(), Vec::new());
+        for job in jobs.iter().filter(|job| is_stale(job, &before, &summaries)) {
+            if !before.months.contains_key(&job.month) {
+                new.push(job.month);
+            } else if is_told_anew(job, told.get(&job.month).map(Vec::as_slice).unwrap_or_default()) {
+                restated.push(job.month);
+            } else {
+                changed.push(job.month);
+            }
+        }
         let dropped: Vec<Month> =
             before.months.keys().copied().filter(|month| !wanted.contains(month)).collect();
         for (action, months, why) in [
             ("rebuild", new, "delivered and not yet in the dataset"),
+            ("rebuild", restated, "restated: a later delivery tells the month anew"),
             ("rebuild", changed, "the delivery, its contract or a look-up changed"),
             ("drop", dropped, "no feed supplies it any more"),
         ] {
@@ -138,11 +159,28 @@ async fn datasets(
                 steps.push(Step { action, what: dataset.id.clone(), months, why: why.to_owned() });
             }
         }
-        stored.reports.insert(dataset.id.clone(), warehouse.reports(&before).await?);
+        stored.reports.insert(dataset.id.clone(), told);
         stored.snapshots.insert(dataset.id.clone(), before);
         let quarantine = quarantine_table(&dataset.id);
         stored.snapshots.insert(quarantine.clone(), warehouse.snapshot(&quarantine).await?);
         stored.snapshots.extend(summaries.into_iter().map(|summary| (summary.table.clone(), summary)));
     }
+    mark_partial(&checked.project, &mut stored.reports);
     Ok((stored, changing))
+}
+
+/// Whether a month would be made from other deliveries than those of which the stored one tells.
+fn is_told_anew(job: &MonthJob, told: &[DeliveryReport]) -> bool {
+    let known = |slot: &Slot| {
+        let Some(latest) = slot.deliveries.first() else { return true };
+        told.iter().any(|report| {
+            report.delivery.feed == latest.feed && report.delivery.content_sha256 == latest.content_sha256
+        })
+    };
+    // A delivery from another file may join those that are there; only a known file's later delivery restates.
+    let file = |slot: &Slot| {
+        let latest = slot.deliveries.first();
+        slot.standing.is_some() || told.iter().any(|r| latest.is_some_and(|l| l.file == r.delivery.file))
+    };
+    job.slots.iter().any(|slot| !known(slot) && file(slot))
 }

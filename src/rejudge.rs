@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
 
+use crate::config::settings::Policy;
 use crate::landing::Landing;
 use crate::normalise::DeliveryReport;
 use crate::normalise::month::{MonthJob, NormaliseError, RowSink, normalise};
@@ -69,6 +70,10 @@ pub fn each_row_of(job: &MonthJob, feed: &str, landing: &Landing) -> Result<Reju
     for slot in &mut job.slots {
         let mut lenient = slot.feed.as_ref().clone();
         lenient.hold_above_quarantined_share = 1.0;
+        lenient.drift.new_column = Policy::Warn;
+        lenient.drift.reordered_columns = Policy::Warn;
+        lenient.drift.type_flip = Policy::Warn;
+        lenient.drift.new_code = Policy::Warn;
         slot.feed = Arc::new(lenient);
         slot.deliveries.truncate(1);
     }

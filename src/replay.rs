@@ -9,13 +9,11 @@ use serde::Serialize;
 
 use crate::config::Project;
 use crate::engine::quarantine_table;
-use crate::feed;
 use crate::inspect::open_engine;
-use crate::landing::Landing;
 use crate::normalise::DeliveryStatus;
 use crate::period::Month;
 use crate::rejudge::{RejectedRow, rejected_rows, rejudge};
-use crate::run::{RunError, month_jobs};
+use crate::run::{RunError, look};
 
 /// What would become of one row that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -90,16 +88,9 @@ impl Replay {
 /// A project with problems; a landing or warehouse that cannot be read.
 pub async fn replay(root: &Path, feed: Option<&str>, now: DateTime<Utc>) -> Result<Replay, RunError> {
     let (checked, engine, _) = open_engine(root).await?;
-    let project = &checked.project;
-    let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
-    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
-    let (states, _) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
+    let (landing, states, standings) = look(&checked, now).await?;
     let mut found = Replay::default();
     for dataset in checked.datasets.values() {
-        let mut jobs: BTreeMap<Month, _> = BTreeMap::new();
-        for job in month_jobs(&checked, dataset, &states, as_of) {
-            jobs.insert(job.month, job);
-        }
         let table = quarantine_table(&dataset.id);
         let wanted =
             feed.map_or_else(String::new, |feed| format!("WHERE feed = '{}'", feed.replace('\'', "''")));
@@ -110,16 +101,16 @@ pub async fn replay(root: &Path, feed: Option<&str>, now: DateTime<Utc>) -> Resu
             let (_, batches) = engine.run(&sql).await?;
             let mut stored: Vec<RejectedRow> = batches.iter().flat_map(rejected_rows).collect();
             stored.sort();
-            let Some(job) = jobs.get(&month) else {
+            let failed =
+                |source| RunError::Normalise { dataset: dataset.id.clone(), month, source: Box::new(source) };
+            let jobs = standings.jobs_to_look_at(dataset, &states, &landing, |one| one == month);
+            let jobs = jobs.map_err(failed)?;
+            let Some(job) = jobs.first() else {
                 let gone = |row: &RejectedRow| told(row, month, Fate::Replaced, "");
                 found.rows.extend(stored.iter().map(gone));
                 continue;
             };
-            let judged = rejudge(job, &landing).map_err(|source| RunError::Normalise {
-                dataset: dataset.id.clone(),
-                month,
-                source: Box::new(source),
-            })?;
+            let judged = rejudge(job, &landing).map_err(failed)?;
             found.compare(month, &stored, &judged, feed);
         }
     }

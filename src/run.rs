@@ -2,6 +2,7 @@
 
 mod earlier;
 mod gaps;
+mod many;
 mod publish;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +21,10 @@ pub(crate) use earlier::Fingerprints;
 pub use gaps::spans;
 pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
 use gaps::{expired_waivers, fault_lines};
+pub(crate) use many::{Standings, UnusualDeliveries, look, thousands};
 
 use crate::check::{Checked, check_loaded};
+use crate::config::settings::DeliveryMode;
 use crate::config::{self, Project};
 use crate::diagnose::Problem;
 use crate::engine::quarantine_table;
@@ -29,7 +32,8 @@ use crate::feed::{self, FeedState};
 use crate::landing::Landing;
 use crate::lock::{Lock, LockError};
 use crate::normalise::contract::{quarantine_schema, summary_schema};
-use crate::normalise::month::{MonthJob, NormaliseError, Slot, normalise};
+use crate::normalise::month::{MonthJob, NormaliseError, normalise};
+use crate::normalise::split::Parts;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
 use crate::progress::Progress;
@@ -122,6 +126,8 @@ pub struct RunReport {
     pub rows_read: u64,
     /// Rows that were set aside of these.
     pub rows_quarantined: u64,
+    /// Months that were told anew and otherwise, each in a line.
+    pub restated: Vec<String>,
     /// What is missing, refused, held or withheld, each in a line.
     pub gaps: Vec<String>,
     /// Days since the end of the last month that each feed delivered.
@@ -178,6 +184,7 @@ pub(crate) struct Stored {
     pub(crate) months_made: usize,
     pub(crate) rows_read: u64,
     pub(crate) rows_quarantined: u64,
+    pub(crate) restated: Vec<String>,
 }
 
 /// A month that was made, with its files in their places.
@@ -227,14 +234,15 @@ impl<'a> Run<'a> {
         landing.remove_leftovers().map_err(RunError::Landing)?;
         self.warehouse.remove_leftovers().map_err(RunError::Landing)?;
         // What is landed is recorded feed by feed, so that a fetch that is given up costs itself only.
-        let (landing, states) = tokio::select! {
+        let (landing, mut states) = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(RunError::Stopped),
             landed = feed::land_all(&self.project, landing, self.now) => landed.map_err(RunError::Landing)?,
         };
         let current = self.published.manifest()?;
+        let asked = self.asked(&states)?;
         if let Some(manifest) = &current
-            && manifest.inputs == self.inputs(&states).await?
+            && manifest.inputs == self.inputs(&asked).await?
         {
             match self.still_current(manifest, &states) {
                 Err(RunError::Release(fault)) => {
@@ -249,9 +257,15 @@ impl<'a> Run<'a> {
             Some(checked) => checked,
             None => check_loaded(self.project.clone(), Vec::new()).await.map_err(RunError::Invalid)?,
         };
-        let stored = self.store(&checked, landing, &states, stop).await?;
+        let landing = Arc::new(landing);
+        let parts = Parts::open(&self.place);
+        parts.remove_leftovers().map_err(RunError::Landing)?;
+        let standings = Standings::settle(&checked, &landing, &mut states, self.as_of, parts).await?;
         stopped(stop)?;
-        self.publish(&checked, &states, stored, current.as_ref(), stop).await
+        let stored = self.store(&checked, &landing, &states, &standings, stop).await?;
+        standings.tidy()?;
+        stopped(stop)?;
+        self.publish(&checked, &states, &asked, stored, current.as_ref(), stop).await
     }
 
     /// Whether the current release counts from rows.
@@ -260,8 +274,8 @@ impl<'a> Run<'a> {
         Ok(manifest.is_some_and(|manifest| manifest.datasets.values().any(|dataset| dataset.rows > 0)))
     }
 
-    /// Digest of everything that decides whether there is anything to do, without reading a dataset.
-    async fn inputs(&self, states: &[FeedState]) -> Result<String, RunError> {
+    /// Digest of what the project says and what was landed.
+    fn asked(&self, states: &[FeedState]) -> Result<String, RunError> {
         let mut digest = Sha256::new();
         digest.update(env!("CARGO_PKG_VERSION"));
         digest.update(crate::normalise::VERSION);
@@ -280,10 +294,26 @@ impl<'a> Run<'a> {
             for (month, reason) in &state.missing {
                 digest.update(format!("{month} {reason};"));
             }
+            if state.feed.mode != DeliveryMode::Month {
+                // Any of its deliveries may decide, and so does which months are expected.
+                for delivery in state.slots.values().flatten() {
+                    digest.update(format!("{} {};", delivery.content_sha256, delivery.received));
+                }
+                digest.update(format!("{:?};", feed::expected_months(&state.feed, self.as_of).last()));
+            }
         }
         for (id, waiver) in &self.project.waivers {
             digest.update(format!("{id} {};", waiver.config.is_active(self.as_of)));
         }
+        let approved = crate::approval::approvals(&self.place).map_err(RunError::Landing)?;
+        digest.update(format!("{approved:?};"));
+        Ok(hex::encode(digest.finalize()))
+    }
+
+    /// Digest of everything that decides whether there is anything to do, without reading a dataset.
+    async fn inputs(&self, asked: &str) -> Result<String, RunError> {
+        let mut digest = Sha256::new();
+        digest.update(asked);
         for table in self.table_names() {
             let version = self.warehouse.log_version(&table).await?;
             digest.update(format!("{table} {version:?};"));
@@ -333,43 +363,53 @@ impl<'a> Run<'a> {
     async fn store(
         &self,
         checked: &Checked,
-        landing: Landing,
+        landing: &Arc<Landing>,
         states: &[FeedState],
+        standings: &Standings,
         stop: &CancellationToken,
     ) -> Result<Stored, RunError> {
-        let landing = Arc::new(landing);
-        let workers = self.project.settings.warehouse.workers.unwrap_or_else(processors).max(1);
         let mut stored = Stored {
             snapshots: BTreeMap::new(),
             reports: Reports::new(),
             months_made: 0,
             rows_read: 0,
             rows_quarantined: 0,
+            restated: Vec::new(),
         };
         for dataset in checked.datasets.values() {
             let before = self.warehouse.snapshot(&dataset.id).await?;
-            let jobs = month_jobs(checked, dataset, states, self.as_of);
-            let months: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
-            let dropped: Vec<Month> = before.months.keys().copied().filter(|m| !months.contains(m)).collect();
+            let told_before = self.warehouse.reports(&before).await?;
             let mut summaries = Vec::new();
             for summary in &dataset.summaries {
                 summaries.push(self.warehouse.snapshot(&summary.id).await?);
             }
-            let pending: Vec<MonthJob> =
-                jobs.into_iter().filter(|job| is_stale(job, &before, &summaries)).collect();
-            if !pending.is_empty() {
-                self.progress.stage_of(&format!("reading `{}`", dataset.id), pending.len());
+            let mut reports = told_before.clone();
+            let mut made: BTreeMap<Month, MadeMonth> = BTreeMap::new();
+            let mut jobs = standings.month_jobs(dataset, states, &UnusualDeliveries::new());
+            // How many rows are usual is known once the months are made; what is unusual by it then gives way. Months
+            // are judged by those before them, so that each turn settles at least one more.
+            for _ in 0..=jobs.len() {
+                let unusual = standings.unusual(&jobs, &reports);
+                jobs = standings.month_jobs(dataset, states, &unusual);
+                let pending = jobs.iter().filter(|job| match made.get(&job.month) {
+                    Some(month) => month.rows.inputs() != job.inputs_digest(),
+                    None => is_stale(job, &before, &summaries),
+                });
+                let pending: Vec<MonthJob> = pending.cloned().collect();
+                if pending.is_empty() {
+                    break;
+                }
+                for month in self.make_all(dataset, pending, standings, landing, stop).await? {
+                    reports.insert(month.month, month.reports.clone());
+                    made.insert(month.month, month);
+                }
             }
-            let made: Vec<Result<MadeMonth, RunError>> = futures::stream::iter(pending)
-                .map(|job| self.make(job, Arc::clone(&landing), stop))
-                .buffer_unordered(workers)
-                .inspect(|_| self.progress.step())
-                .collect()
-                .await;
-            let mut made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
-            made.sort_by_key(|month| month.month);
-            stopped(stop)?;
+            let months: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
+            let dropped: Vec<Month> = before.months.keys().copied().filter(|m| !months.contains(m)).collect();
+            reports.retain(|month, _| months.contains(month));
+            let made: Vec<MadeMonth> = made.into_values().collect();
             for month in &made {
+                stored.restated.extend(many::restatements(&told_before, month.month, &month.reports));
                 for report in &month.reports {
                     stored.rows_read += report.received;
                     stored.rows_quarantined += report.quarantined;
@@ -377,9 +417,39 @@ impl<'a> Run<'a> {
                 }
             }
             stored.months_made += made.len();
-            self.commit(dataset, before, made, dropped, &mut stored).await?;
+            self.commit(dataset, before, made, dropped, reports, &mut stored).await?;
         }
+        mark_partial(&self.project, &mut stored.reports);
         Ok(stored)
+    }
+
+    /// Makes months, several at once.
+    async fn make_all(
+        &self,
+        dataset: &crate::normalise::contract::Dataset,
+        mut pending: Vec<MonthJob>,
+        standings: &Standings,
+        landing: &Arc<Landing>,
+        stop: &CancellationToken,
+    ) -> Result<Vec<MadeMonth>, RunError> {
+        let workers = self.project.settings.warehouse.workers.unwrap_or_else(processors).max(1);
+        self.progress.stage_of(&format!("reading `{}`", dataset.id), pending.len());
+        for job in &mut pending {
+            let month = job.month;
+            standings.find_parts(job, landing).map_err(|source| RunError::Normalise {
+                dataset: dataset.id.clone(),
+                month,
+                source: Box::new(source),
+            })?;
+        }
+        let made: Vec<Result<MadeMonth, RunError>> = futures::stream::iter(pending)
+            .map(|job| self.make(job, Arc::clone(landing), stop))
+            .buffer_unordered(workers)
+            .inspect(|_| self.progress.step())
+            .collect()
+            .await;
+        stopped(stop)?;
+        made.into_iter().collect()
     }
 
     /// The dataset is committed last: its log says what has been loaded, so the other tables must be there already.
@@ -389,6 +459,7 @@ impl<'a> Run<'a> {
         before: Snapshot,
         made: Vec<MadeMonth>,
         dropped: Vec<Month>,
+        reports: BTreeMap<Month, Vec<DeliveryReport>>,
         stored: &mut Stored,
     ) -> Result<(), RunError> {
         let milliseconds = self.now.timestamp_millis();
@@ -422,13 +493,6 @@ impl<'a> Run<'a> {
         let change = Change { months: made.iter().map(|m| (m.month, m.rows.clone())).collect(), dropped };
         let after = self.warehouse.commit(&before, &dataset.schema, change, milliseconds).await?;
         self.sweep(&after)?;
-        let mut reports = BTreeMap::new();
-        for month in made {
-            reports.insert(month.month, month.reports);
-        }
-        let mut kept = after.clone();
-        kept.months.retain(|month, _| !reports.contains_key(month));
-        reports.extend(self.warehouse.reports(&kept).await?);
         stored.reports.insert(dataset.id.clone(), reports);
         stored.snapshots.insert(dataset.id.clone(), after);
         Ok(())
@@ -501,28 +565,15 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
-/// One job a month for which a feed of the dataset has a delivery, in order of the months.
-#[must_use]
-pub fn month_jobs(
-    checked: &Checked,
-    dataset: &Arc<crate::normalise::contract::Dataset>,
-    states: &[FeedState],
-    as_of: NaiveDate,
-) -> Vec<MonthJob> {
-    let mut months: BTreeMap<Month, Vec<Slot>> = BTreeMap::new();
-    for state in states {
-        let Some(contract) = dataset.contracts.get(&state.feed.contract) else { continue };
-        debug_assert!(checked.project.feeds.contains_key(&state.feed.id));
-        for ((month, _), deliveries) in &state.slots {
-            months.entry(*month).or_default().push(Slot {
-                feed: Arc::clone(&state.feed),
-                contract: Arc::clone(contract),
-                deliveries: deliveries.clone(),
-                waivers: checked.project.waivers_of(&state.feed.id, *month, as_of),
-            });
-        }
+/// Adds to the reports which months are only partly there.
+pub(crate) fn mark_partial(project: &Project, reports: &mut Reports) {
+    let of = |feed: &str| {
+        let feed = &project.feeds.get(feed)?.config;
+        Some((feed, &project.contracts.get(&feed.contract)?.config))
+    };
+    for months in reports.values_mut() {
+        crate::normalise::drift::mark_partial(months, &of);
     }
-    months.into_iter().map(|(month, slots)| MonthJob { dataset: Arc::clone(dataset), month, slots }).collect()
 }
 
 /// Whether a month must be made anew: the file that the log has was made from something else. So it is when that of a

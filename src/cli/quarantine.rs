@@ -12,12 +12,10 @@ use super::{code, run_once, say_error};
 use crate::check::check;
 use crate::diagnose::suggestion;
 use crate::durable;
-use crate::feed;
-use crate::landing::Landing;
 use crate::period::Month;
 use crate::rejudge::{RejectedRow, each_row_of, rejudge};
 use crate::replay::{self, Fate, Replay};
-use crate::run::{RunError, month_jobs};
+use crate::run::{RunError, look};
 use crate::waiver::{self, Effect, HELD, WaiverConfig};
 
 /// Rows that are shown one by one.
@@ -172,19 +170,19 @@ async fn write_waiver(root: &Path, wanted: &Waive, now: DateTime<Utc>) -> Result
         return Err(wrong("a delivery that is held is let in or not; leave out --acknowledge".to_owned()));
     }
     let effect = if wanted.acknowledge { Effect::Acknowledge } else { *strongest };
-    let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
-    let (states, _) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
+    let (landing, states, standings) = look(&checked, now).await?;
     let mut rows: Vec<RejectedRow> = Vec::new();
     for dataset in checked.datasets.values() {
-        let jobs = month_jobs(&checked, dataset, &states, as_of);
-        for job in jobs.iter().filter(|job| job.month == wanted.period) {
-            let judged = if held { rejudge(job, &landing) } else { each_row_of(job, &wanted.feed, &landing) };
-            let judged = judged.map_err(|source| RunError::Normalise {
-                dataset: dataset.id.clone(),
-                month: wanted.period,
-                source: Box::new(source),
-            })?;
-            rows.extend(judged.rows);
+        let failed = |source| RunError::Normalise {
+            dataset: dataset.id.clone(),
+            month: wanted.period,
+            source: Box::new(source),
+        };
+        let jobs = standings.jobs_to_look_at(dataset, &states, &landing, |month| month == wanted.period);
+        for job in jobs.map_err(failed)? {
+            let judged =
+                if held { rejudge(&job, &landing) } else { each_row_of(&job, &wanted.feed, &landing) };
+            rows.extend(judged.map_err(failed)?.rows);
         }
     }
     let listed = |row: &RejectedRow| {

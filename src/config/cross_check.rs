@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::settings::{ColumnConfig, ColumnType, ContractConfig, MeasureKind};
+use super::settings::{
+    ColumnConfig, ColumnType, ContractConfig, DeliveryMode, FeedConfig, MeasureKind, MonthFormat,
+};
 use super::{Loaded, Project, front_matter_span, span_of};
 use crate::diagnose::Problem;
 use crate::schedule::Calendar;
@@ -88,7 +90,9 @@ fn feeds(project: &Project, problems: &mut Vec<Problem>) {
                     .nearest(&config.contract, project.contracts.keys().map(String::as_str)),
             );
         }
-        if !config.source.contains("{period}")
+        // A feed that brings many months at once may have one name for all that it ever sends.
+        if config.mode == DeliveryMode::Month
+            && !config.source.contains("{period}")
             && config.member.as_ref().is_none_or(|m| !m.contains("{period}"))
         {
             problems.push(
@@ -120,6 +124,7 @@ fn feeds(project: &Project, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(&feed.source, span_of(&feed.source, &["to"]), message));
         }
         if let Some(contract) = project.contracts.get(&config.contract) {
+            mode(feed, &contract.config, problems);
             for column in &contract.config.column {
                 if let Some(name) = &column.from_path
                     && !config.source.contains(&format!("{{{name}}}"))
@@ -179,15 +184,53 @@ fn waivers(project: &Project, problems: &mut Vec<Problem>) {
     }
 }
 
+/// That a feed's mode has what it needs of its contract.
+fn mode(feed: &Loaded<FeedConfig>, contract: &ContractConfig, problems: &mut Vec<Problem>) {
+    let config = &feed.config;
+    let at = |key: &str, message: String| Problem::new(&feed.source, span_of(&feed.source, &[key]), message);
+    if config.mode == DeliveryMode::Upsert && contract.key.is_empty() {
+        let message = format!("mode `upsert` needs a key, and contract `{}` has none", contract.id);
+        problems
+            .push(at("mode", message).help("name the columns that identify a row in `key` of the contract"));
+    }
+    let Some(name) = &config.latest_by else { return };
+    if config.mode != DeliveryMode::Upsert {
+        let message = "`latest-by` is for mode `upsert` only".to_owned();
+        problems.push(at("latest-by", message).help("leave it out, or set mode = \"upsert\""));
+    }
+    let ordered =
+        [ColumnType::Integer, ColumnType::Number, ColumnType::Date, ColumnType::Timestamp].as_slice();
+    let known = contract.column.iter().filter(|column| ordered.contains(&column.kind));
+    let mut known = known.map(|column| column.name.as_str());
+    if !known.clone().any(|column| column == name) {
+        let message = format!(
+            "`{name}` is no column of contract `{}` that is a date, a timestamp or a number",
+            contract.id
+        );
+        problems.push(at("latest-by", message).nearest(name, known.by_ref()));
+    }
+}
+
 fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, problems: &mut Vec<Problem>) {
     let config = &contract.config;
     let at = |keys: &[&str], message: String| {
         Problem::new(&contract.source, span_of(&contract.source, keys), message)
     };
     let header: Vec<&str> = config.header.iter().map(String::as_str).collect();
-    if !header.contains(&config.month.from.as_str()) {
+    if !config.month.from.is_empty() && !header.contains(&config.month.from.as_str()) {
         let message = format!("`{}` is not in `header`", config.month.from);
         problems.push(at(&["month", "from"], message).nearest(&config.month.from, header.iter().copied()));
+    }
+    if (config.month.format == MonthFormat::Explicit) == config.month.formats.is_empty() {
+        let message = "format `explicit` and `formats` go together".to_owned();
+        problems.push(at(&["month", "format"], message).help("write formats = [\"%d/%m/%Y\"]"));
+    }
+    for (number, format) in config.month.formats.iter().enumerate() {
+        if chrono::format::StrftimeItems::new(format).any(|item| item == chrono::format::Item::Error) {
+            let message = format!("`{format}` is not written in the letters of strftime");
+            problems
+                .push(at(&["month", "formats", &number.to_string()], message).help("write %d/%m/%Y, say"));
+        }
     }
     let mut seen: BTreeMap<&str, &ColumnConfig> = BTreeMap::new();
     for (number, column) in config.column.iter().enumerate() {

@@ -8,15 +8,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::diagnose::{Problem, Source, shown_path};
-use crate::period::Month;
 use crate::waiver::WaiverConfig;
 use settings::{
     ContractConfig, DatasetConfig, FeedConfig, LookupConfig, MeasureConfig, PartnershipConfig, ProjectConfig,
@@ -93,14 +90,6 @@ impl Project {
     #[must_use]
     pub fn warehouse(&self) -> PathBuf {
         self.root.join(&self.settings.warehouse.location)
-    }
-
-    /// The waivers that apply on a day to what a feed delivered for a month, in order of their names.
-    #[must_use]
-    pub fn waivers_of(&self, feed: &str, month: Month, day: NaiveDate) -> Vec<Arc<WaiverConfig>> {
-        let waivers = self.waivers.values().map(|waiver| &waiver.config);
-        let applies = |w: &&WaiverConfig| w.feed == feed && w.period == month && w.is_active(day);
-        waivers.filter(applies).cloned().map(Arc::new).collect()
     }
 
     /// The datasets that contracts name, each with its contracts, in order of their names.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::freshness::ExpectedConfig;
-use crate::period::{Month, PeriodKind};
+use crate::period::{Every, Month, PeriodKind};
 
 /// `outturn.toml`, at the root of a project.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -156,6 +156,13 @@ pub struct FeedConfig {
     /// What one delivery holds of all that the feed brings.
     #[serde(default)]
     pub mode: DeliveryMode,
+    /// For mode `upsert`: column of the dataset (a date, timestamp or number) whose greatest value is the latest row of a
+    /// key. Rows with the same value are told, and the one received last stands. Absent: the row received last stands.
+    pub latest_by: Option<String>,
+    /// How often a period ends for which it brings figures. The first ends with `from`: `from = "2015-03"` with
+    /// `every = "year"` expects March 2015, March 2016 and so on, and no other month.
+    #[serde(default)]
+    pub every: Every,
     /// Address or path with `{period}` for the month; a path may hold `*` and names in braces.
     pub source: String,
     /// Member of the ZIP archive at `source`, with `{period}` for the month.
@@ -189,6 +196,9 @@ pub struct FeedConfig {
     /// A file with a header and no row says that there was nothing; otherwise such a delivery is refused.
     #[serde(default)]
     pub allow_empty: bool,
+    /// What becomes of a delivery that differs from what was agreed or from what is usual.
+    #[serde(default)]
+    pub drift: DriftConfig,
     /// How patiently the address is asked.
     #[serde(default)]
     pub http: HttpConfig,
@@ -228,6 +238,69 @@ pub enum DeliveryMode {
     Append,
     /// New and changed rows: for each key the row of the latest delivery stands.
     Upsert,
+}
+
+/// What becomes of a delivery in which something differs from what was agreed or from what is usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// The delivery is not used; the one before it stays.
+    Refuse,
+    /// What differs is set aside: the rows concerned, or the delivery until somebody approves it.
+    Quarantine,
+    /// The delivery is used, and its supplier is told.
+    Warn,
+}
+
+/// `[drift]` of a feed: what becomes of a delivery that differs from what was agreed or from what is usual. Whatever
+/// the policy, it is named in `feed_delivery` and in the letter to the supplier. A missing column always refuses the
+/// delivery: without it a row cannot be judged.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct DriftConfig {
+    /// A column that the contract does not list: `warn` leaves it out, `refuse` refuses the delivery, `quarantine` holds
+    /// it until it is approved.
+    pub new_column: Policy,
+    /// Columns in another order than the contract has them. They are read by name, so that `warn` is safe.
+    pub reordered_columns: Policy,
+    /// A column most values of which are no longer of its type. The rows are always set aside; `quarantine` holds the
+    /// delivery until it is approved, `refuse` refuses it.
+    pub type_flip: Policy,
+    /// Share of a column's values from which a type has flipped, from 0 to 1.
+    pub type_flip_share: f64,
+    /// A value that is not among the codes of its column. Its row is always set aside, since nobody knows what it means;
+    /// `refuse` refuses the delivery.
+    pub new_code: Policy,
+    /// A number of rows far from the usual: `quarantine` holds the delivery until it is approved, and what stood before
+    /// stays; `refuse` refuses it; `warn` uses it.
+    pub row_count: Policy,
+    /// The usual is the median of up to twelve deliveries before. More than this many times as many rows are unusual.
+    pub rows_above: f64,
+    /// Less than this share of the usual is unusual.
+    pub rows_below: f64,
+    /// Fewest usual rows of which a judgement is made; small numbers vary by chance.
+    pub rows_at_least: u64,
+    /// Days without a row at the end of a month from which the month is taken to be only partly there, when the months
+    /// before it have rows on such days and so many days without a row are no chance. What is there is kept and shown;
+    /// the month does not count as delivered. 0 switches the rule off.
+    pub partial_days: u32,
+}
+
+impl Default for DriftConfig {
+    fn default() -> Self {
+        Self {
+            new_column: Policy::Warn,
+            reordered_columns: Policy::Warn,
+            type_flip: Policy::Quarantine,
+            type_flip_share: 0.5,
+            new_code: Policy::Quarantine,
+            row_count: Policy::Quarantine,
+            rows_above: 4.0,
+            rows_below: 0.4,
+            rows_at_least: 30,
+            partial_days: 5,
+        }
+    }
 }
 
 /// `[[gap]]` of a feed: months that are known not to come.
@@ -306,8 +379,13 @@ pub struct ContractConfig {
     /// Every column of the header, in any order. A missing one refuses the delivery; one that is not listed here is left
     /// out and named in `feed_delivery`.
     pub header: Vec<String>,
-    /// Where the month of a row stands; it must be the month of the delivery.
+    /// Where the month of a row stands. For a feed of mode `month` it must be the month of the delivery; for one of
+    /// another mode it is the month under which the row is kept: that in which its period ends.
     pub month: MonthConfig,
+    /// What it means that a delivery of several months has no row of a month between `from` of its feed and the last
+    /// month that it holds.
+    #[serde(default, skip_serializing_if = "AbsentMonth::is_default")]
+    pub absent_month: AbsentMonth,
     /// Columns of the dataset that identify a row. A row in which one of them is empty is never taken for a repeat.
     #[serde(default)]
     pub key: Vec<String>,
@@ -346,14 +424,42 @@ pub enum Repeats {
     SameKey,
 }
 
+/// What a month without a row means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbsentMonth {
+    /// It was not supplied: nothing is known of it.
+    #[default]
+    Missing,
+    /// There was nothing to report: its figures are zero.
+    Zero,
+}
+
+impl AbsentMonth {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::Missing
+    }
+}
+
 /// `[month]` of a contract.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct MonthConfig {
-    /// Column of the header.
+    /// Column of the header. Absent: the file tells no month; its rows are of the month `fixed`, or of that of the
+    /// delivery.
+    #[serde(default)]
     pub from: String,
     /// How the month is written there.
+    #[serde(default)]
     pub format: MonthFormat,
+    /// For format `explicit`: how it may be written, in the letters of `strftime`, such as `%d/%m/%Y` or `%b %Y`. The
+    /// first that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formats: Vec<String>,
+    /// Month of every row, for files that tell none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<Month>,
     /// Name of the rule for a row of another month, in the quarantine.
     #[serde(default = "bad_month")]
     pub rule: String,
@@ -363,16 +469,33 @@ fn bad_month() -> String {
     "bad_month".to_owned()
 }
 
-/// How a row tells its month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+/// How a row tells its month. A period of several months stands under the month in which it ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MonthFormat {
     /// `2025-06`.
+    #[default]
     Month,
     /// `2025-06-30`.
     Date,
     /// `2025-06-30T23:00:00+00:00`, taken in UK local time.
     Timestamp,
+    /// `Apr 2018`, `April 2018` or `Apr-18`.
+    MonthName,
+    /// `2018/19 Q1` for April to June 2018, `2018 Q1` for January to March, or `Apr to Jun 2018`.
+    Quarter,
+    /// `2018`; `2016 - 18` for three years that end with 2018.
+    CalendarYear,
+    /// `2018/19`, `2018-19` or `2018/2019`: April to March.
+    FinancialYear,
+    /// `2018/19`, `2018-19` or `201819`: September to August.
+    AcademicYear,
+    /// `Year ending June 2025`, `12 months to 30 June 2025` or `Jul 2024 to Jun 2025`.
+    TwelveMonthsEnding,
+    /// Any of the texts above, in a file that mixes them; `2018/19` is a financial year.
+    AnyPeriod,
+    /// As `formats` says.
+    Explicit,
 }
 
 /// `[[column]]` of a contract: one column of the dataset.

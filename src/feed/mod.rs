@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::config::Project;
-use crate::config::settings::FeedConfig;
+use crate::config::settings::{DeliveryMode, FeedConfig};
 use crate::freshness;
 pub use crate::freshness::gap_at;
 use crate::landing::{Delivery, Landing};
@@ -28,6 +28,8 @@ pub struct FeedState {
     pub feed: Arc<FeedConfig>,
     /// The deliveries of each slot that stand now, the latest first.
     pub slots: BTreeMap<(Month, String), Vec<Delivery>>,
+    /// For a feed of many months at once: when the deliveries that stand were received, the earliest first.
+    pub arrived: Vec<DateTime<Utc>>,
     /// Months that are expected and for which nothing stands, each with the reason in words.
     pub missing: BTreeMap<Month, String>,
     /// Deliveries that this run landed.
@@ -130,7 +132,8 @@ pub fn foresee(
                 (month, reason)
             })
             .collect();
-        states.push(FeedState { feed, slots, missing, landed: 0, faults: Vec::new() });
+        let arrived = arrivals(&feed, &slots);
+        states.push(FeedState { feed, slots, arrived, missing, landed: 0, faults: Vec::new() });
     }
     Ok((states, pending))
 }
@@ -145,9 +148,14 @@ fn landed_slots(
     let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
         .slots(&feed.id)
         .into_iter()
-        .filter(|((month, _), _)| *month >= feed.from && feed.to.is_none_or(|to| *month <= to))
-        // What is about a month that has not begun waits until it has.
-        .filter(|((month, _), _)| *month <= Month::containing(as_of))
+        // Where one delivery brings many months, its own is that of the edition or of its receipt. What is about a month
+        // that has not begun waits until it has.
+        .filter(|((month, _), _)| {
+            feed.mode != DeliveryMode::Month
+                || *month >= feed.from
+                    && feed.to.is_none_or(|to| *month <= to)
+                    && *month <= Month::containing(as_of)
+        })
         .map(|(slot, deliveries)| (slot, deliveries.into_iter().cloned().collect()))
         .collect();
     // What the simulator made goes when the feed is real, and the other way round.
@@ -156,6 +164,16 @@ fn landed_slots(
         !deliveries.is_empty()
     });
     slots
+}
+
+fn arrivals(feed: &FeedConfig, slots: &freshness::Slots) -> Vec<DateTime<Utc>> {
+    if feed.mode == DeliveryMode::Month {
+        return Vec::new();
+    }
+    let mut arrived: Vec<DateTime<Utc>> =
+        slots.values().flatten().map(|delivery| delivery.received).collect();
+    arrived.sort_unstable();
+    arrived
 }
 
 /// Files of a feed about months that have not begun.
@@ -167,7 +185,11 @@ fn ahead(
 ) -> BTreeSet<(Month, String)> {
     landing
         .of_feed(&feed.id)
-        .filter(|delivery| delivery.synthetic == synthetic && delivery.period > Month::containing(as_of))
+        .filter(|delivery| {
+            feed.mode == DeliveryMode::Month
+                && delivery.synthetic == synthetic
+                && delivery.period > Month::containing(as_of)
+        })
         .map(|delivery| (delivery.period, delivery.file.clone()))
         .collect()
 }
@@ -298,7 +320,8 @@ impl Visit<'_> {
         if landed > 0 {
             info!(feed.id = %self.feed.id, "feed `{}` landed {landed} deliveries", self.feed.id);
         }
-        Ok(FeedState { feed: self.feed, slots, missing, landed, faults })
+        let arrived = arrivals(&self.feed, &slots);
+        Ok(FeedState { feed: self.feed, slots, arrived, missing, landed, faults })
     }
 }
 

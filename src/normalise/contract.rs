@@ -49,7 +49,7 @@ pub struct Contract {
     pub(super) columns: Vec<Column>,
     /// Headers whose fields are read, each once; `Origin::Field` counts in here.
     pub(super) fields: Vec<String>,
-    /// Position of the month's header in `fields`.
+    /// Position of the month's header in `fields`; beyond them where the file tells no month.
     pub(super) month_field: usize,
     /// Columns of the key.
     pub(super) key: Vec<usize>,
@@ -199,7 +199,7 @@ fn compile(
             fields.len() - 1
         })
     };
-    let month_field = field(&config.month.from);
+    let month_field = if config.month.from.is_empty() { usize::MAX } else { field(&config.month.from) };
     let mut columns: Vec<Column> = Vec::new();
     let mut flaws = Vec::new();
     let mut digest = Sha256::new();

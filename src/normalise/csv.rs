@@ -20,6 +20,21 @@ pub enum Flaw {
     TooLong,
 }
 
+impl Flaw {
+    /// A number that stands for it in a file.
+    pub(super) fn number(self) -> u64 {
+        match self {
+            Self::Encoding => 0,
+            Self::Quoting => 1,
+            Self::TooLong => 2,
+        }
+    }
+
+    pub(super) fn of_number(number: u64) -> Option<Self> {
+        [Self::Encoding, Self::Quoting, Self::TooLong].into_iter().find(|flaw| flaw.number() == number)
+    }
+}
+
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {

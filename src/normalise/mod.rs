@@ -3,9 +3,14 @@
 
 pub mod contract;
 pub mod csv;
+pub mod drift;
 pub mod format;
+mod keys;
 pub mod month;
+mod month_of;
 mod rows;
+pub mod split;
+pub mod standing;
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -47,12 +52,20 @@ pub struct DeliveryReport {
     /// Rows by waiver that it let in, or that it acknowledges.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub waived: std::collections::BTreeMap<String, u64>,
+    /// One bit for each day of the month that its rows tell, the first day being the lowest; 0 where days are not told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub days: u32,
     /// What its supplier should know of it: how it differs from what was agreed or from what is usual.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// Rows that this month had in the delivery before, where this one tells the month anew and otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restated: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How a delivery differs from what was agreed or from what is usual. It holds no value of a row.

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::contract::{Contract, Dataset, quarantine_schema};
 use super::csv::{Fields, Flaw};
 use super::format::{self, RecordReader};
+use super::keys::{KeyWriter, RowKey};
 use super::rows::{Broken, Rows, Sent, clip};
-use super::{DeliveryReport, DeliveryStatus, Rejection};
-use crate::config::settings::{FeedConfig, Repeats};
+use super::split::{Part, PartFile};
+use super::{DeliveryReport, DeliveryStatus, Finding, Rejection, drift};
+use crate::config::settings::{DriftConfig, FeedConfig, Repeats};
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
 use crate::waiver::{self, Effect, WaiverConfig};
@@ -28,8 +31,54 @@ pub struct Slot {
     pub contract: Arc<Contract>,
     /// The latest first.
     pub deliveries: Vec<Delivery>,
+    /// For a feed of many months at once: the part of its only delivery that stands in this month.
+    pub standing: Option<Standing>,
+    /// Deliveries that somebody approved though they would be held, by digest of their contents, each with the words for
+    /// its note.
+    pub approved: BTreeMap<String, String>,
+    /// Deliveries that are unusual by what is known of other months, by digest of their contents.
+    pub unusual: BTreeMap<String, Unusual>,
     /// The waivers that apply.
     pub waivers: Vec<Arc<WaiverConfig>>,
+}
+
+impl Slot {
+    /// A slot whose deliveries are read whole.
+    #[must_use]
+    pub fn new(feed: Arc<FeedConfig>, contract: Arc<Contract>, deliveries: Vec<Delivery>) -> Self {
+        let (approved, unusual) = (BTreeMap::new(), BTreeMap::new());
+        Self { feed, contract, deliveries, standing: None, approved, unusual, waivers: Vec::new() }
+    }
+}
+
+/// A delivery whose number of rows is unusual.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusual {
+    /// Held or refused for it, or accepted all the same.
+    pub status: DeliveryStatus,
+    /// Rows that it brought.
+    pub received: u64,
+    /// What is unusual.
+    pub finding: Finding,
+}
+
+/// The part of a delivery that stands in a month.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The part.
+    pub part: Part,
+    /// Month of the delivery as a whole, under which it was split.
+    pub period: Month,
+    /// Where it can be read; absent until it is needed.
+    pub file: Option<PartFile>,
+    /// Positions of its rows that gave way to those of other deliveries, in order.
+    pub lost: Arc<[u64]>,
+    /// Rows that the month had before, where it was told anew and otherwise.
+    pub restated: Option<u64>,
+    /// What a reader should know.
+    pub note: String,
+    /// What its supplier should know.
+    pub findings: Vec<Finding>,
 }
 
 /// One month of one dataset, to be made from its deliveries.
@@ -41,6 +90,8 @@ pub struct MonthJob {
     pub month: Month,
     /// In order of feed and file.
     pub slots: Vec<Slot>,
+    /// Reports of deliveries of many months that were turned down and are told in this one.
+    pub turned_down: Vec<DeliveryReport>,
 }
 
 impl MonthJob {
@@ -72,7 +123,31 @@ impl MonthJob {
                     take(name);
                     take(value);
                 }
+                if let Some(words) = slot.approved.get(&delivery.content_sha256) {
+                    take("approved");
+                    take(words);
+                }
+                if let Some(unusual) = slot.unusual.get(&delivery.content_sha256) {
+                    take(&format!("{unusual:?}"));
+                }
             }
+            if slot.feed.drift != DriftConfig::default() {
+                take(&format!("{:?}", slot.feed.drift));
+            }
+            if let Some(standing) = &slot.standing {
+                take(&standing.part.digest);
+                take(&format!("{:?} {:?}", standing.restated, standing.findings));
+                take(&standing.note);
+                for row in standing.lost.iter() {
+                    take(&row.to_string());
+                }
+            }
+        }
+        for report in &self.turned_down {
+            take(&report.delivery.file);
+            take(&report.delivery.content_sha256);
+            take(&format!("{:?} {} {:?}", report.status, report.received, report.findings));
+            take(&report.note);
         }
         hex::encode(digest.finalize()).chars().take(32).collect()
     }
@@ -95,6 +170,15 @@ pub trait RowSink {
 /// What keeps a month from being made. A partner's fault is not among it: that is a report.
 #[derive(Debug, thiserror::Error)]
 pub enum NormaliseError {
+    /// A part of a delivery cannot be read.
+    #[error("a part of delivery `{file}` cannot be read")]
+    Part {
+        /// Name of the delivery's file.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The warehouse cannot be written.
     #[error("the warehouse cannot be written")]
     Write(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -127,7 +211,7 @@ pub fn normalise(
 ) -> Result<MonthResult, NormaliseError> {
     // For each slot, how many of its deliveries were turned down.
     let mut turned_down: Vec<usize> = vec![0; job.slots.len()];
-    let mut turned_down_reports: Vec<DeliveryReport> = Vec::new();
+    let mut turned_down_reports: Vec<DeliveryReport> = job.turned_down.clone();
     'anew: loop {
         sink.restart()?;
         let Some(first) = job.dataset.contracts.values().next() else {
@@ -154,13 +238,14 @@ pub fn normalise(
                 number: deliveries.len() - 1,
                 rows: &mut rows,
                 seen: &mut seen,
-                rejections: &mut rejections,
+                rejections: Some(&mut rejections),
                 sink,
                 written: &mut written,
+                keys: None,
             };
             let report = reading.read(landing)?;
             if report.status == DeliveryStatus::Accepted {
-                reports.push(report);
+                reports.push(reading.restated(report, slot.deliveries.get(skip + 1), landing)?);
             } else {
                 turned_down_reports.push(report);
                 if let Some(count) = turned_down.get_mut(number) {
@@ -192,16 +277,167 @@ pub fn normalise(
     }
 }
 
-/// One delivery on its way into the month.
+/// What the rows of a part, or of a delivery, are when they are held against the contract.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Rows that it brings.
+    pub received: u64,
+    /// Rows that keep the contract.
+    pub accepted: u64,
+    /// Rows that repeat an accepted one.
+    pub duplicate: u64,
+    /// Rows that break the contract.
+    pub quarantined: u64,
+    /// These by rule.
+    pub rules: BTreeMap<String, u64>,
+    /// These by the header of the column.
+    pub broken: BTreeMap<String, u64>,
+    /// Every row stands an even number of times.
+    pub doubled: bool,
+}
+
+/// Holds a part against the contract; its rows go nowhere. `keys` takes the key of each accepted row that has one, and
+/// then nothing is taken for a repeat.
+pub(super) fn judge_part(
+    feed: &Arc<FeedConfig>,
+    contract: &Arc<Contract>,
+    delivery: &Delivery,
+    part: &PartFile,
+    keys: Option<&mut KeyWriter>,
+) -> Result<Judged, NormaliseError> {
+    let slot = Slot::new(Arc::clone(feed), Arc::clone(contract), Vec::new());
+    let mut rows = Rows::new(contract, &[]);
+    let (mut seen, mut written, mut nowhere) = (HashSet::default(), 0, Nowhere);
+    let mut reading = Reading {
+        slot: &slot,
+        delivery,
+        number: 0,
+        rows: &mut rows,
+        seen: &mut seen,
+        rejections: None,
+        sink: &mut nowhere,
+        written: &mut written,
+        keys,
+    };
+    let mut records = part.read().map_err(|source| unreadable(delivery, source))?;
+    let mut fields = Fields::default();
+    records.next(&mut fields).map_err(|source| unreadable(delivery, source))?;
+    let header: Vec<String> = fields.iter().map(str::to_owned).collect();
+    let Ok((positions, _)) = header_positions(contract, &header) else {
+        let received = part.part.rows;
+        return Ok(Judged { received, quarantined: received, ..Judged::default() });
+    };
+    let mut report = reading.report(DeliveryStatus::Accepted, String::new());
+    reading
+        .read_rows(&mut records, &header, positions, &mut report, &[])?
+        .map_err(|source| unreadable(delivery, source))
+}
+
+fn unreadable(delivery: &Delivery, source: std::io::Error) -> NormaliseError {
+    NormaliseError::Part { file: delivery.file.clone(), source }
+}
+
+/// Takes rows that are only judged.
+struct Nowhere;
+
+impl RowSink for Nowhere {
+    fn restart(&mut self) -> Result<(), NormaliseError> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: &RecordBatch) -> Result<(), NormaliseError> {
+        Ok(())
+    }
+}
+
+/// A delivery none of whose rows is used.
+pub(super) fn turned_down(
+    mut report: DeliveryReport,
+    status: DeliveryStatus,
+    note: String,
+) -> DeliveryReport {
+    let received = report.received;
+    if status == DeliveryStatus::Refused {
+        report.rules.clear();
+        report.quarantined = 0;
+    }
+    if received > 0 {
+        report.rules.insert(format!("delivery_{}", status.name()), received - report.quarantined);
+    }
+    (report.status, report.note) = (status, note);
+    (report.accepted, report.duplicate, report.quarantined) = (0, 0, received);
+    report
+}
+
+/// A delivery as a whole, once all its rows are known: it may still be refused, or held until somebody approves it.
+pub(super) fn judge_whole(
+    feed: &FeedConfig,
+    contract: &Contract,
+    approved: Option<&String>,
+    mut report: DeliveryReport,
+    judged: &Judged,
+) -> DeliveryReport {
+    use DeliveryStatus::{Held, Refused};
+    let received = report.received;
+    if received == 0 && !feed.allow_empty {
+        return turned_down(report, Refused, "the file has a header and no row".to_owned());
+    }
+    // A file of a few rows may be so by chance.
+    if judged.doubled && received >= 20 {
+        let note =
+            format!("every one of its {received} rows stands an even number of times: published twice over");
+        report.findings.push(finding(drift::DOUBLED, received, &note));
+        return turned_down(report, Refused, note);
+    }
+    report.findings.extend(drift::of_rows(&feed.drift, &contract.config, received, &judged.broken));
+    let allowed = feed.hold_above_quarantined_share;
+    let mut held = None;
+    let open = report.quarantined - report.acknowledged.values().sum::<u64>();
+    if open as f64 / received.max(1) as f64 > allowed {
+        let worst = report.rules.iter().max_by_key(|(_, n)| **n);
+        let worst = worst.map(|(rule, _)| rule.clone()).unwrap_or_default();
+        let note = format!(
+            "{open} of {received} rows break the contract, most of them `{worst}`; the feed allows {} %",
+            allowed * 100.0
+        );
+        report.findings.push(finding(drift::QUARANTINED_SHARE, report.quarantined, &note));
+        held = Some(note);
+    }
+    match drift::verdict(&feed.drift, &report.findings) {
+        Some((Refused, note)) => return turned_down(report, Refused, note),
+        Some((_, note)) => held = held.or(Some(note)),
+        None => {}
+    }
+    match (held, approved) {
+        (None, _) => report,
+        (Some(note), None) => turned_down(report, Held, note),
+        (Some(note), Some(words)) => {
+            report.note = joined(&[&report.note, &note, words]);
+            report
+        }
+    }
+}
+
+pub(super) fn finding(rule: &str, rows: u64, detail: &str) -> Finding {
+    Finding { rule: rule.to_owned(), column: String::new(), rows, detail: detail.to_owned() }
+}
+
+/// Sentences of a note, one behind the other.
+pub(super) fn joined(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("; ")
+}
+
+/// One delivery, or a part of one, on its way into the month.
 struct Reading<'a, S> {
     slot: &'a Slot,
     delivery: &'a Delivery,
     number: usize,
     rows: &'a mut Rows,
     seen: &'a mut HashSet<u128, foldhash::fast::FixedState>,
-    rejections: &'a mut Vec<Rejection>,
+    rejections: Option<&'a mut Vec<Rejection>>,
     sink: &'a mut S,
     written: &'a mut u64,
+    keys: Option<&'a mut KeyWriter>,
 }
 
 impl<'a, S: RowSink> Reading<'a, S> {
@@ -217,27 +453,83 @@ impl<'a, S: RowSink> Reading<'a, S> {
             rules: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             waived: BTreeMap::new(),
+            days: 0,
             findings: Vec::new(),
             restated: None,
         }
     }
 
-    /// A delivery none of whose rows is used.
-    fn turned_down(&self, status: DeliveryStatus, note: String, received: u64) -> DeliveryReport {
-        let mut report = self.report(status, note);
-        (report.received, report.quarantined) = (received, received);
-        if received > 0 {
-            report.rules.insert(format!("delivery_{}", status.name()), received);
+    /// The waiver of this delivery with this effect that covers a row which breaks `rule`.
+    fn waiver(&self, effect: Effect, rule: &str, line: u64) -> Option<&'a WaiverConfig> {
+        let slot = self.slot;
+        let about = |waiver: &&Arc<WaiverConfig>| {
+            waiver.effect == effect
+                && waiver.is_about(&self.delivery.content_sha256)
+                && waiver.covers(rule, line)
+        };
+        slot.waivers.iter().find(about).map(AsRef::as_ref)
+    }
+
+    /// Whether a row that breaks a rule is taken all the same, because waivers let the rule pass on its line and it breaks
+    /// no other.
+    fn let_pass(
+        &mut self,
+        broken: &Broken<'_>,
+        lenient: &mut BTreeMap<BTreeSet<&'a str>, Contract>,
+        sent: &Sent,
+        fields: &Fields,
+        line: u64,
+    ) -> bool {
+        let rules = self.rules_let_pass(line);
+        if !rules.contains(broken.rule) {
+            return false;
         }
-        report
+        let slot = self.slot;
+        let lenient = lenient.entry(rules).or_insert_with_key(|rules| slot.contract.without(rules));
+        self.rows.judge(lenient, sent, fields).is_ok()
+    }
+
+    /// Rules that waivers of this delivery let pass on a line.
+    fn rules_let_pass(&self, line: u64) -> BTreeSet<&'a str> {
+        let slot = self.slot;
+        let passing = slot.waivers.iter().filter(|waiver| {
+            waiver.effect == Effect::Accept
+                && waiver.is_about(&self.delivery.content_sha256)
+                && waiver.covers(&waiver.rule, line)
+        });
+        passing.map(|waiver| waiver.rule.as_str()).collect()
+    }
+
+    /// Words of those who let the delivery in though it would be held.
+    fn approval(&self) -> Option<String> {
+        let approved = self.slot.approved.get(&self.delivery.content_sha256).cloned();
+        approved.or_else(|| {
+            let waiver = self.waiver(Effect::Accept, waiver::HELD, 0)?;
+            Some(format!("let in by {} until {} (waiver `{}`)", waiver.by, waiver.until, waiver.id))
+        })
+    }
+
+    fn refused(&self, note: String, received: u64) -> DeliveryReport {
+        let mut report = self.report(DeliveryStatus::Refused, String::new());
+        report.received = received;
+        turned_down(report, DeliveryStatus::Refused, note)
     }
 
     fn read(&mut self, landing: &Landing) -> Result<DeliveryReport, NormaliseError> {
-        use DeliveryStatus::Refused;
+        if let Some(standing) = &self.slot.standing {
+            return self.read_part(standing);
+        }
         let contract = Arc::clone(&self.slot.contract);
+        let unusual = self.slot.unusual.get(&self.delivery.content_sha256);
+        if let Some(unusual) = unusual.filter(|unusual| unusual.status != DeliveryStatus::Accepted) {
+            let mut report = self.report(unusual.status, String::new());
+            report.received = unusual.received;
+            report.findings.push(unusual.finding.clone());
+            return Ok(turned_down(report, unusual.status, unusual.finding.detail.clone()));
+        }
         if !landing.is_intact(self.delivery).unwrap_or(false) {
             let note = "the landed bytes are not there or differ from their digest".to_owned();
-            return Ok(self.turned_down(Refused, note, 0));
+            return Ok(self.refused(note, 0));
         }
         let mut fields = Fields::default();
         let limit = self.slot.feed.max_unpacked_bytes;
@@ -248,37 +540,97 @@ impl<'a, S: RowSink> Reading<'a, S> {
                 (records, fields.iter().map(str::to_owned).collect::<Vec<_>>())
             }
             Ok((_, Some((_, Err(flaw))))) => {
-                return Ok(self.turned_down(
-                    Refused,
-                    format!("the header cannot be read: {}", flaw_text(flaw)),
-                    0,
-                ));
+                return Ok(self.refused(format!("the header cannot be read: {}", flaw_text(flaw)), 0));
             }
-            Ok((_, None)) => return Ok(self.turned_down(Refused, "the file is empty".to_owned(), 0)),
-            Err(error) => return Ok(self.turned_down(Refused, format!("cannot be read: {error}"), 0)),
+            Ok((_, None)) => return Ok(self.refused("the file is empty".to_owned(), 0)),
+            Err(error) => return Ok(self.refused(format!("cannot be read: {error}"), 0)),
         };
+        let findings = drift::of_header(&contract.config, &header);
         let (positions, note) = match header_positions(&contract, &header) {
             Ok(found) => found,
             Err(note) => {
                 let received = count_rest(records.as_mut(), &mut fields);
-                return Ok(self.turned_down(Refused, note, received));
+                return Ok(DeliveryReport { findings, ..self.refused(note, received) });
             }
         };
-        let sent = self.rows.begin(&contract, self.delivery, positions);
         let mut report = self.report(DeliveryStatus::Accepted, note);
+        report.findings = findings;
+        if let Some(unusual) = unusual {
+            // It is used all the same, and told.
+            let approved = self.slot.approved.get(&self.delivery.content_sha256).map_or("", String::as_str);
+            report.note = joined(&[&report.note, &unusual.finding.detail, approved]);
+        }
+        let judged = match self.read_rows(records.as_mut(), &header, positions, &mut report, &[])? {
+            Ok(judged) => judged,
+            Err(error) => {
+                let note = format!("cannot be read beyond row {}: {error}", report.received);
+                return Ok(self.refused(note, report.received));
+            }
+        };
+        let approved = self.approval();
+        let mut report = judge_whole(&self.slot.feed, &contract, approved.as_ref(), report, &judged);
+        if report.status == DeliveryStatus::Accepted
+            && let Some(waiver) = self.waiver(Effect::Accept, waiver::HELD, 0)
+        {
+            report.waived.insert(waiver.id.clone(), report.quarantined);
+        }
+        report.findings.extend(unusual.map(|unusual| unusual.finding.clone()));
+        Ok(report)
+    }
+
+    /// The part of a delivery that was judged as a whole before.
+    fn read_part(&mut self, standing: &Standing) -> Result<DeliveryReport, NormaliseError> {
+        let contract = Arc::clone(&self.slot.contract);
+        let mut report = self.report(DeliveryStatus::Accepted, standing.note.clone());
+        report.findings.clone_from(&standing.findings);
+        report.restated = standing.restated;
+        let Some(file) = &standing.file else {
+            // Only what is to be told of the delivery as a whole.
+            return Ok(report);
+        };
+        let failed = |source| unreadable(self.delivery, source);
+        let mut fields = Fields::default();
+        let mut records = file.read().map_err(failed)?;
+        records.next(&mut fields).map_err(failed)?;
+        let header: Vec<String> = fields.iter().map(str::to_owned).collect();
+        let (positions, _) = header_positions(&contract, &header)
+            .map_err(|note| unreadable(self.delivery, std::io::Error::other(note)))?;
+        let read = self.read_rows(&mut records, &header, positions, &mut report, &standing.lost)?;
+        read.map_err(|source| unreadable(self.delivery, source))?;
+        Ok(report)
+    }
+
+    /// Reads the rows behind the header; the error within is one of the delivery itself.
+    fn read_rows(
+        &mut self,
+        records: &mut dyn RecordReader,
+        header: &[String],
+        positions: Vec<usize>,
+        report: &mut DeliveryReport,
+        lost: &[u64],
+    ) -> Result<Result<Judged, std::io::Error>, NormaliseError> {
+        let contract = Arc::clone(&self.slot.contract);
+        let latest = self.slot.feed.latest_by.as_deref();
+        let latest = latest.and_then(|name| contract.columns.iter().position(|column| column.name == name));
+        let mut fields = Fields::default();
+        let mut lost = lost.iter().copied().peekable();
+        let sent = self.rows.begin(&contract, self.delivery, positions);
         let mut multiplicity: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
+        let mut broken_columns: BTreeMap<String, u64> = BTreeMap::new();
         // As the contract, but for the rules that waivers let pass; judged by it is only what the contract turned away.
         let mut lenient: BTreeMap<BTreeSet<&'a str>, Contract> = BTreeMap::new();
         loop {
             let (place, result) = match records.next(&mut fields) {
                 Ok(Some(record)) => record,
                 Ok(None) => break,
-                Err(error) => {
-                    let note = format!("cannot be read beyond row {}: {error}", report.received);
-                    return Ok(self.turned_down(Refused, note, report.received));
-                }
+                Err(error) => return Ok(Err(error)),
             };
+            let position = report.received;
             report.received += 1;
+            if lost.next_if_eq(&position).is_some() {
+                report.duplicate += 1;
+                continue;
+            }
             if contract.config.refuse_doubled && result.is_ok() {
                 *multiplicity.entry(fields.digest()).or_insert(0) += 1;
             }
@@ -294,16 +646,13 @@ impl<'a, S: RowSink> Reading<'a, S> {
                 Ok(()) => self.rows.judge(&contract, &sent, &fields),
             };
             let judged = match judged {
-                Err(broken)
-                    if self.let_pass(&broken, &contract, &mut lenient, &sent, &fields, place.line) =>
-                {
+                Err(broken) if self.let_pass(&broken, &mut lenient, &sent, &fields, place.line) => {
                     if let Some(waiver) = self.waiver(Effect::Accept, broken.rule, place.line) {
                         *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
                     }
                     Ok(())
                 }
-                Err(broken) => Err(broken),
-                Ok(()) => Ok(()),
+                judged => judged,
             };
             match judged {
                 Err(broken) => {
@@ -313,17 +662,28 @@ impl<'a, S: RowSink> Reading<'a, S> {
                     }
                     report.quarantined += 1;
                     *report.rules.entry(broken.rule.to_owned()).or_insert(0) += 1;
-                    self.rejections.push(Rejection {
-                        delivery: self.number,
-                        place,
-                        rule: broken.rule.to_owned(),
-                        column: broken.column.to_owned(),
-                        detail: broken.detail,
-                    });
+                    if !broken.column.is_empty() {
+                        *broken_columns.entry(broken.column.to_owned()).or_insert(0) += 1;
+                    }
+                    if let Some(rejections) = &mut self.rejections {
+                        rejections.push(Rejection {
+                            delivery: self.number,
+                            place,
+                            rule: broken.rule.to_owned(),
+                            column: broken.column.to_owned(),
+                            detail: broken.detail,
+                        });
+                    }
                 }
-                Ok(()) if self.repeats(&contract, &fields) => report.duplicate += 1,
+                Ok(()) if self.keys.is_none() && self.repeats(&contract, &fields) => report.duplicate += 1,
                 Ok(()) => {
                     report.accepted += 1;
+                    if let Some(keys) = &mut self.keys
+                        && let Some((key, late)) = self.rows.lasting_key(&contract, &sent, &fields, latest)
+                    {
+                        let key = RowKey { position, key, late, contents: fields.digest() };
+                        keys.add(&key).map_err(|source| unreadable(self.delivery, source))?;
+                    }
                     self.rows.push(&sent, &fields, place.line);
                     if self.rows.len() >= BATCH {
                         *self.written += self.rows.len() as u64;
@@ -333,86 +693,44 @@ impl<'a, S: RowSink> Reading<'a, S> {
                 }
             }
         }
-        Ok(self.judge_whole(report, &multiplicity))
+        report.days = self.rows.days();
+        Ok(Ok(Judged {
+            received: report.received,
+            accepted: report.accepted,
+            duplicate: report.duplicate,
+            quarantined: report.quarantined,
+            rules: report.rules.clone(),
+            broken: broken_columns,
+            doubled: is_doubled(&multiplicity),
+        }))
     }
 
-    /// The waiver of this delivery with this effect that covers a row which breaks `rule`.
-    fn waiver(&self, effect: Effect, rule: &str, line: u64) -> Option<&WaiverConfig> {
-        let about = |waiver: &&Arc<WaiverConfig>| {
-            waiver.effect == effect
-                && waiver.is_about(&self.delivery.content_sha256)
-                && waiver.covers(rule, line)
-        };
-        self.slot.waivers.iter().find(about).map(AsRef::as_ref)
-    }
-
-    /// Whether a row that breaks a rule is taken all the same, because waivers let the rule pass on its line and it breaks
-    /// no other.
-    fn let_pass(
-        &mut self,
-        broken: &Broken<'_>,
-        contract: &Contract,
-        lenient: &mut BTreeMap<BTreeSet<&'a str>, Contract>,
-        sent: &Sent,
-        fields: &Fields,
-        line: u64,
-    ) -> bool {
-        let rules = self.rules_let_pass(line);
-        if !rules.contains(broken.rule) {
-            return false;
-        }
-        let lenient = lenient.entry(rules).or_insert_with_key(|rules| contract.without(rules));
-        self.rows.judge(lenient, sent, fields).is_ok()
-    }
-
-    /// Rules that waivers of this delivery let pass on a line.
-    fn rules_let_pass(&self, line: u64) -> BTreeSet<&'a str> {
-        let slot = self.slot;
-        let passing = slot.waivers.iter().filter(|waiver| {
-            waiver.effect == Effect::Accept
-                && waiver.is_about(&self.delivery.content_sha256)
-                && waiver.covers(&waiver.rule, line)
-        });
-        passing.map(|waiver| waiver.rule.as_str()).collect()
-    }
-
-    /// The delivery as a whole, once all its rows are known: it may still be refused or held.
-    fn judge_whole(
+    /// Adds what the delivery before had, where this one tells the month anew. It is read for that, and only then.
+    fn restated(
         &self,
         mut report: DeliveryReport,
-        multiplicity: &HashMap<u64, u32, foldhash::fast::FixedState>,
-    ) -> DeliveryReport {
-        use DeliveryStatus::{Held, Refused};
-        let received = report.received;
-        if received == 0 && !self.slot.feed.allow_empty {
-            return self.turned_down(Refused, "the file has a header and no row".to_owned(), 0);
+        before: Option<&Delivery>,
+        landing: &Landing,
+    ) -> Result<DeliveryReport, NormaliseError> {
+        let Some(before) = before.filter(|_| self.slot.standing.is_none()) else { return Ok(report) };
+        let mut rows = Rows::new(&self.slot.contract, &[]);
+        let (mut seen, mut written, mut nowhere) = (HashSet::default(), 0, Nowhere);
+        let mut reading = Reading {
+            slot: self.slot,
+            delivery: before,
+            number: 0,
+            rows: &mut rows,
+            seen: &mut seen,
+            rejections: None,
+            sink: &mut nowhere,
+            written: &mut written,
+            keys: None,
+        };
+        let earlier = reading.read(landing)?;
+        if earlier.status == DeliveryStatus::Accepted {
+            report.restated = Some(earlier.received);
         }
-        if is_doubled(multiplicity, received) {
-            let note = format!(
-                "every one of its {received} rows stands an even number of times: published twice over"
-            );
-            return self.turned_down(Refused, note, received);
-        }
-        let allowed = self.slot.feed.hold_above_quarantined_share;
-        let open = report.quarantined - report.acknowledged.values().sum::<u64>();
-        if open as f64 / received.max(1) as f64 <= allowed {
-            return report;
-        }
-        if let Some(waiver) = self.waiver(Effect::Accept, waiver::HELD, 0) {
-            report.waived.insert(waiver.id.clone(), report.quarantined);
-            return report;
-        }
-        let worst =
-            report.rules.iter().max_by_key(|(_, n)| **n).map(|(rule, _)| rule.clone()).unwrap_or_default();
-        let note = format!(
-            "{open} of {received} rows break the contract, most of them `{worst}`; the feed allows {} %",
-            allowed * 100.0
-        );
-        let rules = std::mem::take(&mut report.rules);
-        let mut held = self.turned_down(Held, note, received);
-        held.rules.extend(rules);
-        held.rules.insert("delivery_held".to_owned(), received - report.quarantined);
-        held
+        Ok(report)
     }
 
     /// Whether the judged row repeats one that was accepted for this month. Rows without a key never do.
@@ -427,7 +745,10 @@ impl<'a, S: RowSink> Reading<'a, S> {
 }
 
 /// Position of each field of the contract in the header, and what a reader should know; or why the header will not do.
-fn header_positions(contract: &Contract, header: &[String]) -> Result<(Vec<usize>, String), String> {
+pub(super) fn header_positions(
+    contract: &Contract,
+    header: &[String],
+) -> Result<(Vec<usize>, String), String> {
     let expected = &contract.config.header;
     let missing: Vec<&str> =
         expected.iter().filter(|name| !header.contains(name)).map(String::as_str).collect();
@@ -469,9 +790,9 @@ fn count_rest(records: &mut dyn RecordReader, fields: &mut Fields) -> u64 {
     rows
 }
 
-/// Whether every row stands an even number of times. A file of a few rows may do so by chance.
-fn is_doubled(multiplicity: &HashMap<u64, u32, foldhash::fast::FixedState>, received: u64) -> bool {
-    received >= 20 && !multiplicity.is_empty() && multiplicity.values().all(|times| times.is_multiple_of(2))
+/// Whether every row stands an even number of times.
+fn is_doubled(multiplicity: &HashMap<u64, u32, foldhash::fast::FixedState>) -> bool {
+    !multiplicity.is_empty() && multiplicity.values().all(|times| times.is_multiple_of(2))
 }
 
 fn flaw_rule(flaw: Flaw) -> &'static str {
@@ -482,7 +803,7 @@ fn flaw_rule(flaw: Flaw) -> &'static str {
     }
 }
 
-fn flaw_text(flaw: Flaw) -> &'static str {
+pub(super) fn flaw_text(flaw: Flaw) -> &'static str {
     match flaw {
         Flaw::Encoding => "not UTF-8",
         Flaw::Quoting => "a quote that is not closed, or text behind a closing quote",

@@ -9,10 +9,12 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use chrono::{DateTime, NaiveDate};
+use sha2::{Digest, Sha256};
 
 use super::contract::{Column, Contract, Origin};
 use super::csv::Fields;
-use crate::config::settings::{ColumnType, MonthFormat};
+use super::month_of::{date_in_london, month_of};
+use crate::config::settings::{ColumnType, MonthConfig, MonthFormat};
 use crate::period::Month;
 
 /// No value, among codes.
@@ -111,6 +113,8 @@ pub(super) struct Rows {
     summaries: Vec<Summary>,
     scratch: Vec<Value>,
     hex: Vec<u8>,
+    /// Days of the month that the rows of the delivery told, one bit each.
+    days: u32,
 }
 
 struct Summary {
@@ -140,7 +144,7 @@ pub(super) struct Sent {
     synthetic: bool,
     /// Position in the record of each of [`Contract::fields`].
     positions: Vec<usize>,
-    month: Month,
+    pub(super) month: Month,
     month_text: String,
     /// Column of the dataset for each column of the contract.
     targets: Vec<usize>,
@@ -185,6 +189,7 @@ impl Rows {
             summaries,
             scratch: Vec::new(),
             hex: Vec::new(),
+            days: 0,
         }
     }
 
@@ -195,6 +200,7 @@ impl Rows {
         delivery: &crate::landing::Delivery,
         positions: Vec<usize>,
     ) -> Sent {
+        self.days = 0;
         let digest = delivery.content_sha256.get(..16).unwrap_or(&delivery.content_sha256);
         let codes =
             [self.feeds.code(&delivery.feed), self.files.code(&delivery.file), self.digests.code(digest)];
@@ -249,12 +255,15 @@ impl Rows {
             (position, fields.get(position))
         };
         let (_, month) = field(contract.month_field);
-        if !is_month(month, contract.config.month.format, sent) {
+        let Some(day) = day_in_month(month, &contract.config.month, sent) else {
             return Err(Broken {
                 rule: &contract.config.month.rule,
                 column: &contract.config.month.from,
                 detail: format!("expected the month {}, found `{}`", sent.month_text, clip(month)),
             });
+        };
+        if day > 0 {
+            self.days |= 1 << ((day - 1) & 31);
         }
         self.scratch.clear();
         for (number, column) in contract.columns.iter().enumerate() {
@@ -317,6 +326,63 @@ impl Rows {
             };
         }
         Some(u128::from(digest.0) << 64 | u128::from(digest.1))
+    }
+
+    /// The same, equal for equal keys in any month and delivery; and how late the row is by its column `latest`, 0 where
+    /// that is empty.
+    pub(super) fn lasting_key(
+        &self,
+        contract: &Contract,
+        sent: &Sent,
+        fields: &Fields,
+        latest: Option<usize>,
+    ) -> Option<(u128, u64)> {
+        let mut digest = Sha256::new();
+        let mut add = |bytes: &[u8]| {
+            digest.update((bytes.len() as u64).to_le_bytes());
+            digest.update(bytes);
+        };
+        for at in &contract.key {
+            match self.scratch.get(*at)? {
+                Value::Absent => return None,
+                Value::Text(position) => add(fields.get(*position).as_bytes()),
+                Value::Code(code) => {
+                    let target = sent.targets.get(*at)?;
+                    match self.builders.get(*target)? {
+                        Builder::Category(interner, _) => {
+                            add(interner.values.get(*code as usize)?.as_bytes());
+                        }
+                        Builder::Key(_, values) | Builder::Looked(_, values) => {
+                            add(values.value(*code as usize).as_bytes());
+                        }
+                        _ => return None,
+                    }
+                }
+                Value::Number(number) => add(&number.to_bits().to_le_bytes()),
+                Value::Integer(number) => add(&number.to_le_bytes()),
+                Value::Date(day) => add(&day.to_le_bytes()),
+                Value::Flag(flag) => add(&[u8::from(*flag)]),
+            }
+        }
+        // Signed numbers in the order of unsigned ones, above 0.
+        let signed = |number: i64| (number.cast_unsigned() ^ (1 << 63)).max(1);
+        let late = match latest.and_then(|at| self.scratch.get(at)) {
+            Some(Value::Integer(number)) => signed(*number),
+            Some(Value::Date(day)) => signed(i64::from(*day)),
+            Some(Value::Number(number)) => {
+                let bits = number.to_bits();
+                if bits >> 63 == 0 { bits | 1 << 63 } else { (!bits).max(1) }
+            }
+            _ => 0,
+        };
+        let digest = digest.finalize();
+        let key = digest.first_chunk::<16>().map_or(0, |bytes| u128::from_le_bytes(*bytes));
+        Some((key, late))
+    }
+
+    /// Days of the month that the rows of this delivery told, one bit each.
+    pub(super) fn days(&self) -> u32 {
+        self.days
     }
 
     /// Takes the judged row.
@@ -588,22 +654,15 @@ fn dictionary(codes: &[u32], values: &Arc<StringArray>) -> Result<ArrayRef, arro
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
 }
 
-fn is_month(text: &str, format: MonthFormat, sent: &Sent) -> bool {
-    match format {
-        MonthFormat::Month => text == sent.month_text,
-        MonthFormat::Date | MonthFormat::Timestamp => {
-            date_in_london(text).is_some_and(|day| Month::containing(day) == sent.month)
+/// The day of the month that a row tells, 0 where it tells none; `None` where it is of another month.
+fn day_in_month(text: &str, config: &MonthConfig, sent: &Sent) -> Option<u32> {
+    match config.format {
+        MonthFormat::Month if !config.from.is_empty() => (text == sent.month_text).then_some(0),
+        _ => {
+            let (month, day) = month_of(config, text, sent.month)?;
+            (month == sent.month).then_some(day.unwrap_or_default())
         }
     }
-}
-
-/// The day that a date or a timestamp with an offset means in UK local time.
-fn date_in_london(text: &str) -> Option<NaiveDate> {
-    if text.len() == 10 {
-        return NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    }
-    let instant = DateTime::parse_from_rfc3339(text).ok()?;
-    Some(instant.with_timezone(&chrono_tz::Europe::London).date_naive())
 }
 
 fn days_since_1970(day: NaiveDate) -> i32 {

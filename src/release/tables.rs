@@ -16,7 +16,7 @@ use crate::config::{Loaded, SqlFile};
 use crate::feed::FeedState;
 use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
-use crate::normalise::DeliveryReport;
+use crate::normalise::{DeliveryReport, drift};
 use crate::period::{Month, Period};
 use crate::waiver::WaiverConfig;
 
@@ -155,7 +155,11 @@ pub const FEED_DELIVERY: Table = Table {
         Column("delivery", Text, "SHA-256 of the bytes as received"),
         Column("bytes", Whole, "Number of bytes as received"),
         Column("received_at", Moment, "When it was received"),
-        Column("status", Text, "accepted, refused, held, known_gap or not_supplied"),
+        Column(
+            "status",
+            Text,
+            "accepted, partial (accepted, but only part of the month), refused, held, known_gap or not_supplied",
+        ),
         Column("note", Text, "Why, or what a reader should know; empty otherwise"),
         Column("received", Whole, "Rows that it brought; equals accepted + duplicate + quarantined"),
         Column("accepted", Whole, "Rows in the dataset"),
@@ -164,6 +168,11 @@ pub const FEED_DELIVERY: Table = Table {
             "quarantined",
             Whole,
             "Rows that are set aside; all of them where the delivery was refused or held",
+        ),
+        Column(
+            "restated",
+            Whole,
+            "Rows that the delivery before brought for the month, where this one tells it anew; empty otherwise",
         ),
         Column("synthetic", Flag, "True where the simulator made it"),
         Column("release", Text, "The release"),
@@ -492,13 +501,14 @@ fn delivery_rows<'a>(
         let mut by_month: BTreeMap<Month, Vec<DeliveryRow<'a>>> = BTreeMap::new();
         for (month, reports) in reports.get(dataset).into_iter().flatten() {
             for report in reports.iter().filter(|report| report.delivery.feed == state.feed.id) {
+                let partial = drift::partial(report);
                 by_month.entry(*month).or_default().push(DeliveryRow {
                     state,
                     dataset,
                     month: *month,
                     report: Some(report),
-                    status: report.status.name(),
-                    note: &report.note,
+                    status: if partial.is_some() { "partial" } else { report.status.name() },
+                    note: partial.unwrap_or(&report.note),
                 });
             }
         }
@@ -553,6 +563,7 @@ pub fn feed_delivery<'a>(
             n(|report| report.accepted),
             n(|report| report.duplicate),
             n(|report| report.quarantined),
+            whole(rows.iter().map(|row| row.report.and_then(|report| report.restated))),
             flags(rows.iter().map(|row| row.report.is_some_and(|report| report.delivery.synthetic))),
         ],
     )

@@ -19,7 +19,7 @@ use crate::config::SqlFile;
 use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::engine::Engine;
 use crate::feed::FeedState;
-use crate::freshness::{self, Freshness, Standing, Verdicts};
+use crate::freshness::{self, Came, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
 use crate::period::Period;
@@ -64,6 +64,7 @@ impl Run<'_> {
         &self,
         checked: &Checked,
         states: &[FeedState],
+        asked: &str,
         stored: Stored,
         current: Option<&Manifest>,
         stop: &CancellationToken,
@@ -139,7 +140,7 @@ impl Run<'_> {
             as_of: self.as_of,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.project.digest.clone(),
-            inputs: self.inputs(states).await?,
+            inputs: self.inputs(asked).await?,
             contents: fingerprints.contents(&self.project.digest),
             measures: fingerprints.measures,
             own_tables: fingerprints.tables,
@@ -157,6 +158,7 @@ impl Run<'_> {
             months_made: stored.months_made,
             rows_read: stored.rows_read,
             rows_quarantined: stored.rows_quarantined,
+            restated: stored.restated,
             gaps,
             feed_age_days: feed_ages(states, self.now),
         })
@@ -343,7 +345,10 @@ fn standings<'a>(
     as_of: NaiveDate,
 ) -> BTreeMap<&'a str, Vec<Standing>> {
     let verdicts = Verdicts::of_reports(reports);
-    let of = |state: &FeedState| freshness::judge(&state.feed, &state.slots, &verdicts, as_of);
+    let of = |state: &FeedState| {
+        let came = Came { slots: &state.slots, arrived: &state.arrived, settled: true };
+        freshness::judge(&state.feed, came, &verdicts, as_of)
+    };
     states.iter().map(|state| (state.feed.id.as_str(), of(state))).collect()
 }
 

@@ -1,0 +1,310 @@
+//! How a delivery differs from what was agreed or from what is usual, in words for its supplier, and what follows from it.
+//!
+//! No finding holds a value of a row: what a column is called and how many rows are concerned is all that it tells.
+
+use std::collections::BTreeMap;
+
+use super::{DeliveryReport, DeliveryStatus, Finding};
+use crate::config::settings::{ColumnType, ContractConfig, DeliveryMode, DriftConfig, FeedConfig, Policy};
+use crate::period::Month;
+
+/// A column that the contract does not list.
+pub const NEW_COLUMN: &str = "new_column";
+/// A column of the contract that is not there.
+pub const MISSING_COLUMN: &str = "missing_column";
+/// The same, where another column looks like it under a new name.
+pub const RENAMED_COLUMN: &str = "renamed_column";
+/// Columns in another order.
+pub const REORDERED_COLUMNS: &str = "reordered_columns";
+/// A column most values of which are not of its type.
+pub const TYPE_FLIP: &str = "type_flip";
+/// A value that is not among a column's codes.
+pub const NEW_CODE: &str = "new_code";
+/// A number of rows far from the usual.
+pub const ROW_COUNT: &str = "unusual_row_count";
+/// More rows break the contract than the feed allows.
+pub const QUARANTINED_SHARE: &str = "quarantined_share";
+/// A month that is only partly there.
+pub const PARTIAL_PERIOD: &str = "partial_period";
+/// Every row stands an even number of times.
+pub const DOUBLED: &str = "published_twice";
+/// Rows whose month cannot be told.
+pub const UNTOLD_MONTH: &str = "untold_month";
+/// Rows of months that the feed does not deliver.
+pub const OUTSIDE_MONTHS: &str = "months_outside";
+/// Rows of one key that are equally late and differ.
+pub const TIE: &str = "latest_tie";
+/// Rows of a key that stands already, with other contents.
+pub const KEY_STANDS: &str = "key_stands_already";
+
+/// Fewest months before from which it is judged what is usual.
+const FEWEST: usize = 3;
+/// Most months before that count for it.
+const MOST: usize = 12;
+/// Rows that chance would bring in the empty days at the end of a month, from which none is no chance.
+const NO_CHANCE: f64 = 10.0;
+
+/// What the header tells.
+#[must_use]
+pub fn of_header(contract: &ContractConfig, header: &[String]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let find = |rule: &str, column: &str, detail: String| Finding {
+        rule: rule.to_owned(),
+        column: super::rows::clip(column),
+        rows: 0,
+        detail,
+    };
+    let mut unknown: Vec<&str> =
+        header.iter().filter(|name| !contract.header.contains(name)).map(String::as_str).collect();
+    for name in contract.header.iter().filter(|name| !header.contains(name)) {
+        match nearest(name, &unknown) {
+            Some(other) => {
+                unknown.retain(|known| *known != other);
+                let other = super::rows::clip(other);
+                let detail = format!(
+                    "column `{name}` was agreed and is missing; `{other}` may be it under a new name"
+                );
+                findings.push(find(RENAMED_COLUMN, name, detail));
+            }
+            None => {
+                findings.push(find(
+                    MISSING_COLUMN,
+                    name,
+                    format!("column `{name}` was agreed and is missing"),
+                ));
+            }
+        }
+    }
+    for name in unknown {
+        let detail = format!("column `{}` was not agreed; it is left out", super::rows::clip(name));
+        findings.push(find(NEW_COLUMN, name, detail));
+    }
+    let known = |name: &&String| contract.header.contains(name);
+    let came: Vec<&String> = header.iter().filter(known).collect();
+    let agreed: Vec<&String> = contract.header.iter().filter(|name| header.contains(name)).collect();
+    if came.len() == agreed.len() && came != agreed {
+        let detail =
+            "the columns come in another order than was agreed; they are read by their names".to_owned();
+        findings.push(find(REORDERED_COLUMNS, "", detail));
+    }
+    findings
+}
+
+/// The column that looks most like another one.
+fn nearest<'a>(name: &str, others: &[&'a str]) -> Option<&'a str> {
+    let plain = |text: &str| -> String {
+        text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let wanted = plain(name);
+    let best = others.iter().map(|other| {
+        let found = plain(other);
+        let apart = strsim::damerau_levenshtein(&wanted, &found);
+        // One name within the other, as `Beat` in `Beat code`.
+        let within =
+            wanted.len() >= 3 && (found.contains(&wanted) || wanted.contains(&found) && found.len() >= 3);
+        (if within { apart.min(1) } else { apart }, *other)
+    });
+    best.min().filter(|(apart, other)| *apart <= 1 + name.len().max(other.len()) / 3).map(|(_, other)| other)
+}
+
+/// What the rows tell: `broken` has the rows that break a rule of a column, by the column's header.
+#[must_use]
+pub fn of_rows(
+    drift: &DriftConfig,
+    contract: &ContractConfig,
+    received: u64,
+    broken: &BTreeMap<String, u64>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for column in &contract.column {
+        let Some(from) = &column.from else { continue };
+        let Some(rows) = broken.get(from).copied() else { continue };
+        let typed = matches!(
+            column.kind,
+            ColumnType::Integer
+                | ColumnType::Number
+                | ColumnType::Date
+                | ColumnType::Timestamp
+                | ColumnType::Flag
+                | ColumnType::Hex
+        );
+        let share = rows as f64 / received.max(1) as f64;
+        let (rule, detail) = if typed && column.lookup.is_none() && share >= drift.type_flip_share {
+            let what = format!("{:?}", column.kind).to_lowercase();
+            (
+                TYPE_FLIP,
+                format!("{rows} of {received} values of column `{from}` are not of type {what} as agreed"),
+            )
+        } else if !column.codes.is_empty() {
+            (
+                NEW_CODE,
+                format!("{rows} rows have a value in column `{from}` that is not among the codes agreed"),
+            )
+        } else if let Some(lookup) = &column.lookup {
+            (
+                NEW_CODE,
+                format!("{rows} rows have a value in column `{from}` that is not in look-up `{lookup}`"),
+            )
+        } else {
+            continue;
+        };
+        findings.push(Finding { rule: rule.to_owned(), column: from.clone(), rows, detail });
+    }
+    findings
+}
+
+/// What the number of rows tells, held against those of earlier deliveries, the latest last.
+#[must_use]
+pub fn of_count(drift: &DriftConfig, received: u64, earlier: &[u64]) -> Option<Finding> {
+    let usual = median(earlier)?;
+    if usual < drift.rows_at_least as f64 {
+        return None;
+    }
+    let rows = received as f64;
+    if rows <= usual * drift.rows_above && rows >= usual * drift.rows_below {
+        return None;
+    }
+    let detail = format!("{received} rows came, where {usual:.0} are usual");
+    Some(Finding { rule: ROW_COUNT.to_owned(), column: String::new(), rows: received, detail })
+}
+
+/// The median of the latest few; `None` where there are too few.
+fn median(earlier: &[u64]) -> Option<f64> {
+    let mut latest: Vec<u64> = earlier.iter().rev().take(MOST).copied().collect();
+    if latest.len() < FEWEST {
+        return None;
+    }
+    latest.sort_unstable();
+    let middle = latest.len() / 2;
+    let upper = *latest.get(middle)? as f64;
+    if latest.len().is_multiple_of(2) {
+        Some(f64::midpoint(upper, *latest.get(middle.checked_sub(1)?)? as f64))
+    } else {
+        Some(upper)
+    }
+}
+
+/// Whether findings keep a delivery as a whole from being used, and why.
+#[must_use]
+pub fn verdict(drift: &DriftConfig, findings: &[Finding]) -> Option<(DeliveryStatus, String)> {
+    let policy = |rule: &str| match rule {
+        NEW_COLUMN => drift.new_column,
+        REORDERED_COLUMNS => drift.reordered_columns,
+        TYPE_FLIP => drift.type_flip,
+        // Its rows are set aside in any case; the delivery as a whole goes on.
+        NEW_CODE if drift.new_code != Policy::Refuse => Policy::Warn,
+        NEW_CODE => Policy::Refuse,
+        ROW_COUNT => drift.row_count,
+        _ => Policy::Warn,
+    };
+    let with = |wanted: Policy| findings.iter().find(|finding| policy(&finding.rule) == wanted);
+    if let Some(finding) = with(Policy::Refuse) {
+        return Some((DeliveryStatus::Refused, finding.detail.clone()));
+    }
+    with(Policy::Quarantine).map(|finding| (DeliveryStatus::Held, finding.detail.clone()))
+}
+
+/// Findings in one line, for the note of a delivery that is used; those that its note tells otherwise are left out.
+#[must_use]
+pub fn in_words(findings: &[Finding]) -> String {
+    let told = findings.iter().filter(|finding| ![NEW_COLUMN, NEW_CODE].contains(&finding.rule.as_str()));
+    told.map(|finding| finding.detail.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// Adds to the reports of accepted deliveries which of them tell their month only in part.
+///
+/// It follows from all reports of a feed together, so that it is not kept with any of them.
+pub fn mark_partial<'a>(
+    reports: &mut BTreeMap<Month, Vec<DeliveryReport>>,
+    feed_of: &dyn Fn(&str) -> Option<(&'a FeedConfig, &'a ContractConfig)>,
+) {
+    // By feed and file name in braces: rows and days of the months before.
+    let mut before: BTreeMap<String, Vec<(u64, u32)>> = BTreeMap::new();
+    for (month, reports) in reports.iter_mut() {
+        let mut days: BTreeMap<String, (u64, u32)> = BTreeMap::new();
+        for report in reports.iter().filter(|report| report.status == DeliveryStatus::Accepted) {
+            // Several deliveries may tell of one month together.
+            let all = days.entry(series(report)).or_default();
+            all.0 += report.accepted;
+            all.1 |= report.days;
+        }
+        for report in reports.iter_mut().filter(|report| report.status == DeliveryStatus::Accepted) {
+            report.findings.retain(|finding| finding.rule != PARTIAL_PERIOD);
+            let Some((feed, contract)) = feed_of(&report.delivery.feed) else { continue };
+            if report.received == 0 || report.delivery.period != *month {
+                continue;
+            }
+            let own = days.get(&series(report)).copied().unwrap_or_default();
+            let earlier = before.get(&series(report)).map(Vec::as_slice).unwrap_or_default();
+            // A file that bears a month in its name is that month by agreement, whenever it came.
+            let early =
+                if feed.mode == DeliveryMode::Month { None } else { came_early(report, *month, contract) };
+            if let Some(detail) = early.or_else(|| cut_off(&feed.drift, *month, own, earlier)) {
+                report.findings.push(Finding {
+                    rule: PARTIAL_PERIOD.to_owned(),
+                    column: contract.month.from.clone(),
+                    rows: report.received,
+                    detail,
+                });
+            }
+        }
+        for (series, own) in days {
+            before.entry(series).or_default().push(own);
+        }
+    }
+}
+
+fn series(report: &DeliveryReport) -> String {
+    format!("{} {:?}", report.delivery.feed, report.delivery.captures)
+}
+
+/// Rows of a month that had not ended when they came.
+fn came_early(report: &DeliveryReport, month: Month, contract: &ContractConfig) -> Option<String> {
+    if contract.month.from.is_empty() {
+        return None;
+    }
+    let came = report.delivery.received.with_timezone(&chrono_tz::Europe::London).date_naive();
+    (came <= month.last_day())
+        .then(|| format!("{month} is partial: it came on {came}, before the month had ended"))
+}
+
+/// Days at the end of a month without a row, where that is neither usual nor chance.
+fn cut_off(
+    drift: &DriftConfig,
+    month: Month,
+    (rows, days): (u64, u32),
+    earlier: &[(u64, u32)],
+) -> Option<String> {
+    if days == 0 || drift.partial_days == 0 {
+        return None;
+    }
+    let length = chrono::Datelike::day(&month.last_day());
+    let last = 32 - days.leading_zeros();
+    let empty = length.saturating_sub(last);
+    let told: Vec<&(u64, u32)> = earlier.iter().rev().filter(|(_, days)| *days > 0).take(MOST).collect();
+    if empty < drift.partial_days || told.len() < FEWEST {
+        return None;
+    }
+    // Of the months before it is enough to know how many days from the thirtieth on stood empty.
+    let usual = told
+        .iter()
+        .map(|(_, days)| 30u32.saturating_sub(32 - days.leading_zeros()))
+        .max()
+        .unwrap_or_default();
+    let counts: Vec<u64> = told.iter().rev().map(|(rows, _)| *rows).collect();
+    let a_day = median(&counts)? / 30.0;
+    if empty <= usual + 1 || a_day * f64::from(empty) < NO_CHANCE || rows == 0 {
+        return None;
+    }
+    Some(format!("{month} is partial: no row of its last {empty} days"))
+}
+
+/// Whether a report says that its month is only partly there, and how.
+#[must_use]
+pub fn partial(report: &DeliveryReport) -> Option<&str> {
+    report
+        .findings
+        .iter()
+        .find(|finding| finding.rule == PARTIAL_PERIOD)
+        .map(|finding| finding.detail.as_str())
+}
