@@ -649,8 +649,8 @@ fn the_quarantine_shows_the_partners_own_line() {
     let list = world.outturn(&["quarantine", "list", "--output", "csv"]).exits(0);
     assert_eq!(
         list.out,
-        "feed,period,source_file,reason,rows,synthetic,release\n\
-         northport-crime,2025-07,2025-07.csv,unknown_beat,1,false,2025-08-12.1\n"
+        "feed,period,source_file,reason,rows,acknowledged,synthetic,release\n\
+         northport-crime,2025-07,2025-07.csv,unknown_beat,1,0,false,2025-08-12.1\n"
     );
     let show = world.outturn(&["quarantine", "show"]).exits(0);
     assert_snapshot!(show.out, @r"
