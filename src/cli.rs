@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
 
 mod daemon;
+mod feed_approve;
 mod letter;
 mod quarantine;
 mod output;
@@ -146,6 +147,8 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Feed {
+    /// Uses a delivery that is held: its rows that break the contract stay set aside, all others count.
+    Approve(feed_approve::Approve),
     /// Writes to its supplier: what was expected, what came, which rows break which rule, and what to send.
     Letter {
         /// The feed.
@@ -253,6 +256,7 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Explain { measure, area, period, output } => {
             explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
         }
+        Command::Feed(Feed::Approve(asked)) => feed_approve::approve(&root, now, &asked),
         Command::Feed(Feed::Letter { feed, period, output }) => {
             letter::write(&root, &feed, period, now, output).await
         }
