@@ -222,7 +222,12 @@ pub fn main(clock: &Clock) -> ExitCode {
         .init();
     // Two providers are compiled in by different dependencies; one must be chosen. Chosen already is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // Work waits for a thread that is there already where the system gives no other; so one is kept.
+        .thread_keep_alive(std::time::Duration::from_hours(1))
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             say(&format!("error: the program cannot start: {error}"));
@@ -241,6 +246,13 @@ pub fn main(clock: &Clock) -> ExitCode {
 }
 
 async fn obey(arguments: Arguments, clock: Clock) -> u8 {
+    let first = tokio::time::timeout(std::time::Duration::from_secs(10), tokio::task::spawn_blocking(|| ()));
+    if first.await.is_err() {
+        say(
+            "error: the program cannot start: the system gives it no thread; raise its limits of memory or processes",
+        );
+        return code::NOT_RELEASED;
+    }
     let root = arguments.project;
     let now = clock();
     match arguments.command {

@@ -254,6 +254,11 @@ impl Found<'_> {
             })
             .collect();
         rules.sort_by_key(|fault| std::cmp::Reverse(fault.rows));
+        // What is told line by line is not told a second time.
+        problems.retain(|fault| {
+            let same = |rule: &Fault| rule.file == fault.file && rule.column == fault.column;
+            fault.column.is_empty() || fault.rows == 0 || !rules.iter().any(same)
+        });
         problems.extend(rules);
         problems
     }
