@@ -204,11 +204,14 @@ pub fn verdict(drift: &DriftConfig, findings: &[Finding]) -> Option<(DeliverySta
     with(Policy::Quarantine).map(|finding| (DeliveryStatus::Held, finding.detail.clone()))
 }
 
-/// Findings in one line, for the note of a delivery that is used; those that its note tells otherwise are left out.
+/// A note with what it does not yet say of the findings, for a delivery that is used.
 #[must_use]
-pub fn in_words(findings: &[Finding]) -> String {
-    let told = findings.iter().filter(|finding| ![NEW_COLUMN, NEW_CODE].contains(&finding.rule.as_str()));
-    told.map(|finding| finding.detail.as_str()).collect::<Vec<_>>().join("; ")
+pub fn noted(note: &str, findings: &[Finding]) -> String {
+    let told = findings.iter().filter(|finding| {
+        ![NEW_COLUMN, NEW_CODE].contains(&finding.rule.as_str()) && !note.contains(&finding.detail)
+    });
+    let parts = [note].into_iter().filter(|note| !note.is_empty());
+    parts.chain(told.map(|finding| finding.detail.as_str())).collect::<Vec<_>>().join("; ")
 }
 
 /// Adds to the reports of accepted deliveries which of them tell their month only in part.
@@ -231,7 +234,7 @@ pub fn mark_partial<'a>(
         for report in reports.iter_mut().filter(|report| report.status == DeliveryStatus::Accepted) {
             report.findings.retain(|finding| finding.rule != PARTIAL_PERIOD);
             let Some((feed, contract)) = feed_of(&report.delivery.feed) else { continue };
-            if report.received == 0 || report.delivery.period != *month {
+            if report.accepted == 0 || report.delivery.period != *month {
                 continue;
             }
             let own = days.get(&series(report)).copied().unwrap_or_default();
@@ -307,4 +310,90 @@ pub fn partial(report: &DeliveryReport) -> Option<&str> {
         .iter()
         .find(|finding| finding.rule == PARTIAL_PERIOD)
         .map(|finding| finding.detail.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract() -> ContractConfig {
+        toml::from_str(
+            r#"
+            id = "c"
+            dataset = "d"
+            grain = "one crime"
+            header = ["Ref", "Month", "Beat", "Value"]
+            month = { from = "Month", format = "month" }
+            [[column]]
+            name = "beat"
+            from = "Beat"
+            lookup = "beat"
+            [[column]]
+            name = "value"
+            from = "Value"
+            type = "number"
+            "#,
+        )
+        .unwrap()
+    }
+
+    fn rules(header: &[&str]) -> Vec<(String, String)> {
+        let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+        of_header(&contract(), &header).into_iter().map(|found| (found.rule, found.column)).collect()
+    }
+
+    fn pair(rule: &str, column: &str) -> (String, String) {
+        (rule.to_owned(), column.to_owned())
+    }
+
+    #[test]
+    fn a_column_under_a_new_name_is_told_from_one_that_is_missing_and_one_that_is_new() {
+        assert_eq!(rules(&["Ref", "Month", "Beat", "Value"]), []);
+        assert_eq!(rules(&["Ref", "Month", "Beat code", "Value"]), [pair(RENAMED_COLUMN, "Beat")]);
+        assert_eq!(rules(&["Ref", "month", "Beat", "Value"]), [pair(RENAMED_COLUMN, "Month")]);
+        assert_eq!(
+            rules(&["Ref", "Month", "Value", "Postcode"]),
+            [pair(MISSING_COLUMN, "Beat"), pair(NEW_COLUMN, "Postcode")]
+        );
+        assert_eq!(rules(&["Month", "Ref", "Beat", "Value"]), [pair(REORDERED_COLUMNS, "")]);
+    }
+
+    #[test]
+    fn a_type_flips_where_most_values_break_it_and_fewer_are_rows_like_any_other() {
+        let drift = DriftConfig::default();
+        let found = |rows: u64| of_rows(&drift, &contract(), 100, &[("Value".to_owned(), rows)].into());
+        assert_eq!(found(49), []);
+        assert_eq!((found(50)[0].rule.as_str(), found(50)[0].rows), (TYPE_FLIP, 50));
+        let unknown = of_rows(&drift, &contract(), 100, &[("Beat".to_owned(), 2)].into());
+        assert_eq!(unknown[0].detail, "2 rows have a value in column `Beat` that is not in look-up `beat`");
+    }
+
+    #[test]
+    fn a_count_is_unusual_beyond_four_times_and_below_two_fifths_of_the_median_of_three_or_more() {
+        let drift = DriftConfig::default();
+        let unusual = |rows: u64, earlier: &[u64]| of_count(&drift, rows, earlier).is_some();
+        let earlier = [90, 100, 400];
+        assert_eq!([39, 40, 400, 401].map(|rows| unusual(rows, &earlier)), [true, false, false, true]);
+        // Of an even number the middle of the two: 150.
+        assert_eq!([59, 60].map(|rows| unusual(rows, &[100, 100, 200, 200])), [true, false]);
+        assert!(!unusual(1, &[100, 100]), "two deliveries are no habit");
+        assert!(!unusual(1, &[20, 20, 20]), "small numbers vary by chance");
+    }
+
+    #[test]
+    fn the_empty_end_of_a_month_is_partial_only_where_it_is_neither_usual_nor_chance() {
+        let drift = DriftConfig::default();
+        let month: Month = "2025-07".parse().unwrap();
+        let until = |day: u32| (1u32 << day) - 1;
+        let full = [(600, until(30)); 4];
+        let cut = |rows: u64, days: u32, earlier: &[(u64, u32)]| {
+            cut_off(&drift, month, (rows, days), earlier).is_some()
+        };
+        assert!(cut(400, until(20), &full));
+        assert!(!cut(550, until(28), &full), "three days may be a long weekend");
+        assert!(!cut(400, until(20), &full[..2]), "two months are no habit");
+        assert!(!cut(400, until(20), &[(600, until(20)); 4]), "it is always so");
+        assert!(!cut(4, until(20), &[(6, until(30)); 4]), "it may be chance");
+        assert!(!cut(400, 0, &full), "days are not told");
+    }
 }

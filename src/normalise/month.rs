@@ -553,7 +553,7 @@ impl<'a, S: RowSink> Reading<'a, S> {
                 return Ok(DeliveryReport { findings, ..self.refused(note, received) });
             }
         };
-        let mut report = self.report(DeliveryStatus::Accepted, note);
+        let mut report = self.report(DeliveryStatus::Accepted, drift::noted(&note, &findings));
         report.findings = findings;
         if let Some(unusual) = unusual {
             // It is used all the same, and told.

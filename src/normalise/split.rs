@@ -282,9 +282,15 @@ impl Parts {
         durable::share(folder.path())?;
         durable::sync_folder(folder.path())?;
         if place.is_dir() {
-            fs::remove_dir_all(&place)?;
+            // What else was learnt from the delivery stays.
+            for file in fs::read_dir(folder.path())? {
+                let file = file?;
+                fs::rename(file.path(), place.join(file.file_name()))?;
+            }
+            durable::sync_folder(&place)?;
+        } else {
+            fs::rename(folder.keep(), &place)?;
         }
-        fs::rename(folder.keep(), &place)?;
         durable::sync_folder(root)?;
         Ok(Ok(index))
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::contract::Contract;
 use super::keys::{KeyWriter, Stands, settle};
 use super::month::{
-    Judged, NormaliseError, Standing, finding, header_positions, joined, judge_part, judge_whole, turned_down,
+    Judged, NormaliseError, Standing, finding, header_positions, judge_part, judge_whole, turned_down,
 };
 use super::split::{Index, Part, Parts};
 use super::{DeliveryReport, DeliveryStatus, drift};
@@ -513,7 +513,7 @@ impl Judge<'_> {
             file: None,
             lost: Arc::from([]),
             restated: None,
-            note: joined(&[&one.report.note, &drift::in_words(&findings)]),
+            note: drift::noted(&one.report.note, &findings),
             findings,
         };
         standing.months.entry(one.delivery.period).or_default().push((one.delivery.clone(), whole));
