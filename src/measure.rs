@@ -8,14 +8,14 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Status};
-use crate::config::settings::{DeliveryMode, Every, FeedConfig, MeasureConfig, MeasureKind, TableConfig};
+use crate::config::settings::{DeliveryMode, FeedConfig, MeasureConfig, MeasureKind, TableConfig};
 use crate::config::{Project, SqlFile, front_matter_span};
 use crate::diagnose::Problem;
 use crate::engine::{Engine, Origin, Selected, fault_without_values, statement_span};
 use crate::feed::{FeedState, expected_months};
 use crate::geography::{Areas, Residents};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
-use crate::period::{Month, Period};
+use crate::period::{Every, Month, Period};
 
 /// A measure whose SQL was planned.
 #[derive(Debug, Clone)]
@@ -162,22 +162,28 @@ impl Supply<'_> {
     #[must_use]
     pub fn span(&self, datasets: &BTreeSet<String>, areas: &[String]) -> Option<(Month, Month)> {
         let mut span: Option<(Month, Month)> = None;
-        for dataset in datasets {
-            for feed in self.project.feeds_of(dataset) {
-                let concerned =
-                    areas.iter().any(|area| feed.covers.iter().any(|c| self.areas.lies_in(area, c)));
-                let mut months = expected_months(feed, self.as_of);
-                // The first period begins before the month in which it ends.
-                months.extend(months.first().map(|first| first.plus(1 - feed.every.months())));
-                let delivered = self.feeds.get(feed.id.as_str()).and_then(|state| state.slots.keys().last());
-                months.extend(delivered.map(|(month, _)| *month));
-                if let (true, Some(first), Some(last)) = (concerned, months.iter().min(), months.iter().max())
-                {
-                    span = Some(span.map_or((*first, *last), |(a, b)| (a.min(*first), b.max(*last))));
-                }
+        for feed in self.feeds_of(datasets, areas) {
+            let mut months = expected_months(feed, self.as_of);
+            // The first period begins before the month in which it ends.
+            months.extend(months.first().map(|first| first.plus(1 - feed.every.months())));
+            let delivered = self.feeds.get(feed.id.as_str()).and_then(|state| state.slots.keys().last());
+            months.extend(delivered.map(|(month, _)| *month));
+            if let (Some(first), Some(last)) = (months.iter().min(), months.iter().max()) {
+                span = Some(span.map_or((*first, *last), |(a, b)| (a.min(*first), b.max(*last))));
             }
         }
         span
+    }
+
+    /// The feeds that bring rows of these areas into these datasets.
+    pub fn feeds_of<'s>(
+        &'s self,
+        datasets: &'s BTreeSet<String>,
+        areas: &'s [String],
+    ) -> impl Iterator<Item = &'s FeedConfig> {
+        datasets.iter().flat_map(|dataset| self.project.feeds_of(dataset)).filter(|feed| {
+            areas.iter().any(|area| feed.covers.iter().any(|whole| self.areas.lies_in(area, whole)))
+        })
     }
 
     /// The periods that a measure is published for.
@@ -212,6 +218,11 @@ impl Supply<'_> {
                         continue;
                     }
                     any = true;
+                    if month.last_day() >= self.as_of {
+                        // Rows may have come already, but part of a month is not the month.
+                        reason = Some("the month is not over".to_owned());
+                        continue;
+                    }
                     match self.delivered(dataset, feed, end) {
                         Ok(made) => synthetic |= made,
                         Err(why) => reason = Some(why),

@@ -1,5 +1,7 @@
 //! The calendar of the partnership plan: months, UK financial quarters and years, and rolling twelve months.
 
+pub mod holidays;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -158,6 +160,43 @@ impl PeriodKind {
             Self::FinancialYear => "financial-year",
             Self::Rolling12Months => "rolling-12-months",
         }
+    }
+}
+
+/// How often a period ends for which a feed brings figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Every {
+    /// Each month.
+    #[default]
+    Month,
+    /// Every third month, counted from `from`.
+    Quarter,
+    /// Every twelfth month, counted from `from`.
+    Year,
+}
+
+impl Every {
+    /// Months of one period.
+    #[must_use]
+    pub fn months(self) -> i32 {
+        match self {
+            Self::Month => 1,
+            Self::Quarter => 3,
+            Self::Year => 12,
+        }
+    }
+
+    /// The period that ends with `last`, under the name that the board uses where it has one.
+    #[must_use]
+    pub fn ending(self, last: Month) -> Period {
+        let kinds: &[PeriodKind] = match self {
+            Self::Month => &[PeriodKind::Month],
+            Self::Quarter => &[PeriodKind::FinancialQuarter, PeriodKind::Month],
+            Self::Year => &[PeriodKind::FinancialYear, PeriodKind::Rolling12Months],
+        };
+        let found = kinds.iter().find_map(|kind| Period::ending(*kind, last));
+        found.unwrap_or_else(|| Period::month(last))
     }
 }
 

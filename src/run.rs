@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub(crate) use earlier::Fingerprints;
-use gaps::fault_lines;
 pub use gaps::spans;
 pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
-pub(crate) use many::{Standings, UnusualDeliveries, thousands};
+use gaps::{expired_waivers, fault_lines};
+pub(crate) use many::{Standings, UnusualDeliveries, look, thousands};
 
 use crate::check::{Checked, check_loaded};
 use crate::config::settings::DeliveryMode;
@@ -53,6 +53,26 @@ pub enum RunError {
     /// The landing cannot be read or written.
     #[error("the landing cannot be used")]
     Landing(#[source] std::io::Error),
+    /// The record of the deliveries is gone though there is a release: beginning anew would drop what partners no longer
+    /// hold.
+    #[error(
+        "landing/deliveries.jsonl is missing or empty, though the current release counts from deliveries; restore it \
+         from a backup, or remove the folders `landing`, `datasets` and `published` to begin anew"
+    )]
+    LandingLost,
+    /// The clock is behind the current release: what is expected, and what is late, cannot be told.
+    #[error(
+        "today is {today} by this computer's clock, but release {release} was made on {released}; set the clock, or, if \
+         it was that release whose day is wrong, point `published/current` at the one before"
+    )]
+    ClockBehind {
+        /// The release.
+        release: String,
+        /// Its day.
+        released: NaiveDate,
+        /// The day by the clock.
+        today: NaiveDate,
+    },
     /// The simulator failed.
     #[error("the simulated deliveries cannot be written")]
     Simulate(#[source] std::io::Error),
@@ -196,12 +216,21 @@ impl<'a> Run<'a> {
         stop: &CancellationToken,
     ) -> Result<RunReport, RunError> {
         let since = self.now.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        if let Some(manifest) = self.published.manifest()?
+            && manifest.as_of > self.as_of
+        {
+            let (release, released, today) = (manifest.release, manifest.as_of, self.as_of);
+            return Err(RunError::ClockBehind { release, released, today });
+        }
         if self.project.settings.simulate.is_some() {
             self.progress.stage("making synthetic deliveries");
             crate::simulated::make(&self.project, self.as_of).map_err(RunError::Simulate)?;
         }
         self.progress.stage("asking feeds");
         let landing = Landing::open(&self.place).map_err(RunError::Landing)?;
+        if landing.all().is_empty() && self.has_rows()? {
+            return Err(RunError::LandingLost);
+        }
         landing.remove_leftovers().map_err(RunError::Landing)?;
         self.warehouse.remove_leftovers().map_err(RunError::Landing)?;
         // What is landed is recorded feed by feed, so that a fetch that is given up costs itself only.
@@ -215,7 +244,12 @@ impl<'a> Run<'a> {
         if let Some(manifest) = &current
             && manifest.inputs == self.inputs(&asked).await?
         {
-            return self.still_current(manifest, &states);
+            match self.still_current(manifest, &states) {
+                Err(RunError::Release(fault)) => {
+                    warn!("release {} cannot be read and is made anew: {fault}", manifest.release);
+                }
+                answer => return answer,
+            }
         }
         lock.sign(&since)?;
         stopped(stop)?;
@@ -234,6 +268,12 @@ impl<'a> Run<'a> {
         self.publish(&checked, &states, &asked, stored, current.as_ref(), stop).await
     }
 
+    /// Whether the current release counts from rows.
+    fn has_rows(&self) -> Result<bool, RunError> {
+        let manifest = self.published.manifest()?;
+        Ok(manifest.is_some_and(|manifest| manifest.datasets.values().any(|dataset| dataset.rows > 0)))
+    }
+
     /// Digest of what the project says and what was landed.
     fn asked(&self, states: &[FeedState]) -> Result<String, RunError> {
         let mut digest = Sha256::new();
@@ -248,6 +288,9 @@ impl<'a> Run<'a> {
         for state in states {
             digest.update(&state.feed.id);
             for ((month, file), deliveries) in &state.slots {
+                // A month that is not over has no figure until it is.
+                let open = if month.last_day() >= self.as_of { "open " } else { "" };
+                digest.update(open);
                 let latest = deliveries.first();
                 let content = latest.map(|delivery| delivery.content_sha256.as_str()).unwrap_or_default();
                 let synthetic = latest.is_some_and(|delivery| delivery.synthetic);
@@ -263,6 +306,9 @@ impl<'a> Run<'a> {
                 }
                 digest.update(format!("{:?};", feed::expected_months(&state.feed, self.as_of).last()));
             }
+        }
+        for (id, waiver) in &self.project.waivers {
+            digest.update(format!("{id} {};", waiver.config.is_active(self.as_of)));
         }
         let approved = crate::approval::approvals(&self.place).map_err(RunError::Landing)?;
         digest.update(format!("{approved:?};"));
@@ -307,6 +353,7 @@ impl<'a> Run<'a> {
             gaps.extend(delivery_gaps_of(&folder)?);
         }
         gaps.extend(fault_lines(states));
+        gaps.extend(expired_waivers(&self.project, self.as_of));
         Ok(RunReport {
             release: Some(manifest.release.clone()),
             measures: manifest.measures.len(),

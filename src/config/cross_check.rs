@@ -12,13 +12,24 @@ use crate::diagnose::Problem;
 use crate::normalise::contract::is_hidden;
 use crate::normalise::special::has_status;
 use crate::schedule::Calendar;
+use crate::waiver::Effect;
 
 /// Columns that the product itself adds to every dataset.
 const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
-pub(super) const OWN_TABLES: [&str; 8] =
-    ["outturn", "measure", "area", "period", "feed_delivery", "quarantine_summary", "revision", "release"];
+pub(super) const OWN_TABLES: [&str; 10] = [
+    "outturn",
+    "measure",
+    "area",
+    "period",
+    "feed_delivery",
+    "feed_status",
+    "quarantine_summary",
+    "revision",
+    "waiver",
+    "release",
+];
 
 pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     settings(project, problems);
@@ -26,6 +37,7 @@ pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     for contract in project.contracts.values() {
         contract_columns(project, contract, problems);
     }
+    waivers(project, problems);
     datasets(project, problems);
     measures(project, problems);
     table_names(project, problems);
@@ -117,6 +129,50 @@ fn feeds(project: &Project, problems: &mut Vec<Problem>) {
                     problems.push(Problem::new(&feed.source, span_of(&feed.source, &["source"]), message));
                 }
             }
+        }
+    }
+}
+
+fn waivers(project: &Project, problems: &mut Vec<Problem>) {
+    for waiver in project.waivers.values() {
+        let config = &waiver.config;
+        let at = |key: &str, message: String| {
+            Problem::new(&waiver.source, span_of(&waiver.source, &[key]), message)
+        };
+        for (key, text) in [("why", &config.why), ("by", &config.by)] {
+            if text.trim().is_empty() {
+                problems.push(at(key, format!("a waiver says {key}")));
+            }
+        }
+        if !config.lines.is_empty() && config.deliveries.is_empty() {
+            let message = "lines are those of a delivery, and none is named".to_owned();
+            problems.push(at("lines", message).help("name it in `deliveries`, or leave `lines` out"));
+        }
+        let Some(feed) = project.feeds.get(&config.feed) else {
+            if !is_unread(problems, &format!("feeds/{}.toml", config.feed)) {
+                let message = format!("feed `{}` is not defined", config.feed);
+                problems.push(
+                    at("feed", message).nearest(&config.feed, project.feeds.keys().map(String::as_str)),
+                );
+            }
+            continue;
+        };
+        let Some(contract) = project.contracts.get(&feed.config.contract) else { continue };
+        let rules = crate::waiver::rules_of(&contract.config);
+        match rules.get(&config.rule) {
+            None => {
+                let message = format!("contract `{}` has no rule `{}`", contract.config.id, config.rule);
+                problems.push(at("rule", message).nearest(&config.rule, rules.keys().map(String::as_str)));
+            }
+            Some(strongest) if config.effect < *strongest => {
+                let message = format!("rows that break `{}` cannot be taken as they stand", config.rule);
+                problems.push(at("effect", message).help("write effect = \"acknowledge\""));
+            }
+            Some(_) if config.rule == crate::waiver::HELD && config.effect == Effect::Acknowledge => {
+                let message = "a delivery that is held is let in or not".to_owned();
+                problems.push(at("effect", message).help("write effect = \"accept\""));
+            }
+            Some(_) => {}
         }
     }
 }

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::diagnose::{Problem, Source, shown_path};
+use crate::waiver::WaiverConfig;
 use settings::{
     ContractConfig, DatasetConfig, FeedConfig, LookupConfig, MeasureConfig, PartnershipConfig, ProjectConfig,
     TableConfig,
@@ -68,6 +69,8 @@ pub struct Project {
     pub contracts: BTreeMap<String, Loaded<ContractConfig>>,
     /// By id; only those that have a file.
     pub datasets: BTreeMap<String, Loaded<DatasetConfig>>,
+    /// By id.
+    pub waivers: BTreeMap<String, Loaded<WaiverConfig>>,
     /// By id.
     pub lookups: BTreeMap<String, Loaded<LookupConfig>>,
     /// `sql/shared/*.sql`, by the name under which other SQL reads them.
@@ -133,8 +136,10 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
         reader.sql_folder(&folder, &mut project);
     }
     reader.lookup_files(&project);
-    let feeds = |path: &PathBuf| path.parent().is_some_and(|folder| folder.ends_with("feeds"));
-    project.tables_unread = reader.unread.iter().any(|path| !feeds(path));
+    let no_table = |path: &PathBuf| {
+        path.parent().is_some_and(|folder| folder.ends_with("feeds") || folder.ends_with("waivers"))
+    };
+    project.tables_unread = reader.unread.iter().any(|path| !no_table(path));
     cross_check::check(&project, &mut reader.problems);
     let inactive = &project.settings.inactive;
     let is_inactive = |feed: &Loaded<FeedConfig>| {
@@ -258,6 +263,7 @@ impl Reader {
         self.toml_folder(&folder.join("feeds"), &mut project.feeds, |feed| &feed.id);
         self.toml_folder(&folder.join("contracts"), &mut project.contracts, |contract| &contract.id);
         self.toml_folder(&folder.join("datasets"), &mut project.datasets, |dataset| &dataset.id);
+        self.toml_folder(&folder.join("waivers"), &mut project.waivers, |waiver| &waiver.id);
         self.toml_folder(&folder.join("lookups"), &mut project.lookups, |lookup| &lookup.id);
     }
 
@@ -386,5 +392,6 @@ pub fn schemas() -> BTreeMap<&'static str, serde_json::Value> {
         ("lookup", schemars::schema_for!(LookupConfig).to_value()),
         ("measure", schemars::schema_for!(MeasureConfig).to_value()),
         ("table", schemars::schema_for!(TableConfig).to_value()),
+        ("waiver", schemars::schema_for!(WaiverConfig).to_value()),
     ])
 }

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feed::settings::{AuthConfig, PagingConfig, PostgresConfig, SftpConfig, StoreConfig};
+use crate::freshness::ExpectedConfig;
 pub use crate::normalise::format::settings::FormatConfig;
-use crate::period::{Month, PeriodKind};
+use crate::period::{Every, Month, PeriodKind};
 
 /// `outturn.toml`, at the root of a project.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -219,9 +220,11 @@ pub struct FeedConfig {
     pub from: Month,
     /// Last month that it delivers. Absent: it goes on.
     pub to: Option<Month>,
-    /// Months until the publisher has a month out: 2 means that June is expected in August.
+    /// Months until the publisher has a month out: 2 means that June is expected in August. Not used with `[expected]`.
     #[serde(default = "two")]
     pub published_after_months: u32,
+    /// By when a delivery should be there, to the day. Absent: `published-after-months` decides.
+    pub expected: Option<ExpectedConfig>,
     /// Months that are known not to come; they stand as not available, and nobody is asked for them.
     #[serde(default)]
     pub gap: Vec<GapConfig>,
@@ -282,31 +285,6 @@ pub enum DeliveryMode {
     Append,
     /// New and changed rows: for each key the row of the latest delivery stands.
     Upsert,
-}
-
-/// How often a period ends for which a feed brings figures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Every {
-    /// Each month.
-    #[default]
-    Month,
-    /// Every third month, counted from `from`.
-    Quarter,
-    /// Every twelfth month, counted from `from`.
-    Year,
-}
-
-impl Every {
-    /// Months of one period.
-    #[must_use]
-    pub fn months(self) -> i32 {
-        match self {
-            Self::Month => 1,
-            Self::Quarter => 3,
-            Self::Year => 12,
-        }
-    }
 }
 
 /// What becomes of a delivery in which something differs from what was agreed or from what is usual.

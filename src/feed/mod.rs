@@ -24,7 +24,9 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::config::Project;
-use crate::config::settings::{DeliveryMode, FeedConfig, GapConfig};
+use crate::config::settings::{DeliveryMode, FeedConfig};
+use crate::freshness;
+pub use crate::freshness::gap_at;
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
 use crate::secret;
@@ -39,6 +41,8 @@ pub struct FeedState {
     pub feed: Arc<FeedConfig>,
     /// The deliveries of each slot that stand now, the latest first.
     pub slots: BTreeMap<(Month, String), Vec<Delivery>>,
+    /// For a feed of many months at once: when the deliveries that stand were received, the earliest first.
+    pub arrived: Vec<DateTime<Utc>>,
     /// Months that are expected and for which nothing stands, each with the reason in words.
     pub missing: BTreeMap<Month, String>,
     /// Deliveries that this run landed.
@@ -50,17 +54,7 @@ pub struct FeedState {
 /// The months for which a feed is expected to have delivered by a day.
 #[must_use]
 pub fn expected_months(feed: &FeedConfig, as_of: NaiveDate) -> Vec<Month> {
-    let delay = i32::try_from(feed.published_after_months).unwrap_or(i32::MAX);
-    let newest = Month::containing(as_of).plus(-delay.min(1200));
-    let last = feed.to.map_or(newest, |to| to.min(newest));
-    let ends = |month: &Month| month.since(feed.from) % feed.every.months() == 0;
-    feed.from.through(last).filter(ends).collect()
-}
-
-/// The known gap in which a month lies.
-#[must_use]
-pub fn gap_at(feed: &FeedConfig, month: Month) -> Option<&GapConfig> {
-    feed.gap.iter().find(|gap| gap.from <= month && gap.to.is_none_or(|to| month <= to))
+    freshness::missed_months(feed, as_of)
 }
 
 /// Asks every feed for what it lacks, all feeds at once, and lands what comes.
@@ -113,11 +107,10 @@ pub fn foresee(
         let feed = Arc::new(feed.config.clone());
         let (place, synthetic) = place(project, &feed);
         let asking = Asking::of(project, &feed, &place, as_of);
-        let expected = asking.months.clone();
-        let mut slots = landed_slots(landing, &feed, synthetic, asking.by_month);
+        let mut slots = landed_slots(landing, &feed, synthetic, (asking.by_month, as_of));
         let (new, changed) = match &place {
             Place::Address { .. } if !asking.by_month => {
-                pending.push((feed.id.clone(), "asked once in each run".to_owned(), expected.clone()));
+                pending.push((feed.id.clone(), "asked once in each run".to_owned(), asking.months.clone()));
                 (Vec::new(), Vec::new())
             }
             Place::Address { .. } => {
@@ -156,7 +149,8 @@ pub fn foresee(
                 (month, reason)
             })
             .collect();
-        states.push(FeedState { feed, slots, missing, landed: 0, faults: Vec::new() });
+        let arrived = arrivals(&feed, &slots);
+        states.push(FeedState { feed, slots, arrived, missing, landed: 0, faults: Vec::new() });
     }
     Ok((states, pending))
 }
@@ -166,13 +160,19 @@ fn landed_slots(
     landing: &Landing,
     feed: &FeedConfig,
     synthetic: bool,
-    by_month: bool,
+    (by_month, as_of): (bool, NaiveDate),
 ) -> BTreeMap<(Month, String), Vec<Delivery>> {
     let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
         .slots(&feed.id)
         .into_iter()
-        // The month of receipt says nothing of the months that the rows are about.
-        .filter(|((month, _), _)| !by_month || (*month >= feed.from && feed.to.is_none_or(|to| *month <= to)))
+        // The month of receipt says nothing of the months that the rows are about. What is about a month that has not begun
+        // waits until it has.
+        .filter(|((month, _), _)| {
+            !by_month
+                || *month >= feed.from
+                    && feed.to.is_none_or(|to| *month <= to)
+                    && *month <= Month::containing(as_of)
+        })
         .map(|(slot, deliveries)| (slot, deliveries.into_iter().cloned().collect()))
         .collect();
     // What the simulator made goes when the feed is real, and the other way round.
@@ -181,6 +181,34 @@ fn landed_slots(
         !deliveries.is_empty()
     });
     slots
+}
+
+fn arrivals(feed: &FeedConfig, slots: &freshness::Slots) -> Vec<DateTime<Utc>> {
+    if feed.mode == DeliveryMode::Month {
+        return Vec::new();
+    }
+    let mut arrived: Vec<DateTime<Utc>> =
+        slots.values().flatten().map(|delivery| delivery.received).collect();
+    arrived.sort_unstable();
+    arrived
+}
+
+/// Files of a feed about months that have not begun.
+fn ahead(
+    landing: &Landing,
+    feed: &FeedConfig,
+    synthetic: bool,
+    as_of: NaiveDate,
+) -> BTreeSet<(Month, String)> {
+    landing
+        .of_feed(&feed.id)
+        .filter(|delivery| {
+            feed.mode == DeliveryMode::Month
+                && delivery.synthetic == synthetic
+                && delivery.period > Month::containing(as_of)
+        })
+        .map(|delivery| (delivery.period, delivery.file.clone()))
+        .collect()
 }
 
 /// Months that are still wanted from an address: those without a delivery, and the latest few again. A feed that is asked
@@ -313,7 +341,7 @@ impl Asking {
         if !by_month {
             return Self { by_month, months: vec![Month::containing(as_of)] };
         }
-        let mut months = expected_months(feed, as_of);
+        let mut months = freshness::asked_months(feed, as_of);
         let each = by_query || texts.iter().any(|text| template::names_month(text));
         if !each && !matches!(place, Place::Files { .. }) {
             let mut known = BTreeSet::new();
@@ -353,7 +381,10 @@ impl Asking {
         as_of: NaiveDate,
     ) -> Vec<Month> {
         match self.by_month {
-            true => self.months.clone(),
+            true => {
+                let due = expected_months(feed, as_of);
+                self.months.iter().copied().filter(|month| due.contains(month)).collect()
+            }
             false if slots.is_empty() => expected_months(feed, as_of),
             false => Vec::new(),
         }
@@ -421,7 +452,8 @@ impl Visit<'_> {
         let landed = haul.deliveries.len();
         let mut landing = self.landing.lock().await;
         landing.record(haul.deliveries)?;
-        let mut slots = landed_slots(&landing, &self.feed, synthetic, asking.by_month);
+        let mut slots = landed_slots(&landing, &self.feed, synthetic, (asking.by_month, self.as_of));
+        let ahead = ahead(&landing, &self.feed, synthetic, self.as_of);
         drop(landing);
         if let Some(done) = haul.done.take() {
             haul.general.extend(done.finish(&self).await);
@@ -464,6 +496,9 @@ impl Visit<'_> {
             missing.insert(month, reason);
         }
         faults.extend(
+            ahead.iter().map(|(month, file)| clean(&format!("{file} is about {month}, which has not begun"))),
+        );
+        faults.extend(
             told.iter().map(
                 |(month, fault)| {
                     if asking.by_month { format!("{month}: {fault}") } else { fault.clone() }
@@ -476,7 +511,8 @@ impl Visit<'_> {
         if landed > 0 {
             info!(feed.id = %self.feed.id, "feed `{}` landed {landed} deliveries", self.feed.id);
         }
-        Ok(FeedState { feed: self.feed, slots, missing, landed, faults })
+        let arrived = arrivals(&self.feed, &slots);
+        Ok(FeedState { feed: self.feed, slots, arrived, missing, landed, faults })
     }
 
     /// See [`Asking::known`].

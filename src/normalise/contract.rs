@@ -1,6 +1,6 @@
 //! A contract made ready for reading: which field goes to which column, and what it must be.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::StringArray;
@@ -80,6 +80,18 @@ pub struct Contract {
     pub(super) rules: Option<Rules>,
     /// SHA-256 over everything that decides what becomes of a row.
     pub digest: String,
+}
+
+impl Contract {
+    /// The same contract without the lists of codes and the ranges of columns that stand under these rules: a waiver lets
+    /// their values in as they are.
+    pub(super) fn without(&self, rules: &BTreeSet<&str>) -> Self {
+        let mut lenient = self.clone();
+        for column in lenient.columns.iter_mut().filter(|column| rules.contains(column.rule.as_str())) {
+            (column.codes, column.range) = (None, None);
+        }
+        lenient
+    }
 }
 
 /// A dataset: the contracts that fill it, its columns and its summaries.

@@ -210,6 +210,8 @@ impl Judge<'_> {
             duplicate: 0,
             quarantined: 0,
             rules: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            waived: BTreeMap::new(),
             days: 0,
             findings: Vec::new(),
             restated: None,

@@ -11,12 +11,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
 
 use crate::assess::Figure;
-use crate::config::SqlFile;
-use crate::config::settings::MeasureConfig;
+use crate::config::settings::{FeedConfig, MeasureConfig};
+use crate::config::{Loaded, SqlFile};
 use crate::feed::FeedState;
+use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
 use crate::normalise::{DeliveryReport, drift};
 use crate::period::{Month, Period};
+use crate::waiver::WaiverConfig;
 
 /// One column: name, type, and what it means.
 pub struct Column(pub &'static str, pub Kind, pub &'static str);
@@ -94,6 +96,14 @@ pub const MEASURE: Table = Table {
         Column("status", Text, "released, or withheld"),
         Column("reason", Text, "Why it was withheld; empty otherwise"),
         Column("latest_period", Text, "Latest period with a value; empty where there is none"),
+        Column(
+            "oldest_source",
+            Day,
+            "Last day of what was delivered by the feed that lags most of those that it counts from; empty where one \
+             has nothing",
+        ),
+        Column("stale", Flag, "True where one of these feeds is past its due day with its latest period"),
+        Column("stale_reason", Text, "Which, and since when; empty otherwise"),
         Column("reads", Text, "Tables that its SQL reads, separated by commas"),
         Column("sql_file", Text, "File of its SQL"),
         Column("sql", Text, "Its SQL, as it was run"),
@@ -169,6 +179,40 @@ pub const FEED_DELIVERY: Table = Table {
     ],
 };
 
+/// Every feed and period: whether it came when it should have.
+pub const FEED_STATUS: Table = Table {
+    name: "feed_status",
+    title: "Every feed and every period that has ended: when it was due, whether it came, and how late, on the day of \
+            the release",
+    columns: &[
+        Column("feed", Text, "Short name of the feed"),
+        Column("supplier", Text, "Who supplies it"),
+        Column("period", Text, "The period, such as 2025-06, 2025/26 Q1 or 2024/25"),
+        Column("period_end", Day, "Its last day"),
+        Column("rule", Text, "By when it should be there"),
+        Column("due_on", Day, "The last day on which it is on time"),
+        Column(
+            "state",
+            Text,
+            "on_time, early (before the period was over), late, history (came with the first fetch of the feed), empty, \
+             partial, refused, held, overdue, not_yet_due or known_gap",
+        ),
+        Column(
+            "days_late",
+            Whole,
+            "Days past the due day: until it came, or until the release while nothing usable came; empty where it is \
+             not late",
+        ),
+        Column(
+            "last_delivery",
+            Moment,
+            "When it was received first in a form that can be used; empty where none was",
+        ),
+        Column("note", Text, "What a reader should know; empty otherwise"),
+        Column("release", Text, "The release"),
+    ],
+};
+
 /// Rows that are set aside, by rule.
 pub const QUARANTINE_SUMMARY: Table = Table {
     name: "quarantine_summary",
@@ -183,7 +227,37 @@ pub const QUARANTINE_SUMMARY: Table = Table {
             "The rule; delivery_refused and delivery_held where the delivery as a whole is set aside",
         ),
         Column("rows", Whole, "How many rows"),
+        Column(
+            "acknowledged",
+            Whole,
+            "How many of them a waiver acknowledges, so that they no longer count as open",
+        ),
         Column("synthetic", Flag, "True where the simulator made them"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// What somebody decided about rows that break a rule.
+pub const WAIVER: Table = Table {
+    name: "waiver",
+    title: "Every waiver: which rows that break a rule are taken as they stand, or are known and stay out, and who decided \
+            it",
+    columns: &[
+        Column("waiver", Text, "Its short name"),
+        Column("feed", Text, "The feed"),
+        Column("period", Text, "Month of the delivery"),
+        Column("rule", Text, "The rule that the rows break"),
+        Column("effect", Text, "accept (the rows are taken as they stand) or acknowledge (they stay out)"),
+        Column(
+            "lines",
+            Text,
+            "The lines that are meant, separated by commas; empty for every row that breaks the rule",
+        ),
+        Column("rows", Whole, "Rows that it let in, or acknowledges, in this release"),
+        Column("why", Text, "Why"),
+        Column("by", Text, "Role of the person who decided it"),
+        Column("until", Day, "The last day on which it applies"),
+        Column("active", Flag, "False where that day has passed: the rows are judged by the contract again"),
         Column("release", Text, "The release"),
     ],
 };
@@ -247,8 +321,18 @@ pub const REVISION: Table = Table {
 };
 
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 8] =
-    [&OUTTURN, &MEASURE, &AREA, &PERIOD, &FEED_DELIVERY, &QUARANTINE_SUMMARY, &REVISION, &RELEASE];
+pub const TABLES: [&Table; 10] = [
+    &OUTTURN,
+    &MEASURE,
+    &AREA,
+    &PERIOD,
+    &FEED_DELIVERY,
+    &FEED_STATUS,
+    &QUARANTINE_SUMMARY,
+    &REVISION,
+    &WAIVER,
+    &RELEASE,
+];
 
 impl Table {
     /// Its columns, with what each means in their metadata.
@@ -306,9 +390,13 @@ fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
 }
 
 fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
+    some_days(values.into_iter().map(Some))
+}
+
+fn some_days(values: impl IntoIterator<Item = Option<NaiveDate>>) -> ArrayRef {
     let since =
         |day: NaiveDate| i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).ok();
-    Arc::new(values.into_iter().map(since).collect::<Date32Array>())
+    Arc::new(values.into_iter().map(|day| day.and_then(since)).collect::<Date32Array>())
 }
 
 fn same<'a>(value: &'a str, rows: usize) -> ArrayRef {
@@ -356,6 +444,8 @@ pub struct MeasureRow<'a> {
     pub reason: String,
     /// Latest period with a value.
     pub latest: String,
+    /// How fresh the feeds are that it counts from.
+    pub freshness: Freshness,
     /// Tables that it reads.
     pub reads: String,
     /// Digest of everything that its figures follow from.
@@ -386,6 +476,9 @@ pub fn measure(rows: &[MeasureRow<'_>], release: &str) -> Result<RecordBatch, ar
         text(rows.iter().map(|row| if row.reason.is_empty() { "released" } else { "withheld" })),
         some_text(rows.iter().map(|row| row.reason.as_str())),
         some_text(rows.iter().map(|row| row.latest.as_str())),
+        some_days(rows.iter().map(|row| row.freshness.oldest_source)),
+        flags(rows.iter().map(|row| !row.freshness.stale.is_empty())),
+        some_text(rows.iter().map(|row| row.freshness.stale.as_str())),
         some_text(rows.iter().map(|row| row.reads.as_str())),
         text(rows.iter().map(|row| row.file.source.path.to_string_lossy().replace('\\', "/"))),
         text(rows.iter().map(|row| row.file.sql())),
@@ -516,12 +609,43 @@ pub fn feed_delivery<'a>(
     )
 }
 
+/// Table `feed_status`: how each feed stands on the day of the release.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn feed_status(
+    feeds: &[(&FeedConfig, &[Standing])],
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let rows: Vec<(&FeedConfig, &Standing)> = feeds
+        .iter()
+        .flat_map(|(feed, standings)| standings.iter().map(move |standing| (*feed, standing)))
+        .collect();
+    let received = rows.iter().map(|(_, row)| row.received.map(|time| time.timestamp_millis()));
+    FEED_STATUS.batch(vec![
+        text(rows.iter().map(|(feed, _)| feed.id.as_str())),
+        text(rows.iter().map(|(feed, _)| feed.supplier.as_str())),
+        text(rows.iter().map(|(_, row)| row.period.to_string())),
+        days(rows.iter().map(|(_, row)| row.period.last.last_day())),
+        text(rows.iter().map(|(feed, _)| freshness::rule(feed))),
+        days(rows.iter().map(|(_, row)| row.due_on)),
+        text(rows.iter().map(|(_, row)| row.state.name())),
+        whole(rows.iter().map(|(_, row)| row.days_late.and_then(|days| u64::try_from(days).ok()))),
+        Arc::new(received.collect::<TimestampMillisecondArray>().with_timezone("UTC")),
+        some_text(rows.iter().map(|(_, row)| row.note.as_str())),
+        same(release, rows.len()),
+    ])
+}
+
+/// Feed, month, file and rule, and whether the rows are synthetic.
+type RuleOfFile<'a> = (&'a str, Month, &'a str, &'a str, bool);
+
 /// Table `quarantine_summary`.
 ///
 /// # Errors
 /// Columns that do not fit: a defect of ours.
 pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let mut rows: BTreeMap<(&str, Month, &str, &str, bool), u64> = BTreeMap::new();
+    let mut rows: BTreeMap<RuleOfFile<'_>, (u64, u64)> = BTreeMap::new();
     for (month, reports) in reports.values().flatten() {
         for report in reports {
             let delivery = &report.delivery;
@@ -533,7 +657,9 @@ pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatc
                     rule.as_str(),
                     delivery.synthetic,
                 );
-                *rows.entry(key).or_default() += n;
+                let acknowledged = report.acknowledged.get(rule).copied().unwrap_or_default();
+                let sums = rows.entry(key).or_default();
+                *sums = (sums.0 + n, sums.1 + acknowledged);
             }
         }
     }
@@ -542,8 +668,44 @@ pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatc
         text(rows.keys().map(|key| key.1.to_string())),
         text(rows.keys().map(|key| key.2)),
         text(rows.keys().map(|key| key.3)),
-        whole(rows.values().map(|n| Some(*n))),
+        whole(rows.values().map(|(n, _)| Some(*n))),
+        whole(rows.values().map(|(_, acknowledged)| Some(*acknowledged))),
         flags(rows.keys().map(|key| key.4)),
+        same(release, rows.len()),
+    ])
+}
+
+/// Table `waiver`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn waiver(
+    waivers: &BTreeMap<String, Loaded<WaiverConfig>>,
+    reports: &Reports,
+    as_of: NaiveDate,
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let mut covered: BTreeMap<&str, u64> = BTreeMap::new();
+    for report in reports.values().flat_map(BTreeMap::values).flatten() {
+        for (id, rows) in &report.waived {
+            *covered.entry(id).or_default() += rows;
+        }
+    }
+    let rows: Vec<&WaiverConfig> = waivers.values().map(|waiver| &waiver.config).collect();
+    let lines =
+        |waiver: &WaiverConfig| waiver.lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    WAIVER.batch(vec![
+        text(rows.iter().map(|row| row.id.as_str())),
+        text(rows.iter().map(|row| row.feed.as_str())),
+        text(rows.iter().map(|row| row.period.to_string())),
+        text(rows.iter().map(|row| row.rule.as_str())),
+        text(rows.iter().map(|row| row.effect.name())),
+        some_text(rows.iter().map(|row| lines(row))),
+        whole(rows.iter().map(|row| Some(covered.get(row.id.as_str()).copied().unwrap_or_default()))),
+        text(rows.iter().map(|row| row.why.as_str())),
+        text(rows.iter().map(|row| row.by.as_str())),
+        days(rows.iter().map(|row| row.until)),
+        flags(rows.iter().map(|row| row.is_active(as_of))),
         same(release, rows.len()),
     ])
 }

@@ -90,6 +90,8 @@ impl Fingerprints {
 /// The release before, from which what did not change is taken.
 pub(super) struct Earlier {
     folder: Option<PathBuf>,
+    /// Its tables that differ from their digests; nothing of them is lent, for it would stand as good in the new release.
+    damaged: BTreeSet<String>,
     measures: BTreeMap<String, String>,
     tables: BTreeMap<String, String>,
     outturn: OnceCell<Vec<RecordBatch>>,
@@ -107,8 +109,17 @@ pub(super) struct Kept {
 impl Earlier {
     pub(super) fn of(published: &Published, manifest: Option<&Manifest>) -> Self {
         let manifest = manifest.filter(|m| m.program == env!("CARGO_PKG_VERSION"));
+        let folder = published.current();
+        let damaged = match (&folder, manifest) {
+            (Some(folder), Some(manifest)) => release::damaged_tables(folder, manifest),
+            _ => BTreeSet::new(),
+        };
+        for table in &damaged {
+            tracing::warn!("table `{table}` of the release before is damaged; what it held is computed anew");
+        }
         Self {
-            folder: published.current(),
+            damaged,
+            folder,
             measures: manifest.map(|m| m.measures.clone()).unwrap_or_default(),
             tables: manifest.map(|m| m.own_tables.clone()).unwrap_or_default(),
             outturn: OnceCell::new(),
@@ -119,12 +130,15 @@ impl Earlier {
     /// Whether a measure's figures can be taken over.
     pub(super) fn has_measure(&self, id: &str, now: &Fingerprints) -> bool {
         self.folder.is_some()
+            && !["outturn", "measure"].iter().any(|table| self.damaged.contains(*table))
             && self.measures.get(id).is_some_and(|known| now.measures.get(id) == Some(known))
     }
 
     /// Whether a table can be taken over.
     pub(super) fn has_table(&self, id: &str, now: &Fingerprints) -> bool {
-        self.folder.is_some() && self.tables.get(id).is_some_and(|known| now.tables.get(id) == Some(known))
+        self.folder.is_some()
+            && !self.damaged.contains(id)
+            && self.tables.get(id).is_some_and(|known| now.tables.get(id) == Some(known))
     }
 
     /// The figures of a measure, unless something that they follow from changed, or it was withheld.

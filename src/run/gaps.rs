@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::NaiveDate;
+
 use super::RunError;
+use crate::config::Project;
 use crate::feed::{self, FeedState};
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
@@ -77,6 +80,14 @@ pub(crate) fn delivery_gaps_of(folder: &Path) -> Result<Vec<String>, RunError> {
 pub(super) fn fault_lines(states: &[FeedState]) -> Vec<String> {
     let lines = states.iter().flat_map(|state| state.faults.iter().map(move |fault| (state, fault)));
     lines.map(|(state, fault)| format!("feed `{}`: {fault}", state.feed.id)).collect()
+}
+
+/// Waivers that no longer apply, each in a line: what they let in or let be is judged by the contract again.
+pub(super) fn expired_waivers(project: &Project, as_of: NaiveDate) -> impl Iterator<Item = String> {
+    let expired = project.waivers.values().map(|waiver| &waiver.config);
+    expired.filter(move |waiver| !waiver.is_active(as_of)).map(|waiver| {
+        format!("waiver `{}` expired on {}; renew it or remove its file", waiver.id, waiver.until)
+    })
 }
 
 /// Measures that a release withholds, each with the reason.

@@ -5,23 +5,25 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use chrono::NaiveDate;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::earlier::{Earlier, Fingerprints, Kept};
-use super::gaps::{accepted, all_reports, delivery_gaps, fault_lines, table_gaps};
+use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
 use crate::check::Checked;
 use crate::config::SqlFile;
-use crate::config::settings::MeasureConfig;
+use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::engine::{Engine, Selected};
 use crate::feed::FeedState;
+use crate::freshness::{self, Came, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
 use crate::period::Period;
-use crate::release::tables::{self, MeasureRow, ReleaseRow};
+use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles, revision};
 use crate::warehouse::Snapshot;
 
@@ -55,6 +57,8 @@ struct Publication<'a> {
     /// Name of the release.
     name: String,
     gaps: Vec<String>,
+    /// How each feed stands, by its id.
+    standings: BTreeMap<&'a str, Vec<Standing>>,
     outturn: Vec<RecordBatch>,
     measures: Vec<MeasureRow<'a>>,
     periods: BTreeSet<Period>,
@@ -95,7 +99,12 @@ impl Run<'_> {
             fingerprints: Fingerprints::new(checked, &stored, states, &supply),
             before: Earlier::of(&self.published, current),
             name: draft.name().to_owned(),
-            gaps: gaps.into_iter().chain(fault_lines(states)).collect(),
+            gaps: gaps
+                .into_iter()
+                .chain(fault_lines(states))
+                .chain(expired_waivers(&self.project, self.as_of))
+                .collect(),
+            standings: standings(states, &stored.reports, self.as_of),
             outturn: Vec::new(),
             measures: Vec::new(),
             periods: BTreeSet::new(),
@@ -238,10 +247,12 @@ impl<'a> Publication<'a> {
         counts: Counts,
     ) -> Result<(), RunError> {
         let id = &file.config.id;
+        let freshness = self.freshness(planned, areas);
         let row = |reason: String, latest: String, fingerprints: &Fingerprints| MeasureRow {
             file,
             reason,
             latest,
+            freshness,
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
@@ -274,6 +285,16 @@ impl<'a> Publication<'a> {
         self.measures.push(row(reason, latest, &self.fingerprints));
         self.outturn.push(tables::outturn(file, &figures, self.run.as_of, &self.name)?);
         Ok(())
+    }
+
+    /// How fresh the feeds are that a measure counts from.
+    fn freshness(&self, planned: &Planned, areas: &[String]) -> Freshness {
+        let feeds = self.supply.feeds_of(&planned.datasets, areas);
+        freshness::of_feeds(
+            feeds.filter_map(|feed| {
+                Some((feed.id.as_str(), self.standings.get(feed.id.as_str())?.as_slice()))
+            }),
+        )
     }
 
     /// Sends the project's own tables on their way to the disk; gives those that cannot be, each with the reason.
@@ -347,19 +368,43 @@ impl<'a> Publication<'a> {
             outturn.push(RecordBatch::new_empty(tables::OUTTURN.schema()));
         }
         let quarantine = tables::quarantine_summary(&self.stored.reports, name)?;
+        let waivers = tables::waiver(&self.run.project.waivers, &self.stored.reports, self.run.as_of, name)?;
+        let standings: Vec<(&FeedConfig, &[Standing])> = self
+            .standings
+            .iter()
+            .filter_map(|(id, standings)| {
+                Some((self.supply.feeds.get(id)?.feed.as_ref(), standings.as_slice()))
+            })
+            .collect();
         for (table, batches) in [
             (&tables::OUTTURN, outturn),
             (&tables::MEASURE, vec![tables::measure(&self.measures, name)?]),
             (&tables::AREA, vec![tables::area(&self.checked.areas, name)?]),
             (&tables::PERIOD, vec![tables::period(&self.periods, name)?]),
             (&tables::FEED_DELIVERY, vec![release::stamped(deliveries, name, self.run.as_of, None)?]),
+            (&tables::FEED_STATUS, vec![tables::feed_status(&standings, name)?]),
             (&tables::QUARANTINE_SUMMARY, vec![quarantine]),
+            (&tables::WAIVER, vec![waivers]),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
             write(writing, draft, table.name, table.title, batches);
         }
         Ok(())
     }
+}
+
+/// How each feed stands on a day, by its id.
+fn standings<'a>(
+    states: &'a [FeedState],
+    reports: &Reports,
+    as_of: NaiveDate,
+) -> BTreeMap<&'a str, Vec<Standing>> {
+    let verdicts = Verdicts::of_reports(reports);
+    let of = |state: &FeedState| {
+        let came = Came { slots: &state.slots, arrived: &state.arrived, settled: true };
+        freshness::judge(&state.feed, came, &verdicts, as_of)
+    };
+    states.iter().map(|state| (state.feed.id.as_str(), of(state))).collect()
 }
 
 type Written = Result<(String, TableFiles), ReleaseError>;
