@@ -515,6 +515,11 @@ impl Visit<'_> {
         Ok(FeedState { feed: self.feed, slots, arrived, missing, landed, faults })
     }
 
+    /// Whether the feed delivers a month.
+    fn is_within(&self, month: Month) -> bool {
+        month >= self.feed.from && self.feed.to.is_none_or(|to| month <= to)
+    }
+
     /// See [`Asking::known`].
     fn known<'l>(
         &self,

@@ -25,7 +25,7 @@ use super::arrival::{Arrival, Settled, base_name, is_fit_name, unfinished};
 use super::folder::matches;
 use super::http::HttpSettings;
 use super::net::{Authority, Trouble, step};
-use super::{Asking, Haul, Visit, chain, gap_at};
+use super::{Asking, Haul, Visit, chain};
 use crate::diagnose::printable;
 use crate::landing::Delivery;
 use crate::period::Month;
@@ -279,13 +279,11 @@ impl Errand<'_> {
             && known.synthetic == self.synthetic
     }
 
-    /// The month of a file, if it is one that the feed is asked for.
+    /// The month of a file, if it is one that the feed delivers; an early one is taken too.
     fn period(&self, captures: &mut BTreeMap<String, String>) -> Option<Month> {
         match captures.remove("period") {
             None => self.asking.undated(),
-            Some(text) => text.parse().ok().filter(|month| {
-                self.asking.months.contains(month) && gap_at(&self.visit.feed, *month).is_none()
-            }),
+            Some(text) => text.parse().ok().filter(|month| self.visit.is_within(*month)),
         }
     }
 

@@ -16,7 +16,7 @@ use super::arrival::{Arrival, base_name, is_fit_name};
 use super::folder::matches;
 use super::http::{HttpSettings, PublicOnly, is_public};
 use super::net::{Trouble, step};
-use super::{Asking, Haul, Visit, chain, fill, gap_at};
+use super::{Asking, Haul, Visit, chain, fill};
 use crate::diagnose::printable;
 use crate::landing::Delivery;
 use crate::period::Month;
@@ -209,13 +209,11 @@ impl Errand<'_> {
         Ok(found)
     }
 
-    /// The month of an object, if it is one that the feed is asked for.
+    /// The month of an object, if it is one that the feed delivers; an early one is taken too.
     fn period(&self, captures: &mut BTreeMap<String, String>) -> Option<Month> {
         match captures.remove("period") {
             None => self.asking.undated(),
-            Some(text) => text.parse().ok().filter(|month| {
-                self.asking.months.contains(month) && gap_at(&self.visit.feed, *month).is_none()
-            }),
+            Some(text) => text.parse().ok().filter(|month| self.visit.is_within(*month)),
         }
     }
 
