@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers too")]
 
 #[path = "support/small.rs"]
+#[expect(dead_code, reason = "what a test of messages needs is not needed here")]
 mod small;
 
 use std::io::Write as _;
@@ -86,6 +87,6 @@ fn a_format_that_cannot_be_is_told_with_its_place() {
     world
         .outturn(&["check"])
         .exits(2)
-        .says("constabulary-crime.toml:9")
+        .says("constabulary-crime.toml:10:11")
         .says("`(` is not a regular expression");
 }
