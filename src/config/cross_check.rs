@@ -343,19 +343,17 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
         let Some(first) = contracts.get(contract.config.dataset.as_str()).and_then(|all| all.first()) else {
             continue;
         };
-        let shape = |c: &ContractConfig| -> BTreeSet<(String, String)> {
-            let kept = || c.column.iter().filter(|column| !is_hidden(column));
-            let columns = kept().map(|column| {
-                let kind = if column.person { "pseudonym".to_owned() } else { format!("{:?}", column.kind) };
-                (column.name.clone(), kind)
-            });
-            let states = kept().filter(|column| has_status(c, column));
-            columns.chain(states.map(|column| (format!("{}_status", column.name), String::new()))).collect()
-        };
-        if shape(first) != shape(&contract.config) {
+        let (one, other) = (shape(first), shape(&contract.config));
+        if one != other {
+            let differing: BTreeSet<&str> =
+                one.symmetric_difference(&other).map(|(name, _)| name.as_str()).collect();
+            let differing: Vec<String> = differing.iter().map(|name| format!("`{name}`")).collect();
             let message = format!(
-                "contracts `{}` and `{}` both fill dataset `{}` but differ in its columns",
-                first.id, contract.config.id, first.dataset
+                "contracts `{}` and `{}` both fill dataset `{}` but differ in its columns: {}",
+                first.id,
+                contract.config.id,
+                first.dataset,
+                differing.join(", ")
             );
             problems.push(Problem::new(&contract.source, span_of(&contract.source, &["dataset"]), message));
         }
@@ -405,6 +403,28 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
             }
         }
     }
+}
+
+/// The columns that a contract gives its dataset, each with what its values are kept as.
+fn shape(contract: &ContractConfig) -> BTreeSet<(String, String)> {
+    let kept = || contract.column.iter().filter(|column| !is_hidden(column));
+    let columns = kept().map(|column| {
+        let by = |name: &str| contract.column.iter().find(|other| other.name == name)?.lookup.clone();
+        let kind = if column.person {
+            "pseudonym".to_owned()
+        } else if let Some(lookup) = &column.lookup {
+            format!("key of {lookup}")
+        } else if let Some(from) = &column.from_lookup {
+            format!("{from} of {:?}", column.by.as_deref().and_then(by))
+        } else if column.from_path.is_some() {
+            format!("{:?}", ColumnType::Category)
+        } else {
+            format!("{:?}", column.kind)
+        };
+        (column.name.clone(), kind)
+    });
+    let states = kept().filter(|column| has_status(contract, column));
+    columns.chain(states.map(|column| (format!("{}_status", column.name), String::new()))).collect()
 }
 
 fn measures(project: &Project, problems: &mut Vec<Problem>) {
