@@ -127,7 +127,7 @@ async fn datasets(
         let before = warehouse.snapshot(&dataset.id).await?;
         let told = warehouse.reports(&before).await?;
         let jobs = standings.month_jobs(dataset, states, &UnusualDeliveries::new());
-        let unusual = standings.unusual(&jobs, &told);
+        let unusual = Standings::unusual(&jobs, &told);
         let jobs = standings.month_jobs(dataset, states, &unusual);
         let wanted: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
         let mut summaries = Vec::new();

@@ -260,8 +260,12 @@ impl<'a> Run<'a> {
         let landing = Arc::new(landing);
         let parts = Parts::open(&self.place);
         parts.remove_leftovers().map_err(RunError::Landing)?;
-        let standings = Standings::settle(&checked, &landing, &mut states, self.as_of, parts).await?;
-        stopped(stop)?;
+        // A large delivery takes its time; what is split when a run is stopped is not yet in its place.
+        let standings = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(RunError::Stopped),
+            settled = Standings::settle(&checked, &landing, &mut states, self.as_of, parts) => settled?,
+        };
         let stored = self.store(&checked, &landing, &states, &standings, stop).await?;
         standings.tidy()?;
         stopped(stop)?;
@@ -394,7 +398,7 @@ impl<'a> Run<'a> {
             // How many rows are usual is known once the months are made; what is unusual by it then gives way. Months
             // are judged by those before them, so that each turn settles at least one more.
             for _ in 0..=jobs.len() {
-                let unusual = standings.unusual(&jobs, &reports);
+                let unusual = Standings::unusual(&jobs, &reports);
                 jobs = standings.month_jobs(dataset, states, &unusual);
                 let pending = jobs.iter().filter(|job| match made.get(&job.month) {
                     Some(month) => month.rows.inputs() != job.inputs_digest(),

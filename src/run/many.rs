@@ -222,7 +222,6 @@ impl Standings {
     /// Deliveries of feeds of mode `month` that bring far more or fewer rows than those of the months before, judged by
     /// what is known of them; one of which nothing is known yet is not judged.
     pub(crate) fn unusual(
-        &self,
         jobs: &[MonthJob],
         reports: &BTreeMap<Month, Vec<DeliveryReport>>,
     ) -> UnusualDeliveries {
