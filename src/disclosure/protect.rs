@@ -11,7 +11,7 @@ use super::board::{Board, UNBOUNDED};
 use super::bounds::{Extremes, Outer};
 use super::lattice::Hints;
 use super::net::{self, Group, groups, index};
-use super::search::{CELL, Guide, NEVER, STEPS, Search, Style, Task};
+use super::search::{CELL, Guide, NEVER, ROUNDS, STEPS, Search, Style, Task};
 use super::{Cell, DisclosureError, Effort, Need, Problem, Standing, Status};
 
 /// How many cells there are of each status.
@@ -264,16 +264,20 @@ impl<'a> Work<'a> {
     fn give_room(&mut self, guide: &mut Guide<'_>, effort: &Effort, at: u32) -> bool {
         let need = self.cells[at as usize].need;
         while !self.is_open_enough(guide, effort, at, need) {
-            let Some(wanted) = self.board.wanted(at, need) else { return true };
             self.board.reset(&self.truth);
-            let by = wanted - self.board.value(at);
-            let Some(cover) = self.cheapest(guide, at, by) else { return false };
-            if cover.is_empty() {
-                // The way that was found needs no cover, and yet was not found before: it is taken now.
-                continue;
+            // Part of the way may need no cover; the rest is sought from there. Every step goes further than before.
+            let mut covered = false;
+            for _ in 0..ROUNDS {
+                let Some(wanted) = self.board.wanted(at, need) else { return true };
+                let by = wanted - self.board.value(at);
+                let Some(cover) = self.cheapest(guide, at, by) else { return false };
+                if !cover.is_empty() {
+                    covered = true;
+                    break;
+                }
             }
-            for cell in cover {
-                self.hide(cell);
+            if !covered {
+                return false;
             }
         }
         true
@@ -330,6 +334,7 @@ impl<'a> Work<'a> {
         for cell in &cover {
             self.hide(*cell);
         }
+        // The change is a completion now that its cover is withheld.
         self.board.apply(&steps).then_some(cover)
     }
 

@@ -231,7 +231,7 @@ impl Search {
 }
 
 /// How many completions are tried for one cell.
-const ROUNDS: usize = 48;
+pub(super) const ROUNDS: usize = 48;
 
 /// How many changes one completion may take from another.
 pub(super) const STEPS: usize = 400;
