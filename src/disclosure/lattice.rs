@@ -127,10 +127,13 @@ fn line_ways(stretches: &[(u32, u32)], (begin, end): (u32, u32)) -> Vec<Way> {
     ways
 }
 
+/// A lattice; by axis and coordinate, the ways along it; by axis, how far apart neighbours stand.
+type Hint<'a> = (&'a Lattice, Vec<Vec<Vec<Way>>>, Vec<usize>);
+
 /// Lattices with what is worked out once: the ways along each axis, and where each cell lies.
 #[derive(Debug, Default)]
 pub(super) struct Hints<'a> {
-    lattices: Vec<(&'a Lattice, Vec<Vec<Vec<Way>>>, Vec<usize>)>,
+    lattices: Vec<Hint<'a>>,
     /// By cell of the problem, its lattice and place.
     place: Vec<(u32, u32)>,
     /// By cell of the problem, its place in the group at work.

@@ -11,7 +11,7 @@ use super::board::{Board, UNBOUNDED};
 use super::bounds::{Extremes, Outer};
 use super::lattice::Hints;
 use super::net::{self, Group, groups, index};
-use super::search::{CELL, Guide, NEVER, ROUNDS, STEPS, Search, Style, Task};
+use super::search::{CELL, Found, Guide, NEVER, ROUNDS, STEPS, Search, Style, Task};
 use super::{Cell, DisclosureError, Effort, Need, Problem, Standing, Status};
 
 /// How many cells there are of each status.
@@ -139,11 +139,10 @@ pub(super) fn seen(problem: &Problem, status: &[Status]) -> Vec<Seen> {
 fn first_status(cell: &Cell) -> Status {
     match (cell.count, cell.standing) {
         (None, _) => Status::Absent,
-        (_, Standing::Known) => Status::Shown,
         (_, Standing::Unpublished) => Status::Unpublished,
         (_, Standing::Publishable | Standing::Held) if cell.sensitive => Status::Primary,
         (_, Standing::Held) => Status::Secondary,
-        (_, Standing::Publishable) => Status::Shown,
+        (_, Standing::Known | Standing::Publishable) => Status::Shown,
     }
 }
 
@@ -313,7 +312,7 @@ impl<'a> Work<'a> {
     /// The cheapest cover that lets a cell change by `by`, or as much of it as can be had.
     fn cheapest(&mut self, guide: &mut Guide<'_>, at: u32, by: i64) -> Option<Vec<u32>> {
         let mut by = by;
-        let mut best: Option<(u64, Vec<u32>, Vec<(u32, i64)>)> = None;
+        let mut best: Option<Found> = None;
         while by != 0 && best.is_none() {
             best = guide.change(&self.board, self.group, (at, by), Some(&self.prices));
             by /= 2;
@@ -327,10 +326,10 @@ impl<'a> Work<'a> {
                 steps: 20 * STEPS,
             };
             if guide.search.find(&self.board, &task) {
-                best = Some((guide.search.cost, guide.search.cover.clone(), guide.search.steps.clone()));
+                best = Some(guide.search.found());
             }
         }
-        let (_, cover, steps) = best?;
+        let Found { cover, steps, .. } = best?;
         for cell in &cover {
             self.hide(*cell);
         }
