@@ -111,7 +111,7 @@ impl fmt::Display for Audit {
             };
             match found.high {
                 Some(high) => {
-                    writeln!(f, "cell {}: lies between {} and {high}, {how}", found.cell, found.low)?
+                    writeln!(f, "cell {}: lies between {} and {high}, {how}", found.cell, found.low)?;
                 }
                 None => writeln!(f, "cell {}: lies at or above {}, {how}", found.cell, found.low)?,
             }
@@ -244,7 +244,7 @@ fn audit_group(
         if high >= need.at_least && low <= need.at_most && high.saturating_sub(low) >= need.width {
             match &mut board {
                 Some(board) => {
-                    prove(board, guide, group, &truth, index(at), need, &outer, effort, &mut finding)
+                    prove(board, guide, group, &truth, index(at), need, &outer, effort, &mut finding);
                 }
                 None => finding.proof = Proof::Undecided,
             }

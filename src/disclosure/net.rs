@@ -44,11 +44,11 @@ impl Net {
         for cell in 0..cells {
             net.cell_start[cell + 1] += net.cell_start[cell];
         }
-        let mut next = net.cell_start.clone();
+        let mut free = net.cell_start.clone();
         net.relations = vec![Term { at: 0, sign: 0 }; net.members.len()];
         for (relation, (row, _)) in rows.iter().enumerate() {
             for term in row {
-                let place = &mut next[term.at as usize];
+                let place = &mut free[term.at as usize];
                 net.relations[*place as usize] = Term { at: index(relation), sign: term.sign };
                 *place += 1;
             }
