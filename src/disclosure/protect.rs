@@ -183,7 +183,7 @@ impl<'a> Work<'a> {
 
     /// Withholds what is needed; the cells that cannot be protected.
     fn protect(&mut self, guide: &mut Guide<'_>, effort: &Effort, sets: &mut usize) -> Vec<u32> {
-        if !self.status.iter().any(|status| status.is_hidden()) || self.board.net.len() == 0 {
+        if self.asked().is_empty() || self.board.net.len() == 0 {
             return Vec::new();
         }
         if self.board.net.len() == 1 {
