@@ -140,11 +140,15 @@ impl Outer {
             let at = term.at as usize;
             let (low, high) = side(term.sign, self.low[at], self.high[at]);
             if low <= -UNBOUNDED {
-                no_least += 1
+                no_least += 1;
             } else {
-                least += low
+                least += low;
             }
-            if high >= UNBOUNDED { no_most += 1 } else { most += high }
+            if high >= UNBOUNDED {
+                no_most += 1;
+            } else {
+                most += high;
+            }
         }
         let mut changed = Vec::new();
         for term in net.members(relation) {

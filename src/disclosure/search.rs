@@ -41,12 +41,20 @@ pub(super) struct Search {
     place: Vec<u32>,
     upset: Vec<u32>,
     mended: Vec<u32>,
-    /// The change that was found: cells and by how much.
-    pub(super) steps: Vec<(u32, i64)>,
+    steps: Vec<(u32, i64)>,
+    cover: Vec<u32>,
+    cost: u64,
+}
+
+/// A change that keeps every sum.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// What it costs to withhold its cover.
+    pub(super) cost: u64,
     /// Cells that have to be withheld for it, in order.
     pub(super) cover: Vec<u32>,
-    /// What they cost.
-    pub(super) cost: u64,
+    /// Cells, and by how much each changes.
+    pub(super) steps: Vec<(u32, i64)>,
 }
 
 /// What a search is to do.
@@ -84,6 +92,11 @@ impl Search {
             self.touched = touched;
         }
         found
+    }
+
+    /// What the last search found.
+    pub(super) fn found(&self) -> Found {
+        Found { cost: self.cost, cover: self.cover.clone(), steps: self.steps.clone() }
     }
 
     fn clear(&mut self, board: &Board<'_>) {
@@ -231,7 +244,7 @@ impl Search {
 }
 
 /// How many completions are tried for one cell.
-const ROUNDS: usize = 48;
+pub(super) const ROUNDS: usize = 48;
 
 /// How many changes one completion may take from another.
 pub(super) const STEPS: usize = 400;
@@ -246,8 +259,7 @@ pub(super) struct Guide<'a> {
 }
 
 impl Guide<'_> {
-    /// The cheapest change of a cell by exactly `by` that was found: what it costs, the cells to withhold for it, and
-    /// its steps.
+    /// The cheapest change of a cell by exactly `by` that was found.
     ///
     /// `cells` are the cells of the group, as the problem has them.
     pub(super) fn change(
@@ -256,23 +268,25 @@ impl Guide<'_> {
         cells: &[u32],
         (at, by): (u32, i64),
         prices: Option<&[u32]>,
-    ) -> Option<(u64, Vec<u32>, Vec<(u32, i64)>)> {
-        let mut best: Option<(u64, Vec<u32>, Vec<(u32, i64)>)> = None;
+    ) -> Option<Found> {
+        let mut best: Option<Found> = None;
         if let Some((_, start)) = self.hints.find(board, cells[at as usize], by, prices) {
             let task = Task { start: &start, prices, style: Style::Tightest, below: u64::MAX, steps: STEPS };
             if self.search.find(board, &task) {
-                best = Some((self.search.cost, self.search.cover.clone(), self.search.steps.clone()));
+                best = Some(self.search.found());
             }
         }
         // In a lattice that has no answer, neighbours of one cell rarely have one.
         let last_resort = self.hints.is_empty() || by.abs() == 1;
         if (best.is_none() && last_resort) || (self.hints.is_empty() && prices.is_some()) {
-            for style in [Style::Tightest, Style::Latest] {
-                let below = best.as_ref().map_or(u64::MAX, |(cost, ..)| *cost);
+            let styles: &[Style] =
+                if self.hints.is_empty() { &[Style::Tightest, Style::Latest] } else { &[Style::Tightest] };
+            for style in styles.iter().copied() {
+                let below = best.as_ref().map_or(u64::MAX, |found| found.cost);
                 let steps = if self.hints.is_empty() { STEPS } else { FEW };
                 let task = Task { start: &[(at, by)], prices, style, below, steps };
                 if self.search.find(board, &task) {
-                    best = Some((self.search.cost, self.search.cover.clone(), self.search.steps.clone()));
+                    best = Some(self.search.found());
                     if prices.is_none() {
                         break;
                     }
@@ -321,8 +335,8 @@ impl Guide<'_> {
     /// Takes a cell as much of the way as it can in one go.
     fn step(&mut self, board: &mut Board<'_>, cells: &[u32], at: u32, mut by: i64) -> bool {
         while by != 0 {
-            if let Some((_, _, steps)) = self.change(board, cells, (at, by), None)
-                && board.apply(&steps)
+            if let Some(found) = self.change(board, cells, (at, by), None)
+                && board.apply(&found.steps)
             {
                 return true;
             }
