@@ -2,6 +2,7 @@
 
 mod daemon;
 mod output;
+mod purge;
 
 use std::fmt::Write as _;
 use std::io;
@@ -125,11 +126,23 @@ enum Command {
         /// The release; the current one when absent.
         release: Option<String>,
     },
+    /// Erases what the retention rules of the agreements do not let be kept any longer; releases stay as they are.
+    Purge {
+        /// Say what would be erased, and touch nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Role of whoever has it done, for the record; no person's name.
+        #[arg(long)]
+        by: Option<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
     /// Makes the synthetic deliveries of `[simulate]`.
     Simulate,
     /// Prints the JSON Schema of a kind of file.
     Schema {
-        /// outturn, partnership, feed, contract, dataset, lookup, measure or table; all when absent.
+        /// outturn, partnership, feed, agreement, contract, dataset, lookup, measure or table; all when absent.
         kind: Option<String>,
     },
     /// Prints a completion script for a shell.
@@ -219,6 +232,9 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         }
         Command::Quarantine(which) => quarantine(&root, which).await,
         Command::Verify { release } => verify(&root, release.as_deref()),
+        Command::Purge { dry_run, by, output } => {
+            purge::purge(&root, now, by.as_deref(), dry_run, output).await
+        }
         Command::Simulate => simulate(&root, now),
         Command::Schema { kind } => schema(kind.as_deref()),
         Command::Completions { shell } => {

@@ -59,8 +59,7 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
     let feeds = states
         .iter()
         .map(|state| {
-            let overdue: Vec<Month> =
-                state.missing.keys().copied().filter(|m| feed::gap_at(&state.feed, *m).is_none()).collect();
+            let overdue = state.owed();
             FeedStatus {
                 feed: state.feed.id.clone(),
                 latest: state.slots.keys().map(|(month, _)| *month).max(),

@@ -3,6 +3,7 @@
 mod earlier;
 mod gaps;
 mod publish;
+mod purge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use tracing::{info, warn};
 pub(crate) use earlier::Fingerprints;
 use gaps::fault_lines;
 pub use gaps::spans;
+pub use purge::purge;
 pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
 
 use crate::check::{Checked, check_loaded};
@@ -215,7 +217,7 @@ impl<'a> Run<'a> {
             Some(checked) => checked,
             None => check_loaded(self.project.clone(), Vec::new()).await.map_err(RunError::Invalid)?,
         };
-        let stored = self.store(&checked, landing, &states, stop).await?;
+        let stored = self.store(&checked, landing, &states, None, stop).await?;
         stopped(stop)?;
         self.publish(&checked, &states, stored, current.as_ref(), stop).await
     }
@@ -233,6 +235,9 @@ impl<'a> Run<'a> {
                 let content = latest.map(|delivery| delivery.content_sha256.as_str()).unwrap_or_default();
                 let synthetic = latest.is_some_and(|delivery| delivery.synthetic);
                 digest.update(format!("{month} {file} {content} {synthetic};"));
+                if state.erased.contains_key(&(*month, file.clone())) {
+                    digest.update("erased;");
+                }
             }
             for (month, reason) in &state.missing {
                 digest.update(format!("{month} {reason};"));
@@ -282,12 +287,14 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Normalises every month whose inputs changed, and commits each dataset once.
+    /// Normalises every month whose inputs changed, and commits each dataset once; of `only` these where it is given, by
+    /// dataset and month.
     async fn store(
         &self,
         checked: &Checked,
         landing: Landing,
         states: &[FeedState],
+        only: Option<&BTreeSet<(String, Month)>>,
         stop: &CancellationToken,
     ) -> Result<Stored, RunError> {
         let landing = Arc::new(landing);
@@ -303,13 +310,16 @@ impl<'a> Run<'a> {
             let before = self.warehouse.snapshot(&dataset.id).await?;
             let jobs = month_jobs(checked, dataset, states);
             let months: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
-            let dropped: Vec<Month> = before.months.keys().copied().filter(|m| !months.contains(m)).collect();
+            let chosen =
+                |month: Month| only.is_none_or(|only| only.contains(&(dataset.id.clone(), month)));
+            let dropped = before.months.keys().copied().filter(|m| !months.contains(m) && chosen(*m));
+            let dropped: Vec<Month> = dropped.collect();
             let mut summaries = Vec::new();
             for summary in &dataset.summaries {
                 summaries.push(self.warehouse.snapshot(&summary.id).await?);
             }
             let pending: Vec<MonthJob> =
-                jobs.into_iter().filter(|job| is_stale(job, &before, &summaries)).collect();
+                jobs.into_iter().filter(|job| chosen(job.month) && is_stale(job, &before, &summaries)).collect();
             if !pending.is_empty() {
                 self.progress.stage_of(&format!("reading `{}`", dataset.id), pending.len());
             }
@@ -465,11 +475,12 @@ pub fn month_jobs(
     for state in states {
         let Some(contract) = dataset.contracts.get(&state.feed.contract) else { continue };
         debug_assert!(checked.project.feeds.contains_key(&state.feed.id));
-        for ((month, _), deliveries) in &state.slots {
-            months.entry(*month).or_default().push(Slot {
+        for (slot, deliveries) in &state.slots {
+            months.entry(slot.0).or_default().push(Slot {
                 feed: Arc::clone(&state.feed),
                 contract: Arc::clone(contract),
                 deliveries: deliveries.clone(),
+                erased: state.erased.get(slot).map(|erasure| erasure.reports.clone()),
             });
         }
     }

@@ -36,6 +36,8 @@ pub(super) async fn look(visit: &Visit<'_>, pattern: &str, synthetic: bool) -> H
     let landing = visit.landing.lock().await;
     let wanted: Vec<Wanted> = found
         .into_iter()
+        // What could not be kept is not taken, though the partner still has it.
+        .filter(|file| visit.terms.closed(file.period).is_none())
         .map(|file| {
             let member = visit.feed.member.as_ref().map(|member| with_period(member, file.period));
             let name = slot_name(&file.path, member.as_deref());

@@ -4,8 +4,9 @@
 mod address;
 mod folder;
 pub mod http;
+mod terms;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use tracing::{info, warn};
 
 use crate::config::Project;
 use crate::config::settings::{FeedConfig, GapConfig};
+use crate::erasure::Erasure;
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
+use terms::Terms;
 
 /// What a run knows of a feed once it has been asked.
 #[derive(Debug, Clone)]
@@ -32,6 +35,80 @@ pub struct FeedState {
     pub landed: usize,
     /// What went wrong in this run, in words; empty when nothing did.
     pub faults: Vec<String>,
+    /// Why its agreement stops it: it is not asked, and nothing of it is used. `None` when it does not.
+    pub stopped: Option<String>,
+    /// Months without a delivery that it may not be asked for, as their rows could not be kept.
+    pub beyond_retention: BTreeSet<Month>,
+    /// Slots whose rows were erased; their deliveries stand in `slots`, their contents are gone.
+    pub erased: BTreeMap<(Month, String), Erasure>,
+}
+
+/// Why nothing stands for an expected month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// The partner did not send it.
+    NotSupplied,
+    /// It is known not to come.
+    KnownGap,
+    /// The agreement of the feed has not begun or has expired.
+    Stopped,
+    /// Its rows could not be kept any more, so it is not asked for.
+    BeyondRetention,
+}
+
+impl Absence {
+    /// The word in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotSupplied => "not_supplied",
+            Self::KnownGap => "known_gap",
+            Self::Stopped => "stopped",
+            Self::BeyondRetention => "beyond_retention",
+        }
+    }
+}
+
+impl FeedState {
+    /// Why nothing stands for one of the missing months.
+    #[must_use]
+    pub fn absence(&self, month: Month) -> Absence {
+        if gap_at(&self.feed, month).is_some() {
+            Absence::KnownGap
+        } else if self.stopped.is_some() {
+            Absence::Stopped
+        } else if self.beyond_retention.contains(&month) {
+            Absence::BeyondRetention
+        } else {
+            Absence::NotSupplied
+        }
+    }
+
+    /// The months that the partner owes: expected, and missing for no reason that is known.
+    #[must_use]
+    pub fn owed(&self) -> Vec<Month> {
+        self.missing.keys().copied().filter(|month| self.absence(*month) == Absence::NotSupplied).collect()
+    }
+
+    /// The state of a feed that its agreement stops: no delivery stands, and every month tells why.
+    fn stopped(feed: Arc<FeedConfig>, landing: &Landing, expected: &[Month], terms: &Terms) -> Self {
+        let why = terms.stopped.clone().unwrap_or_default();
+        let held = landing.of_feed(&feed.id).map(|delivery| delivery.period);
+        let held = held.filter(|month| *month >= feed.from && feed.to.is_none_or(|to| *month <= to));
+        let months: BTreeSet<Month> = expected.iter().copied().chain(held).collect();
+        let reason = |month| gap_at(&feed, month).map_or_else(|| why.clone(), |gap| gap.reason.clone());
+        let missing = months.into_iter().map(|month| (month, reason(month))).collect();
+        Self {
+            slots: BTreeMap::new(),
+            missing,
+            landed: 0,
+            faults: Vec::new(),
+            stopped: terms.stopped.clone(),
+            beyond_retention: BTreeSet::new(),
+            erased: BTreeMap::new(),
+            feed,
+        }
+    }
 }
 
 /// The months for which a feed is expected to have delivered by a day.
@@ -65,12 +142,14 @@ pub async fn land_all(
     let feeds: Vec<Arc<FeedConfig>> =
         project.feeds.values().map(|feed| Arc::new(feed.config.clone())).collect();
     let addresses = Arc::new(address::Addresses::default());
+    let mut terms = Terms::of_all(project, as_of)?;
     let asked = feeds.iter().map(|feed| {
         let visit = Visit {
             project,
             feed: Arc::clone(feed),
             landing: Arc::clone(&landing),
             addresses: Arc::clone(&addresses),
+            terms: terms.remove(&feed.id).unwrap_or_default(),
             now,
             as_of,
         };
@@ -95,14 +174,22 @@ pub fn foresee(
 ) -> io::Result<(Vec<FeedState>, Vec<Pending>)> {
     let mut states = Vec::new();
     let mut pending = Vec::new();
+    let mut all_terms = Terms::of_all(project, as_of)?;
     for feed in project.feeds.values() {
         let feed = Arc::new(feed.config.clone());
         let expected = expected_months(&feed, as_of);
+        let terms = all_terms.remove(&feed.id).unwrap_or_default();
+        if terms.stopped.is_some() {
+            states.push(FeedState::stopped(feed, landing, &expected, &terms));
+            continue;
+        }
+        let open: Vec<Month> =
+            expected.iter().copied().filter(|month| terms.closed(*month).is_none()).collect();
         let (place, synthetic) = place(project, &feed);
         let mut slots = landed_slots(landing, &feed, synthetic);
         let (new, changed) = match &place {
             Place::Address { .. } => {
-                let wanted = wanted(landing, &feed, &expected, synthetic);
+                let wanted = wanted(landing, &feed, &open, synthetic);
                 let (again, new): (Vec<Month>, Vec<Month>) =
                     wanted.into_iter().partition(|month| slots.keys().any(|(found, _)| found == month));
                 if !again.is_empty() {
@@ -113,12 +200,17 @@ pub fn foresee(
             }
             Place::Files { pattern } => folder::foresee(project, landing, &feed, pattern, synthetic),
             Place::Mirror { folder, rest } => {
-                folder::foresee_mirror(project, landing, &feed, folder, rest, &expected, synthetic)
+                folder::foresee_mirror(project, landing, &feed, folder, rest, &open, synthetic)
             }
         };
+        let still_open = |months: Vec<Month>| -> Vec<Month> {
+            months.into_iter().filter(|month| terms.closed(*month).is_none()).collect()
+        };
+        let (new, changed) = (still_open(new), still_open(changed));
         if feed.landing == crate::config::settings::LandingMode::Reference {
-            slots.retain(|_, deliveries| {
-                deliveries.retain(|d| d.reference.as_ref().is_some_and(|path| path.is_file()));
+            slots.retain(|slot, deliveries| {
+                let erased = terms.erased.contains_key(slot);
+                deliveries.retain(|d| erased || d.reference.as_ref().is_some_and(|path| path.is_file()));
                 !deliveries.is_empty()
             });
         }
@@ -127,16 +219,32 @@ pub fn foresee(
                 pending.push((feed.id.clone(), why.to_owned(), months));
             }
         }
-        let missing = expected
+        let absent: Vec<Month> = expected
             .into_iter()
             .filter(|month| !slots.keys().any(|(found, _)| found == month))
+            .collect();
+        let beyond_retention = terms.beyond(&absent);
+        let missing = absent
+            .into_iter()
             .map(|month| {
-                let reason =
-                    gap_at(&feed, month).map_or_else(|| "not supplied".to_owned(), |gap| gap.reason.clone());
+                let reason = match (gap_at(&feed, month), terms.closed(month)) {
+                    (Some(gap), _) => gap.reason.clone(),
+                    (None, Some(why)) => why,
+                    (None, None) => "not supplied".to_owned(),
+                };
                 (month, reason)
             })
             .collect();
-        states.push(FeedState { feed, slots, missing, landed: 0, faults: Vec::new() });
+        states.push(FeedState {
+            feed,
+            slots,
+            missing,
+            landed: 0,
+            faults: Vec::new(),
+            stopped: None,
+            beyond_retention,
+            erased: terms.erased,
+        });
     }
     Ok((states, pending))
 }
@@ -220,6 +328,7 @@ struct Visit<'a> {
     feed: Arc<FeedConfig>,
     landing: Arc<Mutex<Landing>>,
     addresses: Arc<address::Addresses>,
+    terms: Terms,
     now: DateTime<Utc>,
     as_of: NaiveDate,
 }
@@ -240,13 +349,20 @@ struct Haul {
 impl Visit<'_> {
     async fn ask(self) -> io::Result<FeedState> {
         let expected = expected_months(&self.feed, self.as_of);
+        if let Some(why) = &self.terms.stopped {
+            warn!(feed.id = %self.feed.id, "feed `{}` is not asked: {why}", self.feed.id);
+            let landing = self.landing.lock().await;
+            return Ok(FeedState::stopped(Arc::clone(&self.feed), &landing, &expected, &self.terms));
+        }
+        let open: Vec<Month> =
+            expected.iter().copied().filter(|month| self.terms.closed(*month).is_none()).collect();
         let (place, synthetic) = place(self.project, &self.feed);
         let haul = match &place {
             Place::Files { pattern } => folder::look(&self, pattern, synthetic).await,
             Place::Mirror { folder, rest } => {
-                folder::look_in_mirror(&self, folder, rest, &expected, synthetic).await
+                folder::look_in_mirror(&self, folder, rest, &open, synthetic).await
             }
-            Place::Address { template } => address::fetch(&self, template, &expected, synthetic).await,
+            Place::Address { template } => address::fetch(&self, template, &open, synthetic).await,
         };
         let landed = haul.deliveries.len();
         let mut landing = self.landing.lock().await;
@@ -255,18 +371,24 @@ impl Visit<'_> {
         drop(landing);
         if let Some(present) = haul.present {
             slots.retain(|(month, file), deliveries| {
+                // A closed month was not looked for; its rows go with the next purge, not before.
+                let closed = self.terms.closed(*month).is_some();
                 deliveries.retain(|delivery| {
-                    present.iter().any(|(m, f, digest)| m == month && f == file && *digest == delivery.sha256)
+                    closed || present.iter().any(|(m, f, digest)| m == month && f == file && *digest == delivery.sha256)
                 });
                 !deliveries.is_empty()
             });
         }
         let mut missing = BTreeMap::new();
+        let mut beyond_retention = BTreeSet::new();
         for month in expected {
             if slots.keys().any(|(found, _)| *found == month) {
                 continue;
             }
-            let reason = match (gap_at(&self.feed, month), haul.faults.get(&month)) {
+            let closed = self.terms.closed(month).inspect(|_| {
+                beyond_retention.insert(month);
+            });
+            let reason = match (gap_at(&self.feed, month), closed.as_ref().or(haul.faults.get(&month))) {
                 (Some(gap), _) => gap.reason.clone(),
                 (None, Some(fault)) => fault.clone(),
                 (None, None) if haul.absent.contains(&month) => "the publisher has nothing for it".to_owned(),
@@ -282,7 +404,16 @@ impl Visit<'_> {
         if landed > 0 {
             info!(feed.id = %self.feed.id, "feed `{}` landed {landed} deliveries", self.feed.id);
         }
-        Ok(FeedState { feed: self.feed, slots, missing, landed, faults })
+        Ok(FeedState {
+            feed: self.feed,
+            slots,
+            missing,
+            landed,
+            faults,
+            stopped: None,
+            beyond_retention,
+            erased: self.terms.erased,
+        })
     }
 }
 

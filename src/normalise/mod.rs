@@ -41,6 +41,9 @@ pub struct DeliveryReport {
     pub quarantined: u64,
     /// Quarantined rows by rule.
     pub rules: std::collections::BTreeMap<String, u64>,
+    /// When the rows were erased under a retention rule; the counts are those of before. Absent: they are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<chrono::NaiveDate>,
 }
 
 /// Whether the rows of a delivery are in the dataset.

@@ -27,6 +27,8 @@ pub struct Slot {
     pub contract: Arc<Contract>,
     /// The latest first.
     pub deliveries: Vec<Delivery>,
+    /// The rows were erased: this is what had become of them, and nothing is read.
+    pub erased: Option<Vec<DeliveryReport>>,
 }
 
 /// One month of one dataset, to be made from its deliveries.
@@ -54,6 +56,9 @@ impl MonthJob {
             take(&slot.feed.id);
             take(&slot.feed.hold_above_quarantined_share.to_string());
             take(if slot.feed.allow_empty { "may be empty" } else { "" });
+            if slot.erased.is_some() {
+                take("erased");
+            }
             // An earlier delivery stands in where a later one is turned down, so all of them decide.
             for delivery in &slot.deliveries {
                 take(&delivery.file);
@@ -136,6 +141,10 @@ pub fn normalise(
         let mut reports: Vec<DeliveryReport> = Vec::new();
         let mut written = 0;
         for (number, slot) in job.slots.iter().enumerate() {
+            if let Some(before) = &slot.erased {
+                reports.extend(before.iter().cloned());
+                continue;
+            }
             let skip = turned_down.get(number).copied().unwrap_or_default();
             let Some(delivery) = slot.deliveries.get(skip) else { continue };
             deliveries.push(delivery);
@@ -206,6 +215,7 @@ impl<S: RowSink> Reading<'_, S> {
             duplicate: 0,
             quarantined: 0,
             rules: BTreeMap::new(),
+            erased: None,
         }
     }
 
@@ -417,7 +427,7 @@ fn quarantine(
 ) -> Result<RecordBatch, NormaliseError> {
     // A delivery that was turned down stands as one line: all of it is set aside.
     let whole: Vec<&DeliveryReport> =
-        reports.iter().filter(|report| report.status != DeliveryStatus::Accepted).collect();
+        reports.iter().filter(|r| r.status != DeliveryStatus::Accepted && r.erased.is_none()).collect();
     let of = |rejection: &Rejection| deliveries.get(rejection.delivery).copied();
     let text = |row: fn(&Delivery) -> String, last: fn(&DeliveryReport) -> String| -> ArrayRef {
         let rows = rejections.iter().map(|rejection| of(rejection).map(row));

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::earlier::{Earlier, Fingerprints};
 use super::gaps::{accepted, all_reports, delivery_gaps, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
+use crate::agreement;
 use crate::check::Checked;
 use crate::config::SqlFile;
 use crate::config::settings::MeasureConfig;
@@ -23,6 +24,7 @@ use crate::normalise::DeliveryStatus;
 use crate::period::Period;
 use crate::release::tables::{self, MeasureRow, ReleaseRow};
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles};
+use crate::retained::Retained;
 use crate::warehouse::Snapshot;
 
 /// How many of the project's own tables are computed at once.
@@ -68,7 +70,9 @@ impl Run<'_> {
             self.project.contracts.get(&state.feed.contract).map(|contract| contract.config.dataset.as_str())
         };
         let deliveries = tables::feed_delivery(states, &stored.reports, &dataset_of)?;
+        let retained = Retained::open(&self.place).map_err(RunError::Landing)?;
         let supply = Supply {
+            retained: &retained,
             project: &self.project,
             feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
             reports: &stored.reports,
@@ -112,8 +116,11 @@ impl Run<'_> {
             measures: checked.measures.len() as u64,
             measures_released: released as u64,
             deliveries: accepted(&stored.reports).count() as u64,
-            rows_accepted: accepted(&stored.reports).map(|report| report.accepted).sum(),
-            rows_quarantined: all_reports(&stored.reports).map(|report| report.quarantined).sum(),
+            rows_accepted: accepted(&stored.reports).filter(is_held).map(|report| report.accepted).sum(),
+            rows_quarantined: all_reports(&stored.reports)
+                .filter(is_held)
+                .map(|report| report.quarantined)
+                .sum(),
             gaps: delivery_gap_count,
             synthetic: publication.synthetic,
         };
@@ -184,14 +191,20 @@ impl<'a> Publication<'a> {
         areas: &[String],
     ) -> Result<(), RunError> {
         let id = &file.config.id;
+        let (run, checked) = (self.run, self.checked);
+        let feeds = agreement::reads(&run.project, &planned.datasets, Some((&checked.areas, areas)));
         let row = |reason: String, latest: String, fingerprints: &Fingerprints| MeasureRow {
             file,
             reason,
             latest,
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
+            audiences: agreement::audiences(&feeds),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
-        if let Some(kept) = self.before.measure(id, &self.fingerprints)? {
+        let allowed = agreement::allows(&feeds, &file.config, &file.partnership);
+        if allowed.is_ok()
+            && let Some(kept) = self.before.measure(id, &self.fingerprints)?
+        {
             for batch in &kept.rows {
                 self.outturn.push(release::stamped(batch, &self.name, self.run.as_of, None)?);
             }
@@ -201,8 +214,12 @@ impl<'a> Publication<'a> {
             return Ok(());
         }
         self.computed += 1;
-        let evaluated =
-            measure::evaluate(engine, file, planned, areas, self.supply, &self.checked.residents).await;
+        let evaluated = match allowed {
+            Ok(()) => {
+                measure::evaluate(engine, file, planned, areas, self.supply, &self.checked.residents).await
+            }
+            Err(reason) => Err(measure::Withheld(reason.to_string())),
+        };
         let (figures, reason) = match evaluated {
             Ok(figures) => (figures, String::new()),
             Err(why) => {
@@ -297,12 +314,21 @@ impl<'a> Publication<'a> {
             (&tables::PERIOD, vec![tables::period(&self.periods, name)?]),
             (&tables::FEED_DELIVERY, vec![release::stamped(deliveries, name, self.run.as_of, None)?]),
             (&tables::QUARANTINE_SUMMARY, vec![quarantine]),
+            (
+                &tables::AGREEMENT,
+                vec![tables::agreement(&self.run.project, self.run.as_of, name)?],
+            ),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
             write(writing, draft, table.name, table.title, batches);
         }
         Ok(())
     }
+}
+
+/// Whether what a report counts is still there.
+fn is_held(report: &&crate::normalise::DeliveryReport) -> bool {
+    report.erased.is_none()
 }
 
 type Written = Result<(String, TableFiles), ReleaseError>;
