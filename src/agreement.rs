@@ -201,29 +201,16 @@ impl AgreementConfig {
     }
 }
 
-/// Columns of a contract that hold something about a person, by name: those that it marks `person` or `drop`.
-///
-/// A feed whose contract has one needs an agreement.
+/// Columns of a contract that hold something about a person, by name: those that it marks `person`, `drop` or
+/// `free-text`. A feed whose contract has one needs an agreement.
 #[must_use]
 pub fn person_columns(contract: &ContractConfig) -> Vec<&str> {
-    contract.column.iter().filter(|column| marks_person(column)).map(|column| column.name.as_str()).collect()
-}
-
-/// Whether a column's settings mark it: a key `person` or `drop` that is set, or any other key with one of these words.
-/// Read from the settings as written, so that the rule holds whatever way of marking the contract offers.
-fn marks_person(column: &crate::config::settings::ColumnConfig) -> bool {
-    let Ok(serde_json::Value::Object(keys)) = serde_json::to_value(column) else { return false };
-    let word = |text: &str| ["person", "drop"].contains(&text);
-    keys.iter().any(|(key, value)| match value {
-        serde_json::Value::Bool(set) => *set && word(key),
-        serde_json::Value::Object(_) => word(key),
-        serde_json::Value::String(text) => {
-            !["name", "from", "from-path", "from-lookup", "lookup", "by", "rule", "about", "empty-with"]
-                .contains(&key.as_str())
-                && (word(text) || (word(key) && !text.is_empty()))
-        }
-        _ => false,
-    })
+    // Read from the settings as written, so that the rule holds for every way of marking that a contract offers.
+    let marked = |column: &crate::config::settings::ColumnConfig| {
+        let keys = serde_json::to_value(column).unwrap_or_default();
+        ["person", "drop", "free-text"].iter().any(|key| keys.get(key) == Some(&serde_json::Value::Bool(true)))
+    };
+    contract.column.iter().filter(|column| marked(column)).map(|column| column.name.as_str()).collect()
 }
 
 /// Why somebody may not use or see something: a fragment that names feed and agreement.

@@ -1,6 +1,8 @@
 //! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
 
 mod daemon;
+mod doctor;
+mod feed_add;
 mod output;
 mod purge;
 
@@ -121,6 +123,9 @@ enum Command {
     /// Shows rows that are set aside.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Works on the files that describe feeds.
+    #[command(subcommand)]
+    Feed(Feed),
     /// Holds the files of a release against their digests; exits with 7 when one differs.
     Verify {
         /// The release; the current one when absent.
@@ -138,6 +143,13 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
+    /// Looks at every feed, secret, folder and agreement, at the clock and the schedule; loads and changes nothing. Exits
+    /// with 0 when all is well, 1 on a failure, 3 on warnings.
+    Doctor {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
     /// Makes the synthetic deliveries of `[simulate]`.
     Simulate,
     /// Prints the JSON Schema of a kind of file.
@@ -149,6 +161,21 @@ enum Command {
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Feed {
+    /// Looks at a sample and drafts a feed and its contract for you to finish; overwrites nothing.
+    Add {
+        /// Path or http(s) address of a sample.
+        from: String,
+        /// Short name of the feed; made from the sample's name when absent.
+        #[arg(long)]
+        id: Option<String>,
+        /// Folder under pipelines/ that the drafts go to; may be left out where there is one partnership.
+        #[arg(long)]
+        partnership: Option<String>,
     },
 }
 
@@ -234,6 +261,10 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Verify { release } => verify(&root, release.as_deref()),
         Command::Purge { dry_run, by, output } => {
             purge::purge(&root, now, by.as_deref(), dry_run, output).await
+        }
+        Command::Doctor { output } => doctor::doctor(&root, now, output).await,
+        Command::Feed(Feed::Add { from, id, partnership }) => {
+            feed_add::add(&root, now, from, id, partnership).await
         }
         Command::Simulate => simulate(&root, now),
         Command::Schema { kind } => schema(kind.as_deref()),

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod run;
 pub mod plan;
 pub mod inspect;
+pub mod doctor;
 pub mod check;
 pub mod config;
 pub mod diagnose;

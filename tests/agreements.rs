@@ -1,4 +1,5 @@
-//! Sharing agreements: what stops a feed, what withholds a measure, and what is erased when it may not be kept.
+//! Sharing agreements: what stops a feed, what withholds a measure, and what is erased when it may not be kept. And the
+//! operator's commands: `doctor`, and the first draft of a feed.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -6,10 +7,15 @@
 #[expect(dead_code, reason = "shared by several test programs")]
 mod small;
 
+#[path = "support/partner.rs"]
+#[expect(dead_code, reason = "shared by several test programs")]
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use small::{Row, World, rows_of};
+use support::{Answer, FakePartner};
 
 const CRIME_FEED: &str = "pipelines/northport/feeds/northport-crime.toml";
 const AGREEMENT: &str = "pipelines/northport/agreements/isa-7.toml";
@@ -347,4 +353,218 @@ fn months_that_could_not_be_kept_are_not_asked_for() {
     assert!(world.told_of("crime", "2025-07")[0].starts_with("accepted"));
     let landed = world.read("warehouse/landing/deliveries.jsonl");
     assert_eq!(landed.lines().filter(|line| line.contains("northport-crime")).count(), 1, "{landed}");
+}
+
+/// What `doctor` found, by what it looked at: level and words.
+fn found(told: &small::Told) -> BTreeMap<String, (String, String)> {
+    let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().expect("a text").to_owned();
+    let all = told.json();
+    let all = all.as_array().expect("a list").iter();
+    all.map(|one| (text(one, "what"), (text(one, "level"), text(one, "found")))).collect()
+}
+
+const DOCTOR: [&str; 3] = ["doctor", "--output", "json"];
+
+#[test]
+fn doctor_looks_at_everything_and_changes_nothing() {
+    let world = agreed("expires = \"2028-03-31\"");
+    world.edit(AGREEMENT, "\"partnership\"", "\"partnership\", \"public\"");
+    let asb = "pipelines/northport/feeds/northport-asb.toml";
+    world.edit(asb, "contract = ", "agreement = \"isa-7\"\ncontract = ");
+    world.run().exits(0);
+    let bytes = |path: &std::path::Path| {
+        let written = fs::metadata(path).and_then(|file| file.modified()).ok();
+        (fs::read(path).unwrap_or_default(), written)
+    };
+    let untouched = world.files("", bytes);
+    let told = world.outturn(&DOCTOR).exits(0);
+    let well = found(&told);
+    for what in ["project", "warehouse", "disk", "lock", "agreement `isa-7`", "feed `northport-crime`", "clock"] {
+        assert_eq!(well[what].0, "ok", "{what}\n{told}");
+    }
+    assert_eq!(well["feed `northport-crime`"].1, "4 files");
+    assert!(well["schedule"].1.contains("2025-08-13 04:30 UTC"), "{told}");
+    assert_eq!(world.files("", bytes), untouched);
+}
+
+#[test]
+fn doctor_warns_of_what_will_fail_and_fails_on_what_does() {
+    let world = agreed("expires = \"2025-10-11\"");
+    world.run().exits(0);
+    // Sixty days from 12 August are 11 October.
+    let told = world.outturn(&DOCTOR).exits(3);
+    assert_eq!(found(&told)["agreement `isa-7`"].0, "warning");
+    assert!(found(&told)["agreements"].1.contains("northport-asb"), "{told}");
+    world.edit(AGREEMENT, "2025-10-11", "2025-10-12");
+    assert_eq!(found(&world.outturn(&DOCTOR).exits(3))["agreement `isa-7`"].0, "ok");
+    let late = found(&world.outturn_at("2025-10-13T05:30:00Z", &DOCTOR).exits(1));
+    assert_eq!(late["agreement `isa-7`"], ("failure".to_owned(), "expired on 2025-10-12".to_owned()));
+
+    // A clock that goes back, a folder that is gone, a secret that is missing, rows beyond their time.
+    let early = found(&world.outturn_at("2025-08-01T05:30:00Z", &DOCTOR).exits(1));
+    assert_eq!(early["clock"].0, "failure");
+    world.write(AGREEMENT, agreement(ONE_MONTH));
+    let crime = world.read(CRIME_FEED).replace("title = \"", "title = \"${env:OUTTURN_TEST_SECRET} ");
+    world.write(CRIME_FEED, crime);
+    fs::remove_dir_all(world.path("deliveries/asb")).expect("the folder");
+    let told = world.outturn(&DOCTOR).exits(1);
+    let ill = found(&told);
+    assert_eq!(ill["retention"].0, "warning", "{told}");
+    assert_eq!(ill["secret ${env:OUTTURN_TEST_SECRET}"].0, "failure", "{told}");
+    assert_eq!(ill["feed `northport-asb`"].0, "failure", "{told}");
+    let value = "never-to-be-shown";
+    let mut command = world.command(small::NOW, &["doctor"]);
+    let output = command.env("OUTTURN_TEST_SECRET", value).output().expect("the program");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("secret ${env:OUTTURN_TEST_SECRET}") && !said.contains(value), "{said}");
+
+    world.edit(CRIME_FEED, "contract = ", "contrac = ");
+    let told = world.outturn(&["doctor"]).exits(2);
+    assert!(told.out.contains("`outturn check` names every one"), "{told}");
+}
+
+#[test]
+fn doctor_asks_an_address_without_taking_what_it_has() {
+    let date = "Date: Tue, 12 Aug 2025 05:40:00 GMT";
+    let body = World::good("crime", "2025-07");
+    let partner = FakePartner::start()
+        .and("/2025-07.csv", [Answer::with(200, &[date, "Content-Type: text/csv"], body)])
+        .and("/gone/2025-07.csv", [Answer::with(404, &[date], "no")])
+        .and("/broken/2025-07.csv", [Answer::with(500, &[], "no")]);
+    let world = World::complete();
+    world.run().exits(0);
+    for (path, level, words) in [
+        ("/{period}.csv", "ok", "answers for 2025-07"),
+        ("/gone/{period}.csv", "warning", "the publisher has nothing for 2025-07"),
+        ("/broken/{period}.csv", "failure", "status 500"),
+    ] {
+        let feed = World::complete().read(CRIME_FEED);
+        let address = format!("http://{}{path}", partner.place());
+        let feed = feed.replace("deliveries/crime/{period}.csv", &address);
+        world.write(CRIME_FEED, format!("{feed}\n[http]\ninternal = true\n"));
+        let told = world.outturn(&DOCTOR);
+        let (found_level, found_words) = &found(&told)["feed `northport-crime`"];
+        assert!(found_level == level && found_words.contains(words), "{told}");
+        if level == "ok" {
+            // Ten minutes apart.
+            assert_eq!(found(&told)["clock"].0, "warning", "{told}");
+        }
+    }
+    // Nothing was landed from there, and nothing was asked twice.
+    assert_eq!(partner.requests().len(), 3);
+    assert!(!world.read("warehouse/landing/deliveries.jsonl").contains("http://"));
+}
+
+/// A table as a partner might send it: with what tells of persons in it, none of them real.
+fn partners_table() -> (String, Vec<String>) {
+    let mut text = "Case Ref;Surname;Contact e-mail;NHS Number;Postcode;Reported on;Kind of case;Risk score;Notes\n".to_owned();
+    let mut values = Vec::new();
+    for number in 0..60_u64 {
+        let nhs = nhs_number(100_000_000 + number * 7);
+        let kind = ["Noise", "Litter", "Nuisance; other"][usize::try_from(number % 3).expect("small")];
+        let personal = [
+            format!("Zzyx{}", char::from(b'a' + u8::try_from(number % 26).expect("small"))),
+            format!("q{number}@example.org"),
+            nhs,
+            format!("ZZ{} 9ZZ", number % 10 + 1),
+            format!("the quick brown fox number {number} jumps over lazy dogs today"),
+        ];
+        text += &format!(
+            "CR{number:04};{};{};{};{};2025-0{}-1{};\"{kind}\";{};{}\n",
+            personal[0], personal[1], personal[2], personal[3], number % 2 + 5, number % 9, number * 3 % 11, personal[4]
+        );
+        values.extend(personal);
+    }
+    (text, values)
+}
+
+/// A number with the check digit of the NHS's rule, which is stated in the NHS Data Dictionary.
+fn nhs_number(mut first: u64) -> String {
+    loop {
+        let digits = format!("{first:09}");
+        let sum: u64 = digits.bytes().zip((2..=10).rev()).map(|(byte, weight)| u64::from(byte - b'0') * weight).sum();
+        match (11 - sum % 11) % 11 {
+            10 => first += 1,
+            check => return format!("{digits}{check}"),
+        }
+    }
+}
+
+#[test]
+fn a_feed_is_drafted_from_a_file_without_a_personal_value_and_passes_check() {
+    let world = World::complete();
+    let (table, personal) = partners_table();
+    world.write("inbox/2025-05-housing cases.csv", &table);
+    let sample = world.path("inbox/2025-05-housing cases.csv");
+    let sample = sample.to_str().expect("UTF-8");
+    let told = world.outturn(&["feed", "add", sample]).exits(0).says("drafted from 60 rows");
+    let feed = world.read("pipelines/northport/feeds/housing-cases.toml");
+    let contract = world.read("pipelines/northport/contracts/housing-cases.toml");
+    for text in [&feed, &contract, &told.out, &told.err] {
+        for value in &personal {
+            assert!(!text.contains(value.as_str()), "`{value}` in\n{text}");
+        }
+    }
+    assert!(feed.contains("source = \"inbox/{period}-housing cases.csv\""), "{feed}");
+    assert!(feed.contains("from = \"2025-05\"") && feed.contains("covers = [\"P01\"]"), "{feed}");
+    for part in [
+        "delimiter = \";\"",
+        "key = [\"case_ref\"]",
+        "from = \"Reported on\"\nformat = \"date\"",
+        "type = \"integer\"",
+        "codes = [\"Litter\", \"Noise\", \"Nuisance; other\"]",
+        "# Looks like an NHS number",
+        "# person = true",
+        "# drop = true",
+    ] {
+        assert!(contract.contains(part), "{part}\n{contract}");
+    }
+    for column in ["Surname", "Contact e-mail", "NHS Number", "Postcode", "Notes"] {
+        assert!(told.err.contains(&format!("column `{column}` looks personal")), "{told}");
+    }
+
+    // The drafts stay as they are when somebody tries again.
+    world.outturn(&["feed", "add", sample]).exits(2).says("no feed and no contract bears");
+    fs::remove_file(world.path("pipelines/northport/feeds/housing-cases.toml")).expect("the feed");
+    world.edit("pipelines/northport/contracts/housing-cases.toml", "id = \"housing-cases\"", "id = \"housing\"");
+    world.outturn(&["feed", "add", sample]).exits(1).says("contracts/housing-cases.toml: it is there already");
+    assert!(!world.path("pipelines/northport/feeds/housing-cases.toml").exists());
+}
+
+#[test]
+fn a_drafted_feed_loads_the_rows_of_its_sample() {
+    let world = World::complete();
+    let (table, _) = partners_table();
+    let header = table.lines().next().expect("a header");
+    let may: Vec<&str> = table.lines().filter(|line| line.contains(";2025-05-")).collect();
+    world.write("inbox/2025-05.csv", format!("{header}\n{}\n", may.join("\n")));
+    let sample = world.path("inbox/2025-05.csv");
+    world.outturn(&["feed", "add", sample.to_str().expect("UTF-8"), "--id", "housing", "--partnership", "northport"]).exits(0);
+    world.run();
+    let rows = world.rows("feed_delivery", &[("feed", "housing"), ("status", "accepted")]);
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0]["received"].as_str(), rows[0]["accepted"].as_str()), ("30", "30"));
+}
+
+#[test]
+fn a_feed_is_drafted_from_an_address_and_what_is_no_table_is_refused() {
+    let world = World::complete();
+    let partner = FakePartner::answering("/x/2025-07.csv", 200, "text/csv", World::good("crime", "2025-07"));
+    // The loopback address is private: without leave the program does not ask there.
+    let told = world.outturn(&["feed", "add", partner.url("/x/2025-07.csv").as_str()]).exits(1);
+    assert!(told.err.contains("cannot be read") && partner.requests().is_empty(), "{told}");
+    let told = world.outturn(&["feed", "add", "https://data.example.org/a.csv?api_key=abc123"]).exits(1);
+    assert!(told.err.contains("may be a secret") && !told.err.contains("abc123"), "{told}");
+    for (name, text) in [
+        ("empty.csv", ""),
+        ("header.csv", "A,B\n"),
+        ("rows.csv", "2025-06-01,Zzyxa,q1@example.org\n2025-06-02,Zzyxb,q2@example.org\n"),
+        ("prose.txt", "Dear colleague\nplease find attached\n"),
+    ] {
+        world.write(&format!("inbox/{name}"), text);
+        let path = world.path(&format!("inbox/{name}"));
+        let told = world.outturn(&["feed", "add", path.to_str().expect("UTF-8")]).exits(1);
+        assert!(!told.err.contains("Zzyxa") && told.err.contains(name), "{told}");
+    }
+    assert_eq!(world.files("pipelines/northport/feeds", |_| ()).len(), 2);
 }

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::settings::{ColumnConfig, ColumnType, ContractConfig, MeasureKind};
+use super::settings::{ColumnConfig, ColumnType, ContractConfig, DeliveryMode, MeasureKind};
 use super::{Loaded, Project, front_matter_span, span_of};
 use crate::agreement::{AgreementKind, person_columns};
 use crate::diagnose::Problem;
 use crate::schedule::Calendar;
 
 /// Columns that the product itself adds to every dataset.
-const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
+pub(crate) const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
 pub(super) const OWN_TABLES: [&str; 8] =
@@ -79,7 +79,9 @@ fn feeds(project: &Project, problems: &mut Vec<Problem>) {
                     .nearest(&config.contract, project.contracts.keys().map(String::as_str)),
             );
         }
-        if !config.source.contains("{period}")
+        // A feed that brings many months at once may have one name for all that it ever sends.
+        if config.mode == DeliveryMode::Month
+            && !config.source.contains("{period}")
             && config.member.as_ref().is_none_or(|m| !m.contains("{period}"))
         {
             problems.push(

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::agreement::AgreementConfig;
 use crate::diagnose::{Problem, Source, shown_path};
+pub(crate) use cross_check::OWN_COLUMNS;
 use settings::{
     ContractConfig, DatasetConfig, FeedConfig, LookupConfig, MeasureConfig, PartnershipConfig, ProjectConfig,
     TableConfig,

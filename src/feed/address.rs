@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::http::{Client, Fetched, Held, HttpSettings, Patience, public};
-use super::{Haul, Visit, with_period};
+use super::{Haul, Probed, Visit, with_period};
 use crate::landing::{self, Delivery};
 use crate::period::Month;
 
@@ -161,6 +161,38 @@ async fn ask(
     answer
 }
 
+/// Longest that a probe waits for one answer.
+const PROBE: Duration = Duration::from_secs(15);
+
+/// Whether the address of a month answers; what it has is not taken.
+pub(super) async fn probe(visit: &Visit<'_>, template: &str, month: Month) -> Probed {
+    let mut settings = settings(visit);
+    settings.connect_timeout = settings.connect_timeout.min(PROBE);
+    settings.idle_timeout = settings.idle_timeout.min(PROBE);
+    settings.total_timeout = settings.total_timeout.min(PROBE);
+    let url = match Url::parse(&with_period(template, month)) {
+        Ok(url) => url,
+        Err(error) => return Probed::Failed(format!("`source` is not an address: {error}")),
+    };
+    let held = visit.landing.lock().await.latest_from(&public(&url)).cloned();
+    let tags = held.map(|known| Held { etag: known.etag, last_modified: known.last_modified });
+    let client = match Client::new(&settings) {
+        Ok(client) => client,
+        Err(error) => return Probed::Failed(chain(&error)),
+    };
+    match client.probe(&url, tags.as_ref(), &settings).await {
+        Err(error) => Probed::Failed(chain(&error)),
+        Ok(answered) => match answered.status {
+            200 | 203 => {
+                Probed::Reached { found: format!("answers for {month}"), clock: answered.date }
+            }
+            304 => Probed::Reached { found: format!("{month} is as it was landed"), clock: answered.date },
+            404 | 410 => Probed::Nothing(format!("the publisher has nothing for {month}")),
+            status => Probed::Failed(format!("{} answers with status {status}", public(&url))),
+        },
+    }
+}
+
 fn file_name(visit: &Visit<'_>, url: &Url, month: Month) -> String {
     let path = visit.feed.member.as_ref().map_or_else(|| url.path().to_owned(), |m| with_period(m, month));
     path.rsplit('/').next().unwrap_or_default().to_owned()
@@ -182,7 +214,7 @@ fn settings(visit: &Visit<'_>) -> HttpSettings {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

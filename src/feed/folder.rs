@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::{Haul, Visit, with_period};
+use super::{Haul, Probed, Visit, with_period};
 use crate::config::Project;
 use crate::config::settings::{FeedConfig, LandingMode};
 use crate::diagnose::shown_path;
@@ -417,6 +417,26 @@ fn matches(pattern: &str, name: &str, captures: &mut BTreeMap<String, String>) -
 
 fn ends(text: &str) -> impl Iterator<Item = usize> {
     (0..=text.len()).filter(|at| text.is_char_boundary(*at))
+}
+
+/// Whether the folders of a pattern can be read, and how many files it finds.
+pub(super) fn probe(pattern: &str) -> Probed {
+    match find(pattern) {
+        Err((path, error)) => Probed::Failed(format!("{}: {error}", path.display())),
+        Ok(found) if found.is_empty() => Probed::Nothing("no file bears the name that `source` says".to_owned()),
+        Ok(found) => match found.last().map(|last| (File::open(&last.path), &last.path)) {
+            Some((Err(error), path)) => Probed::Failed(format!("{}: {error}", path.display())),
+            _ => Probed::Reached { found: format!("{} files", found.len()), clock: None },
+        },
+    }
+}
+
+/// Whether the folder that stands in for an address can be read.
+pub(super) fn probe_mirror(folder: &Path) -> Probed {
+    match fs::read_dir(folder) {
+        Err(error) => Probed::Failed(format!("{}: {error}", folder.display())),
+        Ok(_) => Probed::Reached { found: "a folder stands in for it".to_owned(), clock: None },
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod fault;
 mod patience;
 mod private;
+mod probe;
 
 use std::io;
 use std::net::IpAddr;
@@ -26,6 +27,7 @@ use url::{Host, Url};
 
 pub use fault::{Asked, HttpError, Limit, NoData, RedirectFault};
 pub use patience::Patience;
+pub use probe::Answered;
 use private::{PrivateAddress, PublicOnly, is_public};
 
 /// Redirects that are followed for one request; the next one is an error.

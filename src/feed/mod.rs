@@ -2,8 +2,10 @@
 //! what was landed before stays.
 
 mod address;
+pub mod draft;
 mod folder;
 pub mod http;
+mod probe;
 mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +22,7 @@ use crate::config::settings::{FeedConfig, GapConfig};
 use crate::erasure::Erasure;
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
+pub use probe::{Probed, probe};
 use terms::Terms;
 
 /// What a run knows of a feed once it has been asked.
