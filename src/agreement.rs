@@ -208,7 +208,9 @@ pub fn person_columns(contract: &ContractConfig) -> Vec<&str> {
     // Read from the settings as written, so that the rule holds for every way of marking that a contract offers.
     let marked = |column: &crate::config::settings::ColumnConfig| {
         let keys = serde_json::to_value(column).unwrap_or_default();
-        ["person", "drop", "free-text"].iter().any(|key| keys.get(key) == Some(&serde_json::Value::Bool(true)))
+        ["person", "drop", "free-text"]
+            .iter()
+            .any(|key| keys.get(key) == Some(&serde_json::Value::Bool(true)))
     };
     contract.column.iter().filter(|column| marked(column)).map(|column| column.name.as_str()).collect()
 }
@@ -259,7 +261,8 @@ pub fn allows(reads: &Reads<'_>, measure: &MeasureConfig, partnership: &str) -> 
                 agreement.id, feed.id
             )));
         }
-        if !agreement.recipients.is_empty() && !agreement.recipients.iter().any(|known| known == partnership) {
+        if !agreement.recipients.is_empty() && !agreement.recipients.iter().any(|known| known == partnership)
+        {
             return Err(Reason(format!(
                 "partnership `{partnership}` is not a recipient of agreement `{}`, under which feed `{}` is \
                  supplied",
@@ -357,7 +360,8 @@ mod tests {
 
     #[test]
     fn the_strictest_agreement_decides_who_sees_a_measure() {
-        let (open, closed) = (agreement("kind = \"open-licence\"\n"), agreement("outputs = [\"partnership\"]\n"));
+        let (open, closed) =
+            (agreement("kind = \"open-licence\"\n"), agreement("outputs = [\"partnership\"]\n"));
         let (a, b) = (feed("a"), feed("b"));
         assert_eq!(audiences(&Reads(vec![(&a, Some(&open))])), "partnership, public");
         let both = Reads(vec![(&a, Some(&open)), (&b, Some(&closed))]);

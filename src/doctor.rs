@@ -25,7 +25,7 @@ use crate::schedule::{Calendar, LastRun};
 /// How many feeds are probed at once.
 const AT_ONCE: usize = 8;
 /// Longest that one feed is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// An agreement that ends within so many days wants to be renewed now.
 const RENEW_DAYS: i64 = 60;
 /// Free bytes below which a run may not end, and below which it will soon not.
@@ -100,7 +100,12 @@ pub async fn examine(root: &Path, now: DateTime<Utc>, is_set: impl Fn(&str) -> b
     match &checked {
         Ok(checked) => findings.push(ok(
             "project",
-            format!("{} feeds, {} measures, {} tables", project.feeds.len(), checked.measures.len(), checked.tables.len()),
+            format!(
+                "{} feeds, {} measures, {} tables",
+                project.feeds.len(),
+                checked.measures.len(),
+                checked.tables.len()
+            ),
         )),
         Err(problems) => {
             let first = problems.first().map(crate::diagnose::Problem::line).unwrap_or_default();
@@ -114,7 +119,7 @@ pub async fn examine(root: &Path, now: DateTime<Utc>, is_set: impl Fn(&str) -> b
     }
     findings.extend(secrets(&project, is_set));
     findings.extend(folders(&project).await);
-    findings.extend(lock(&project));
+    findings.push(lock(&project));
     findings.extend(agreements(&project, as_of));
     findings.extend(measures(&project, checked.as_ref().ok()));
     findings.extend(overdue_erasures(&project, as_of));
@@ -234,16 +239,16 @@ fn free_bytes(folder: &Path) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-fn lock(project: &Project) -> Option<Finding> {
+fn lock(project: &Project) -> Finding {
     match Lock::holder(&project.warehouse()) {
-        Ok(None) => Some(ok("lock", "no run holds the warehouse")),
+        Ok(None) => ok("lock", "no run holds the warehouse"),
         Ok(Some(holder)) => {
             let holder = if holder.is_empty() { "a run".to_owned() } else { holder };
-            Some(finding(Level::Warning, "lock", format!("held: {holder}"), "wait until that run has ended"))
+            finding(Level::Warning, "lock", format!("held: {holder}"), "wait until that run has ended")
         }
         Err(error) => {
             let text = format!("cannot be read: {error}");
-            Some(finding(Level::Failure, "lock", text, "give the user that runs outturn the warehouse"))
+            finding(Level::Failure, "lock", text, "give the user that runs outturn the warehouse")
         }
     }
 }
@@ -256,9 +261,12 @@ fn agreements(project: &Project, as_of: NaiveDate) -> Vec<Finding> {
         let stopped = "renew it and change `expires`; until then its feeds stand still";
         found.push(match (agreement.state(as_of), agreement.expires) {
             _ if !used => ok(&what, "no feed is used under it"),
-            (State::NotBegun(begins), _) => {
-                finding(Level::Warning, &what, format!("begins on {begins}"), "until then its feeds stand still")
-            }
+            (State::NotBegun(begins), _) => finding(
+                Level::Warning,
+                &what,
+                format!("begins on {begins}"),
+                "until then its feeds stand still",
+            ),
             (State::Expired(expires), _) => {
                 finding(Level::Failure, &what, format!("expired on {expires}"), stopped)
             }
@@ -299,7 +307,8 @@ fn measures(project: &Project, checked: Option<&Checked>) -> Vec<Finding> {
         let (Some(file), Some(checked)) = (project.measures.get(id), checked) else { continue };
         let reads = agreement::reads(project, &planned.datasets, Some((&checked.areas, areas)));
         if let Err(reason) = agreement::allows(&reads, &file.config, &file.partnership) {
-            let help = "agree on it with the partner, or change the measure's purpose; it is withheld until then";
+            let help =
+                "agree on it with the partner, or change the measure's purpose; it is withheld until then";
             found.push(finding(Level::Warning, &format!("measure `{id}`"), reason.to_string(), help));
         }
     }
@@ -338,10 +347,10 @@ async fn feeds(project: &Project, now: DateTime<Utc>) -> (Vec<Finding>, Vec<(Str
         let late = || Probed::Failed(format!("no answer within {} s", PATIENCE.as_secs()));
         (feed.config.id.clone(), probed.unwrap_or_else(|_| late()))
     });
-    let probed: Vec<(String, Probed)> = futures::stream::iter(probes).buffered(AT_ONCE).collect().await;
+    let answers: Vec<(String, Probed)> = futures::stream::iter(probes).buffered(AT_ONCE).collect().await;
     let mut clocks = Vec::new();
     let mut found = Vec::new();
-    for (id, probed) in probed {
+    for (id, probed) in answers {
         let what = format!("feed `{id}`");
         found.push(match probed {
             Probed::Reached { found, clock } => {
@@ -394,7 +403,11 @@ fn clock(
         }
     }
     if found.is_empty() {
-        let against = if publishers.is_empty() { "what is stored" } else { "what is stored and the publishers' clocks" };
+        let against = if publishers.is_empty() {
+            "what is stored"
+        } else {
+            "what is stored and the publishers' clocks"
+        };
         found.push(ok("clock", format!("{} agrees with {against}", now.format("%Y-%m-%d %H:%M UTC"))));
     }
     found
@@ -408,7 +421,10 @@ fn schedule(project: &Project, now: DateTime<Utc>) -> Option<Finding> {
     let next = next.unwrap_or_else(|| "never".to_owned());
     let last = LastRun::read(&project.warehouse());
     if let Some(missed) = last.and_then(|last| calendar.missed(Some(last.last_due), now)) {
-        let text = format!("the run due at {} was not done; the next is due at {next}", missed.format("%Y-%m-%d %H:%M UTC"));
+        let text = format!(
+            "the run due at {} was not done; the next is due at {next}",
+            missed.format("%Y-%m-%d %H:%M UTC")
+        );
         return Some(finding(Level::Warning, "schedule", text, "see whether `outturn serve` is running"));
     }
     Some(ok("schedule", format!("`outturn serve` would run next at {next}")))

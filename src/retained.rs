@@ -26,6 +26,9 @@ use crate::period::Month;
 /// Counts of one area and month by breakdown; empty where the month was delivered and had no event.
 pub type Breakdowns = BTreeMap<String, Counted>;
 
+/// One row of the file: key, definition, breakdown and counts.
+type Row<'a> = (&'a Key, &'a str, Option<&'a str>, Counted);
+
 /// Measure, area and month.
 type Key = (String, String, Month);
 
@@ -119,8 +122,10 @@ impl Retained {
         for row in 0..batch.num_rows() {
             let month = month.value(row).parse().ok()?;
             let key = (measure.value(row).to_owned(), area.value(row).to_owned(), month);
-            let entry =
-                self.counts.entry(key).or_insert_with(|| (definition.value(row).to_owned(), Breakdowns::new()));
+            let entry = self
+                .counts
+                .entry(key)
+                .or_insert_with(|| (definition.value(row).to_owned(), Breakdowns::new()));
             if breakdown.is_valid(row) {
                 let counted = Counted {
                     numerator: numerator.value(row),
@@ -139,7 +144,7 @@ impl Retained {
     pub fn write(&self, warehouse: &Path) -> io::Result<()> {
         // A month without an event is a row without a breakdown.
         let none = Counted { numerator: 0.0, denominator: None };
-        let rows: Vec<(&Key, &str, Option<&str>, Counted)> = self
+        let rows: Vec<Row<'_>> = self
             .counts
             .iter()
             .flat_map(|(key, (definition, counts))| {
@@ -150,22 +155,21 @@ impl Retained {
                 empty.into_iter().chain(counts)
             })
             .collect();
-        let text = |of: &dyn Fn(&(&Key, &str, Option<&str>, Counted)) -> Option<String>| -> ArrayRef {
+        let text = |of: fn(&Row<'_>) -> Option<String>| -> ArrayRef {
             Arc::new(rows.iter().map(of).collect::<StringArray>())
         };
         let columns: Vec<ArrayRef> = vec![
-            text(&|row| Some(row.0.0.clone())),
-            text(&|row| Some(row.1.to_owned())),
-            text(&|row| Some(row.0.1.clone())),
-            text(&|row| Some(row.0.2.to_string())),
-            text(&|row| row.2.map(str::to_owned)),
+            text(|row| Some(row.0.0.clone())),
+            text(|row| Some(row.1.to_owned())),
+            text(|row| Some(row.0.1.clone())),
+            text(|row| Some(row.0.2.to_string())),
+            text(|row| row.2.map(str::to_owned)),
             Arc::new(rows.iter().map(|row| Some(row.3.numerator)).collect::<Float64Array>()),
             Arc::new(rows.iter().map(|row| row.3.denominator).collect::<Float64Array>()),
         ];
         let batch = RecordBatch::try_new(Self::schema(), columns).map_err(io::Error::other)?;
         let mut bytes = Vec::new();
-        let mut writer =
-            ArrowWriter::try_new(&mut bytes, Self::schema(), None).map_err(io::Error::other)?;
+        let mut writer = ArrowWriter::try_new(&mut bytes, Self::schema(), None).map_err(io::Error::other)?;
         writer.write(&batch).map_err(io::Error::other)?;
         writer.close().map_err(io::Error::other)?;
         crate::durable::write(&Self::path(warehouse), &bytes)
@@ -195,7 +199,9 @@ impl Retained {
     ) -> Result<&Breakdowns, &'static str> {
         match self.counts.get(&(measure.to_owned(), area.to_owned(), month)) {
             Some((known, counts)) if known == definition => Ok(counts),
-            Some(_) => Err("the rows were erased under a retention rule, and the measure was defined anew since"),
+            Some(_) => {
+                Err("the rows were erased under a retention rule, and the measure was defined anew since")
+            }
             None => Err("the rows were erased under a retention rule, and the measure had not counted them"),
         }
     }

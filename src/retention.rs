@@ -88,10 +88,7 @@ pub fn due<'a>(
 /// Landed objects that only erased deliveries refer to: digest and the deliveries that did. Those that another delivery
 /// needs, as one archive may hold several months, are left out.
 #[must_use]
-pub fn unreferenced<'a>(
-    landing: &'a Landing,
-    is_erased: impl Fn(&Delivery) -> bool,
-) -> BTreeSet<&'a str> {
+pub fn unreferenced(landing: &Landing, is_erased: impl Fn(&Delivery) -> bool) -> BTreeSet<&str> {
     let held: BTreeSet<&str> = landing
         .all()
         .iter()

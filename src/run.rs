@@ -20,8 +20,8 @@ use tracing::{info, warn};
 pub(crate) use earlier::Fingerprints;
 use gaps::fault_lines;
 pub use gaps::spans;
-pub use purge::purge;
 pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
+pub use purge::purge;
 
 use crate::check::{Checked, check_loaded};
 use crate::config::{self, Project};
@@ -310,16 +310,17 @@ impl<'a> Run<'a> {
             let before = self.warehouse.snapshot(&dataset.id).await?;
             let jobs = month_jobs(checked, dataset, states);
             let months: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
-            let chosen =
-                |month: Month| only.is_none_or(|only| only.contains(&(dataset.id.clone(), month)));
+            let chosen = |month: Month| only.is_none_or(|only| only.contains(&(dataset.id.clone(), month)));
             let dropped = before.months.keys().copied().filter(|m| !months.contains(m) && chosen(*m));
             let dropped: Vec<Month> = dropped.collect();
             let mut summaries = Vec::new();
             for summary in &dataset.summaries {
                 summaries.push(self.warehouse.snapshot(&summary.id).await?);
             }
-            let pending: Vec<MonthJob> =
-                jobs.into_iter().filter(|job| chosen(job.month) && is_stale(job, &before, &summaries)).collect();
+            let pending: Vec<MonthJob> = jobs
+                .into_iter()
+                .filter(|job| chosen(job.month) && is_stale(job, &before, &summaries))
+                .collect();
             if !pending.is_empty() {
                 self.progress.stage_of(&format!("reading `{}`", dataset.id), pending.len());
             }

@@ -72,7 +72,8 @@ fn an_expired_agreement_stops_its_feed_and_what_was_released_stays() {
     let told = told.says("feed `northport-crime`: agreement `isa-7` expired on 2025-08-12; it is not asked");
     assert!(told.err.contains("1 of 3 measures") || told.err.contains("3 of 3 measures"), "{told}");
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025-06"), "not_available");
-    let why = &world.rows("outturn", &[("measure", "northport-crime-rate"), ("period", "2025-06")])[0]["note"];
+    let why =
+        &world.rows("outturn", &[("measure", "northport-crime-rate"), ("period", "2025-06")])[0]["note"];
     assert_eq!(why, "agreement `isa-7` expired on 2025-08-12");
     assert_eq!(by(&world, "agreement", "agreement")["isa-7"]["state"], "expired");
     let states = world.rows("feed_delivery", &[("feed", "northport-crime")]);
@@ -117,7 +118,9 @@ fn a_measure_whose_purpose_is_not_agreed_on_is_withheld_by_name() {
     assert!(told.err.contains("2 of 3 measures"), "{told}");
     let withheld = &by(&world, "measure", "measure")["northport-charged"];
     assert_eq!(withheld["status"], "withheld");
-    assert!(withheld["reason"].contains("agreement `isa-7`") && withheld["reason"].contains("`northport-crime`"));
+    assert!(
+        withheld["reason"].contains("agreement `isa-7`") && withheld["reason"].contains("`northport-crime`")
+    );
     assert_eq!(world.figure("northport-charged", "P01", "2025-06"), "not_calculated");
     assert!(world.figure("northport-crime-rate", "P01", "2025-06").starts_with("available"));
     assert_eq!(world.figure("northport-asb", "P01", "2025-04"), "available 6.0");
@@ -184,10 +187,10 @@ fn overdue() -> World {
 /// The digests of what was landed for the crime feed in the months that are due.
 fn due_objects(world: &World) -> Vec<String> {
     let lines = world.read("warehouse/landing/deliveries.jsonl");
-    let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a delivery"));
-    let due = lines.filter(|line| {
-        line["feed"] == "northport-crime" && DUE.iter().any(|month| line["period"] == *month)
-    });
+    let lines =
+        lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a delivery"));
+    let due = lines
+        .filter(|line| line["feed"] == "northport-crime" && DUE.iter().any(|month| line["period"] == *month));
     due.map(|line| line["sha256"].as_str().expect("a digest").to_owned()).collect()
 }
 
@@ -200,7 +203,10 @@ fn rows_on_disk(world: &World, table: &str, month: &str) -> usize {
     let folder = world.path(&format!("warehouse/datasets/{table}/month={month}"));
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let files = entries.map(|entry| entry.expect("an entry").path());
-    files.filter(|path| path.extension().is_some_and(|e| e == "parquet")).map(|path| rows_of(&path).len()).sum()
+    files
+        .filter(|path| path.extension().is_some_and(|e| e == "parquet"))
+        .map(|path| rows_of(&path).len())
+        .sum()
 }
 
 #[test]
@@ -212,7 +218,11 @@ fn a_purge_erases_the_rows_and_leaves_every_figure_as_it_was() {
     assert!(rows_on_disk(&world, "crime", "2025-04") > 0);
     world.write(AGREEMENT, agreement(ONE_MONTH));
     // Replaced files stay for a while as a rule; here one lies about that a contract's change left.
-    world.edit("pipelines/northport/contracts/constabulary-crime.toml", "rule = \"bad_value\"", "rule = \"odd_value\"");
+    world.edit(
+        "pipelines/northport/contracts/constabulary-crime.toml",
+        "rule = \"bad_value\"",
+        "rule = \"odd_value\"",
+    );
     world.run().exits(0);
     let objects = due_objects(&world);
     assert_eq!(objects.len(), 3);
@@ -220,11 +230,16 @@ fn a_purge_erases_the_rows_and_leaves_every_figure_as_it_was() {
     // The link `current` leads to a folder and has no bytes of its own.
     let bytes = |path: &std::path::Path| fs::read(path).unwrap_or_default();
     let untouched = world.files("warehouse", bytes);
-    world.outturn(&["purge", "--dry-run"]).exits(0).says("would erase").prints("northport-crime 2025-04 2025-04.csv");
+    world
+        .outturn(&["purge", "--dry-run"])
+        .exits(0)
+        .says("would erase")
+        .prints("northport-crime 2025-04 2025-04.csv");
     assert_eq!(world.files("warehouse", bytes), untouched);
     world.outturn(&["purge"]).exits(2).says("--by");
 
-    let told = world.outturn(&["purge", "--by", "Information Governance Officer", "--output", "json"]).exits(0);
+    let told =
+        world.outturn(&["purge", "--by", "Information Governance Officer", "--output", "json"]).exits(0);
     let told = told.json();
     let accepted = |month: &str| -> u64 {
         let row = delivered.iter().find(|row| row["period"] == month).expect("a delivery");
@@ -252,14 +267,18 @@ fn a_purge_erases_the_rows_and_leaves_every_figure_as_it_was() {
     assert_eq!(figures(&world), before);
     world.outturn(&["verify"]).exits(0);
     for row in world.rows("feed_delivery", &[("feed", "northport-crime"), ("status", "erased")]) {
-        let same = delivered.iter().find(|known| known["period"] == row["period"]).expect("it was there before");
+        let same =
+            delivered.iter().find(|known| known["period"] == row["period"]).expect("it was there before");
         for count in ["received", "accepted", "duplicate", "quarantined", "delivery"] {
             assert_eq!(row[count], same[count]);
         }
         assert!(row["note"].contains("under agreement `isa-7`"), "{row:?}");
     }
     assert_eq!(world.rows("feed_delivery", &[("status", "erased")]).len(), 3);
-    assert_eq!(world.rows("quarantine_summary", &[("feed", "northport-crime"), ("period", "2025-04")]).len(), 0);
+    assert_eq!(
+        world.rows("quarantine_summary", &[("feed", "northport-crime"), ("period", "2025-04")]).len(),
+        0
+    );
 
     // Nothing comes back, though the partner still has it, and nothing is left to do.
     world.deliver("crime", "2025-05");
@@ -322,7 +341,10 @@ fn rows_of_another_feed_in_the_same_month_stay_and_the_figure_is_not_counted_fro
     let world = agreed("expires = \"2028-03-31\"");
     let feed = world.read(CRIME_FEED);
     let feed = feed.replace("agreement = \"isa-7\"\n", "").replace("northport-crime", "northport-rail");
-    world.write("pipelines/northport/feeds/northport-rail.toml", feed.replace("deliveries/crime", "deliveries/rail"));
+    world.write(
+        "pipelines/northport/feeds/northport-rail.toml",
+        feed.replace("deliveries/crime", "deliveries/rail"),
+    );
     for month in small::MONTHS {
         let header = World::good("crime", month).lines().next().expect("a header").to_owned();
         world.send_as(
@@ -379,7 +401,9 @@ fn doctor_looks_at_everything_and_changes_nothing() {
     let untouched = world.files("", bytes);
     let told = world.outturn(&DOCTOR).exits(0);
     let well = found(&told);
-    for what in ["project", "warehouse", "disk", "lock", "agreement `isa-7`", "feed `northport-crime`", "clock"] {
+    for what in
+        ["project", "warehouse", "disk", "lock", "agreement `isa-7`", "feed `northport-crime`", "clock"]
+    {
         assert_eq!(well[what].0, "ok", "{what}\n{told}");
     }
     assert_eq!(well["feed `northport-crime`"].1, "4 files");
@@ -415,7 +439,8 @@ fn doctor_warns_of_what_will_fail_and_fails_on_what_does() {
     let value = "never-to-be-shown";
     let mut command = world.command(small::NOW, &["doctor"]);
     let output = command.env("OUTTURN_TEST_SECRET", value).output().expect("the program");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("secret ${env:OUTTURN_TEST_SECRET}") && !said.contains(value), "{said}");
 
     world.edit(CRIME_FEED, "contract = ", "contrac = ");
@@ -457,7 +482,9 @@ fn doctor_asks_an_address_without_taking_what_it_has() {
 
 /// A table as a partner might send it: with what tells of persons in it, none of them real.
 fn partners_table() -> (String, Vec<String>) {
-    let mut text = "Case Ref;Surname;Contact e-mail;NHS Number;Postcode;Reported on;Kind of case;Risk score;Notes\n".to_owned();
+    let mut text =
+        "Case Ref;Surname;Contact e-mail;NHS Number;Postcode;Reported on;Kind of case;Risk score;Notes\n"
+            .to_owned();
     let mut values = Vec::new();
     for number in 0..60_u64 {
         let nhs = nhs_number(100_000_000 + number * 7);
@@ -471,7 +498,14 @@ fn partners_table() -> (String, Vec<String>) {
         ];
         text += &format!(
             "CR{number:04};{};{};{};{};2025-0{}-1{};\"{kind}\";{};{}\n",
-            personal[0], personal[1], personal[2], personal[3], number % 2 + 5, number % 9, number * 3 % 11, personal[4]
+            personal[0],
+            personal[1],
+            personal[2],
+            personal[3],
+            number % 2 + 5,
+            number % 9,
+            number * 3 % 11,
+            personal[4]
         );
         values.extend(personal);
     }
@@ -482,7 +516,8 @@ fn partners_table() -> (String, Vec<String>) {
 fn nhs_number(mut first: u64) -> String {
     loop {
         let digits = format!("{first:09}");
-        let sum: u64 = digits.bytes().zip((2..=10).rev()).map(|(byte, weight)| u64::from(byte - b'0') * weight).sum();
+        let sum: u64 =
+            digits.bytes().zip((2..=10).rev()).map(|(byte, weight)| u64::from(byte - b'0') * weight).sum();
         match (11 - sum % 11) % 11 {
             10 => first += 1,
             check => return format!("{digits}{check}"),
@@ -526,8 +561,15 @@ fn a_feed_is_drafted_from_a_file_without_a_personal_value_and_passes_check() {
     // The drafts stay as they are when somebody tries again.
     world.outturn(&["feed", "add", sample]).exits(2).says("no feed and no contract bears");
     fs::remove_file(world.path("pipelines/northport/feeds/housing-cases.toml")).expect("the feed");
-    world.edit("pipelines/northport/contracts/housing-cases.toml", "id = \"housing-cases\"", "id = \"housing\"");
-    world.outturn(&["feed", "add", sample]).exits(1).says("contracts/housing-cases.toml: it is there already");
+    world.edit(
+        "pipelines/northport/contracts/housing-cases.toml",
+        "id = \"housing-cases\"",
+        "id = \"housing\"",
+    );
+    world
+        .outturn(&["feed", "add", sample])
+        .exits(1)
+        .says("contracts/housing-cases.toml: it is there already");
     assert!(!world.path("pipelines/northport/feeds/housing-cases.toml").exists());
 }
 
@@ -539,7 +581,17 @@ fn a_drafted_feed_loads_the_rows_of_its_sample() {
     let may: Vec<&str> = table.lines().filter(|line| line.contains(";2025-05-")).collect();
     world.write("inbox/2025-05.csv", format!("{header}\n{}\n", may.join("\n")));
     let sample = world.path("inbox/2025-05.csv");
-    world.outturn(&["feed", "add", sample.to_str().expect("UTF-8"), "--id", "housing", "--partnership", "northport"]).exits(0);
+    world
+        .outturn(&[
+            "feed",
+            "add",
+            sample.to_str().expect("UTF-8"),
+            "--id",
+            "housing",
+            "--partnership",
+            "northport",
+        ])
+        .exits(0);
     world.run();
     let rows = world.rows("feed_delivery", &[("feed", "housing"), ("status", "accepted")]);
     assert_eq!(rows.len(), 1);

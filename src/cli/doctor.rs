@@ -15,11 +15,8 @@ pub(super) async fn doctor(root: &Path, now: DateTime<Utc>, output: Format) -> u
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let examination = doctor::examine(root, now, is_set).await;
     let findings = &examination.findings;
-    let printed = if output == Format::Json {
-        print_json(findings)
-    } else {
-        print(table(findings).as_bytes())
-    };
+    let printed =
+        if output == Format::Json { print_json(findings) } else { print(table(findings).as_bytes()) };
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     say(&format!("{} failures, {} warnings", count(Level::Failure), count(Level::Warning)));

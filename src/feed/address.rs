@@ -183,9 +183,7 @@ pub(super) async fn probe(visit: &Visit<'_>, template: &str, month: Month) -> Pr
     match client.probe(&url, tags.as_ref(), &settings).await {
         Err(error) => Probed::Failed(chain(&error)),
         Ok(answered) => match answered.status {
-            200 | 203 => {
-                Probed::Reached { found: format!("answers for {month}"), clock: answered.date }
-            }
+            200 | 203 => Probed::Reached { found: format!("answers for {month}"), clock: answered.date },
             304 => Probed::Reached { found: format!("{month} is as it was landed"), clock: answered.date },
             404 | 410 => Probed::Nothing(format!("the publisher has nothing for {month}")),
             status => Probed::Failed(format!("{} answers with status {status}", public(&url))),

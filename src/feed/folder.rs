@@ -423,7 +423,9 @@ fn ends(text: &str) -> impl Iterator<Item = usize> {
 pub(super) fn probe(pattern: &str) -> Probed {
     match find(pattern) {
         Err((path, error)) => Probed::Failed(format!("{}: {error}", path.display())),
-        Ok(found) if found.is_empty() => Probed::Nothing("no file bears the name that `source` says".to_owned()),
+        Ok(found) if found.is_empty() => {
+            Probed::Nothing("no file bears the name that `source` says".to_owned())
+        }
         Ok(found) => match found.last().map(|last| (File::open(&last.path), &last.path)) {
             Some((Err(error), path)) => Probed::Failed(format!("{}: {error}", path.display())),
             _ => Probed::Reached { found: format!("{} files", found.len()), clock: None },

@@ -27,8 +27,8 @@ use url::{Host, Url};
 
 pub use fault::{Asked, HttpError, Limit, NoData, RedirectFault};
 pub use patience::Patience;
-pub use probe::Answered;
 use private::{PrivateAddress, PublicOnly, is_public};
+pub use probe::Answered;
 
 /// Redirects that are followed for one request; the next one is an error.
 const MOST_HOPS: u32 = 5;

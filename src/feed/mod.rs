@@ -222,10 +222,8 @@ pub fn foresee(
                 pending.push((feed.id.clone(), why.to_owned(), months));
             }
         }
-        let absent: Vec<Month> = expected
-            .into_iter()
-            .filter(|month| !slots.keys().any(|(found, _)| found == month))
-            .collect();
+        let absent: Vec<Month> =
+            expected.into_iter().filter(|month| !slots.keys().any(|(found, _)| found == month)).collect();
         let beyond_retention = terms.beyond(&absent);
         let missing = absent
             .into_iter()
@@ -377,7 +375,10 @@ impl Visit<'_> {
                 // A closed month was not looked for; its rows go with the next purge, not before.
                 let closed = self.terms.closed(*month).is_some();
                 deliveries.retain(|delivery| {
-                    closed || present.iter().any(|(m, f, digest)| m == month && f == file && *digest == delivery.sha256)
+                    closed
+                        || present
+                            .iter()
+                            .any(|(m, f, digest)| m == month && f == file && *digest == delivery.sha256)
                 });
                 !deliveries.is_empty()
             });

@@ -12,8 +12,8 @@ use chrono::NaiveDate;
 
 use crate::agreement::AgreementConfig;
 use crate::assess::Figure;
-use crate::config::{Project, SqlFile};
 use crate::config::settings::MeasureConfig;
+use crate::config::{Project, SqlFile};
 use crate::feed::FeedState;
 use crate::geography::Areas;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
@@ -86,7 +86,11 @@ pub const MEASURE: Table = Table {
         Column("priority", Text, "Priority of the plan"),
         Column("ref", Text, "Number of the measure in the plan"),
         Column("owner", Text, "Role that answers for it"),
-        Column("purpose", Text, "What it is used for, in the words of the agreements; empty where none is stated"),
+        Column(
+            "purpose",
+            Text,
+            "What it is used for, in the words of the agreements; empty where none is stated",
+        ),
         Column(
             "audiences",
             Text,
@@ -583,7 +587,9 @@ pub fn agreement(
         words(&|a| a.controller.clone()),
         words(&|a| a.lawful_basis.clone()),
         words(&|a| a.purposes.join("; ")),
-        words(&|a| a.audiences().into_iter().map(|audience| audience.name()).collect::<Vec<_>>().join(", ")),
+        words(&|a| {
+            a.audiences().into_iter().map(crate::agreement::Audience::name).collect::<Vec<_>>().join(", ")
+        }),
         words(&|a| a.recipients.join(", ")),
         day(|a| a.begins),
         day(|a| a.expires),

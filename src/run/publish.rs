@@ -116,9 +116,12 @@ impl Run<'_> {
             measures: checked.measures.len() as u64,
             measures_released: released as u64,
             deliveries: accepted(&stored.reports).count() as u64,
-            rows_accepted: accepted(&stored.reports).filter(is_held).map(|report| report.accepted).sum(),
+            rows_accepted: accepted(&stored.reports)
+                .filter(|report| report.erased.is_none())
+                .map(|report| report.accepted)
+                .sum(),
             rows_quarantined: all_reports(&stored.reports)
-                .filter(is_held)
+                .filter(|report| report.erased.is_none())
                 .map(|report| report.quarantined)
                 .sum(),
             gaps: delivery_gap_count,
@@ -314,21 +317,13 @@ impl<'a> Publication<'a> {
             (&tables::PERIOD, vec![tables::period(&self.periods, name)?]),
             (&tables::FEED_DELIVERY, vec![release::stamped(deliveries, name, self.run.as_of, None)?]),
             (&tables::QUARANTINE_SUMMARY, vec![quarantine]),
-            (
-                &tables::AGREEMENT,
-                vec![tables::agreement(&self.run.project, self.run.as_of, name)?],
-            ),
+            (&tables::AGREEMENT, vec![tables::agreement(&self.run.project, self.run.as_of, name)?]),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
             write(writing, draft, table.name, table.title, batches);
         }
         Ok(())
     }
-}
-
-/// Whether what a report counts is still there.
-fn is_held(report: &&crate::normalise::DeliveryReport) -> bool {
-    report.erased.is_none()
 }
 
 type Written = Result<(String, TableFiles), ReleaseError>;

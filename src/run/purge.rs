@@ -77,8 +77,7 @@ impl Run<'_> {
         }
         let mut slots = slots_of(erasures.lines());
         slots.extend(slots_of(&lines));
-        let is_erased =
-            |d: &Delivery| slots.contains(&(d.feed.clone(), d.period, d.file.clone()));
+        let is_erased = |d: &Delivery| slots.contains(&(d.feed.clone(), d.period, d.file.clone()));
         for sha256 in retention::unreferenced(&landing, is_erased) {
             if let Some(bytes) = landing.object_bytes(sha256) {
                 purged.objects += 1;
@@ -182,8 +181,9 @@ impl Run<'_> {
                         continue;
                     }
                     let counts = monthly.counts.iter().filter(|((found, _), _)| found == area);
-                    let counts = counts
-                        .filter_map(|((_, breakdown), series)| Some((breakdown.clone(), *series.get(&month)?)));
+                    let counts = counts.filter_map(|((_, breakdown), series)| {
+                        Some((breakdown.clone(), *series.get(&month)?))
+                    });
                     retained.keep(id, &definition, area, month, counts.collect());
                 }
             }
@@ -264,8 +264,7 @@ impl Run<'_> {
                 }
             }
         }
-        let is_erased =
-            |d: &Delivery| slots.contains(&(d.feed.clone(), d.period, d.file.clone()));
+        let is_erased = |d: &Delivery| slots.contains(&(d.feed.clone(), d.period, d.file.clone()));
         for sha256 in retention::unreferenced(&landing, is_erased) {
             landing.remove_object(sha256).map_err(RunError::Landing)?;
         }

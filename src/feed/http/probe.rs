@@ -33,11 +33,7 @@ impl Client {
     ) -> Result<Answered, HttpError> {
         let asked = Asked { url: public(url), attempts: 1 };
         let errand = Errand { url, held, into: Path::new(""), settings, asked, afresh: false };
-        let watch = Watch {
-            started: Instant::now(),
-            total: settings.total_timeout,
-            left: settings.deadline,
-        };
+        let watch = Watch { started: Instant::now(), total: settings.total_timeout, left: settings.deadline };
         let (response, _) = self.ask(&errand, &watch).await?;
         let date = response.headers().get(header::DATE).and_then(|value| value.to_str().ok());
         let date = date
@@ -57,7 +53,8 @@ impl Client {
         settings: &HttpSettings,
     ) -> Result<Vec<u8>, HttpError> {
         let asked = Asked { url: public(url), attempts: 1 };
-        let errand = Errand { url, held: None, into: Path::new(""), settings, asked: asked.clone(), afresh: false };
+        let errand =
+            Errand { url, held: None, into: Path::new(""), settings, asked: asked.clone(), afresh: false };
         let watch = Watch { started: Instant::now(), total: settings.total_timeout, left: settings.deadline };
         let (mut response, _) = self.ask(&errand, &watch).await?;
         let status = response.status().as_u16();
