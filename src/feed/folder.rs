@@ -433,10 +433,14 @@ pub(super) fn probe(pattern: &str) -> Probed {
     }
 }
 
-/// Whether the folder that stands in for an address can be read.
-pub(super) fn probe_mirror(folder: &Path) -> Probed {
+/// Whether the folder that stands in for an address can be read. The simulator's is there from the first run on.
+pub(super) fn probe_mirror(project: &Project, folder: &Path) -> Probed {
+    let simulated = project.settings.simulate.as_ref().map(|simulate| project.root.join(&simulate.folder));
     match fs::read_dir(folder) {
-        Err(error) => Probed::Failed(format!("{}: {error}", folder.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && simulated.as_deref() == Some(folder) => {
+            Probed::Reached { found: "the simulator will fill its folder".to_owned(), clock: None }
+        }
+        Err(error) => Probed::Failed(format!("{}: {error}", shown(project, folder))),
         Ok(_) => Probed::Reached { found: "a folder stands in for it".to_owned(), clock: None },
     }
 }

@@ -69,7 +69,7 @@ pub async fn probe(project: &Project, feed: &FeedConfig, now: DateTime<Utc>) -> 
 async fn probe_place(visit: &Visit<'_>, place: &Place, newest: Month) -> Probed {
     match place {
         Place::Files { pattern } => folder::probe(pattern),
-        Place::Mirror { folder, .. } => folder::probe_mirror(folder),
+        Place::Mirror { folder, .. } => folder::probe_mirror(visit.project, folder),
         Place::Address { template } => address::probe(visit, template, newest).await,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, Utc};
 use regex::Regex;
 
 use crate::period::Month;
@@ -144,9 +144,10 @@ impl Seen {
         *self.shapes.entry(shape).or_default() += 1;
         self.digests.insert(crate::normalise::hash(0, value.as_bytes()));
         let month = match shape {
-            Shape::Month | Shape::Date | Shape::Timestamp => {
-                value.trim().get(..7).and_then(|m| m.parse().ok())
-            }
+            Shape::Month | Shape::Date => value.trim().get(..7).and_then(|m| m.parse().ok()),
+            Shape::Timestamp => DateTime::parse_from_rfc3339(value.trim())
+                .ok()
+                .map(|moment| Month::in_london(moment.with_timezone(&Utc))),
             Shape::UkDate => NaiveDate::parse_from_str(value.trim(), "%d/%m/%Y").ok().map(Month::containing),
             _ => None,
         };
@@ -270,15 +271,17 @@ pub(super) fn personal(name: &str, seen: &Seen) -> Option<Personal> {
     {
         return Some(Tells("an address"));
     }
-    if any(&["officer", "caseworker", "reporter", "complainant"]) && !group {
+    let described = any(&["defined", "ethnicity", "gender", "sex", "age", "rank", "role", "team"]);
+    if any(&["officer", "caseworker", "reporter", "complainant"]) && !group && !described {
         return Some(Tells("somebody's name"));
     }
     if any(&["ethnicity", "religion", "disability", "sexuality"]) && seen.kind() == "text" {
         return Some(Tells("a special category of personal data in somebody's own words"));
     }
-    if seen.share(&[Shape::Prose]) >= 20
-        || any(&["notes", "narrative", "comments", "description", "details", "mo"]) && !group
-    {
+    // The same few sentences over and over are codes; nobody typed them.
+    let typed = seen.kind() == "text" && !group;
+    let free = any(&["notes", "narrative", "comments", "description", "details", "mo"]);
+    if typed && (free || seen.share(&[Shape::Prose]) >= 20) {
         return Some(Tells("text that somebody typed, which may name anybody"));
     }
     let of_a_list = any(&[
@@ -324,5 +327,47 @@ mod tests {
         ] {
             assert_eq!(shape_of(text), shape, "{text}");
         }
+    }
+
+    fn seen<'a>(values: impl IntoIterator<Item = &'a str>) -> Seen {
+        let mut seen = Seen::default();
+        values.into_iter().for_each(|value| seen.take(value));
+        seen
+    }
+
+    #[test]
+    fn sentences_that_repeat_are_codes_and_sentences_that_do_not_were_typed() {
+        let acts = [
+            "Police and Criminal Evidence Act 1984 (section 1) as amended",
+            "Misuse of Drugs Act 1971 (section 23)",
+        ];
+        let codes = seen(acts.into_iter().cycle().take(40));
+        assert_eq!(personal("Legislation", &codes), None);
+        let typed: Vec<String> = (0..40).map(|n| format!("he said that it was number {n} of many")).collect();
+        let typed = seen(typed.iter().map(String::as_str));
+        assert!(matches!(personal("Remarks", &typed), Some(Personal::Tells(_))));
+    }
+
+    #[test]
+    fn a_column_is_personal_by_its_name_or_by_its_values() {
+        let none = Seen::default();
+        for name in
+            ["Victim ID", "PersonRef No Victim Ref", "Surname", "DOB", "E-mail", "Home address", "Officer"]
+        {
+            assert!(personal(name, &none).is_some(), "{name}");
+        }
+        for name in ["Crime ID", "Officer rank", "Victim type", "Ward name", "Outcome", "Month"] {
+            assert!(personal(name, &none).is_none(), "{name}");
+        }
+        let coded = seen(["Asian", "White"].into_iter().cycle().take(40));
+        assert_eq!(personal("Officer-defined ethnicity", &coded), None);
+        assert!(personal("Code", &seen(["TS18 1AB", "M1 1AA", "SK1 3XE"])).is_some());
+        assert!(personal("Number", &seen(["943 476 5919"])).is_some());
+    }
+
+    #[test]
+    fn a_timestamp_counts_in_the_month_of_london() {
+        let month = seen(["2025-05-31T23:00:00+00:00"]).earliest;
+        assert_eq!(month, "2025-06".parse().ok());
     }
 }
