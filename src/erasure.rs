@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(Erasures::open(warehouse.path()).unwrap().lines(), record.lines());
         for damaged in [
             text.replace("\"2.csv\"", "\"9.csv\""),
-            text.lines().take(1).chain(text.lines().skip(2)).map(|line| format!("{line}\n")).collect(),
+            text.split_inclusive('\n').take(1).chain(text.split_inclusive('\n').skip(2)).collect(),
         ] {
             fs::write(&path, damaged).unwrap();
             let error = Erasures::open(warehouse.path()).unwrap_err().to_string();

@@ -496,7 +496,7 @@ fn partners_table() -> (String, Vec<String>) {
             format!("ZZ{} 9ZZ", number % 10 + 1),
             format!("the quick brown fox number {number} jumps over lazy dogs today"),
         ];
-        text += &format!(
+        let line = format!(
             "CR{number:04};{};{};{};{};2025-0{}-1{};\"{kind}\";{};{}\n",
             personal[0],
             personal[1],
@@ -507,6 +507,7 @@ fn partners_table() -> (String, Vec<String>) {
             number * 3 % 11,
             personal[4]
         );
+        text.push_str(&line);
         values.extend(personal);
     }
     (text, values)
