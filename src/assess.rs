@@ -308,6 +308,7 @@ mod tests {
             priority: String::new(),
             reference: String::new(),
             owner: String::new(),
+            purpose: None,
             quote: String::new(),
             kind,
             unit: String::new(),

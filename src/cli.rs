@@ -1,10 +1,13 @@
 //! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
 
 mod daemon;
+mod doctor;
+mod feed_add;
 mod feed_approve;
 mod letter;
-mod quarantine;
 mod output;
+mod purge;
+mod quarantine;
 mod releases;
 mod statistics;
 
@@ -152,11 +155,30 @@ enum Command {
     /// Holds the statistics against published reference values.
     #[command(subcommand)]
     Statistics(statistics::Statistics),
+    /// Erases what the retention rules of the agreements do not let be kept any longer; releases stay as they are.
+    Purge {
+        /// Say what would be erased, and touch nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Role of whoever has it done, for the record; no person's name.
+        #[arg(long)]
+        by: Option<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// Looks at every feed, secret, folder and agreement, at the clock and the schedule; loads and changes nothing. Exits
+    /// with 0 when all is well, 1 on a failure, 3 on warnings.
+    Doctor {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
     /// Makes the synthetic deliveries of `[simulate]`.
     Simulate,
     /// Prints the JSON Schema of a kind of file.
     Schema {
-        /// outturn, partnership, feed, contract, dataset, lookup, waiver, measure or table; all when absent.
+        /// outturn, partnership, feed, agreement, contract, dataset, lookup, waiver, measure or table; all when absent.
         kind: Option<String>,
     },
     /// Prints a completion script for a shell.
@@ -168,6 +190,17 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Feed {
+    /// Looks at a sample and drafts a feed and its contract for you to finish; overwrites nothing.
+    Add {
+        /// Path or http(s) address of a sample.
+        from: String,
+        /// Short name of the feed; made from the sample's name when absent.
+        #[arg(long)]
+        id: Option<String>,
+        /// Folder under pipelines/ that the drafts go to; may be left out where there is one partnership.
+        #[arg(long)]
+        partnership: Option<String>,
+    },
     /// Uses a delivery that is held: its rows that break the contract stay set aside, all others count.
     Approve(feed_approve::Approve),
     /// Writes to its supplier: what was expected, what came, which rows break which rule, and what to send.
@@ -299,6 +332,13 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         }
         Command::Verify { release } => releases::verify(&root, release.as_deref()),
         Command::Statistics(which) => statistics::obey(&which),
+        Command::Purge { dry_run, by, output } => {
+            purge::purge(&root, now, by.as_deref(), dry_run, output).await
+        }
+        Command::Doctor { output } => doctor::doctor(&root, now, output).await,
+        Command::Feed(Feed::Add { from, id, partnership }) => {
+            feed_add::add(&root, now, from, id, partnership).await
+        }
         Command::Simulate => simulate(&root, now),
         Command::Schema { kind } => schema(kind.as_deref()),
         Command::Completions { shell } => {

@@ -16,6 +16,7 @@ use crate::feed::{FeedState, expected_months};
 use crate::geography::{Areas, Residents};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::{Every, Month, Period};
+use crate::retained::{self, Retained};
 
 /// A measure whose SQL was planned.
 #[derive(Debug, Clone)]
@@ -152,6 +153,8 @@ pub struct Supply<'a> {
     pub areas: &'a Areas,
     /// The day of the run.
     pub as_of: chrono::NaiveDate,
+    /// What was counted from rows that are erased.
+    pub retained: &'a Retained,
 }
 
 /// Coverage of one area: delivered months and the reasons for the others.
@@ -245,6 +248,52 @@ impl Supply<'_> {
         (coverage, reasons)
     }
 
+    /// Whether rows of a month that a measure counts for an area were erased: those that are left are not all of them.
+    #[must_use]
+    pub fn is_erased(&self, datasets: &BTreeSet<String>, area: &str, month: Month) -> bool {
+        datasets.iter().flat_map(|dataset| self.project.feeds_of(dataset)).any(|feed| {
+            self.feeds
+                .get(feed.id.as_str())
+                .is_some_and(|state| state.erased.keys().any(|(erased, _)| *erased == month))
+                && feed.covers.iter().any(|whole| self.areas.lies_in(area, whole))
+        })
+    }
+
+    /// Puts what was counted before rows were erased in the place of what the rows that are left would say.
+    fn restore(
+        &self,
+        measure: &SqlFile<MeasureConfig>,
+        planned: &Planned,
+        areas: &[String],
+        monthly: &mut MonthlyCounts,
+    ) {
+        let Some((first, last)) = monthly.span else { return };
+        let definition = retained::definition(self.project, measure, planned);
+        for area in areas {
+            for month in first.through(last).filter(|month| self.is_erased(&planned.datasets, area, *month)) {
+                for ((found, _), series) in &mut monthly.counts {
+                    if found == area {
+                        series.remove(&month);
+                    }
+                }
+                match self.retained.of(&measure.config.id, &definition, area, month) {
+                    Ok(kept) => {
+                        for (breakdown, counted) in kept {
+                            let series = monthly.counts.entry((area.clone(), breakdown.clone())).or_default();
+                            series.insert(month, *counted);
+                        }
+                    }
+                    Err(why) => {
+                        monthly.coverage.entry(area.clone()).or_default().insert(month, Coverage::Missing);
+                        let reasons = monthly.reasons.entry(area.clone()).or_default();
+                        reasons.entry(month).or_insert_with(|| why.to_owned());
+                    }
+                }
+            }
+        }
+        monthly.counts.retain(|_, series| !series.is_empty());
+    }
+
     /// Whether everything that a feed sent for a month is in the dataset, and whether it is synthetic; else why not.
     fn delivered(&self, dataset: &str, feed: &FeedConfig, month: Month) -> Result<bool, String> {
         let state = self.feeds.get(feed.id.as_str());
@@ -311,11 +360,8 @@ pub fn evaluate(
     supply: &Supply<'_>,
     residents: &Residents,
 ) -> Result<Vec<Figure>, Withheld> {
-    let mut monthly = frame(&measure.config, planned, areas, supply);
-    let (_, batches) = counted.map_err(|error| Withheld(fault_without_values(&error)))?;
-    for batch in &batches {
-        count(&measure.config, batch, areas, &mut monthly)?;
-    }
+    let mut monthly = counts(counted, measure, planned, areas, supply)?;
+    supply.restore(measure, planned, areas, &mut monthly);
     let breakdowns: BTreeSet<&String> = monthly.counts.keys().map(|(_, breakdown)| breakdown).collect();
     monthly.breakdowns = breakdowns.into_iter().cloned().collect();
     let codes: Vec<&str> = areas.iter().map(String::as_str).collect();
@@ -332,6 +378,25 @@ pub fn evaluate(
         }
     }
     Ok(figures)
+}
+
+/// What the SQL of a measure counted by area, breakdown and month, and what is known of the months.
+///
+/// # Errors
+/// Why the measure would be withheld.
+pub fn counts(
+    counted: Selected,
+    measure: &SqlFile<MeasureConfig>,
+    planned: &Planned,
+    areas: &[String],
+    supply: &Supply<'_>,
+) -> Result<MonthlyCounts, Withheld> {
+    let mut monthly = frame(&measure.config, planned, areas, supply);
+    let (_, batches) = counted.map_err(|error| Withheld(fault_without_values(&error)))?;
+    for batch in &batches {
+        count(&measure.config, batch, areas, &mut monthly)?;
+    }
+    Ok(monthly)
 }
 
 /// The figures of a measure that could not be computed: every cell stands, with the reason.

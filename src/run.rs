@@ -4,6 +4,7 @@ mod earlier;
 mod gaps;
 mod many;
 mod publish;
+mod purge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use gaps::spans;
 pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
 use gaps::{expired_waivers, fault_lines};
 pub(crate) use many::{Standings, UnusualDeliveries, look, thousands};
+pub use purge::purge;
 
 use crate::check::{Checked, check_loaded};
 use crate::config::settings::DeliveryMode;
@@ -266,7 +268,7 @@ impl<'a> Run<'a> {
             () = stop.cancelled() => return Err(RunError::Stopped),
             settled = Standings::settle(&checked, &landing, &mut states, self.as_of, parts) => settled?,
         };
-        let stored = self.store(&checked, &landing, &states, &standings, stop).await?;
+        let stored = self.store(&checked, &landing, &states, (&standings, None), stop).await?;
         standings.tidy()?;
         stopped(stop)?;
         self.publish(&checked, &states, &asked, stored, current.as_ref(), stop).await
@@ -299,6 +301,9 @@ impl<'a> Run<'a> {
                 let content = latest.map(|delivery| delivery.content_sha256.as_str()).unwrap_or_default();
                 let synthetic = latest.is_some_and(|delivery| delivery.synthetic);
                 digest.update(format!("{month} {file} {content} {synthetic};"));
+                if state.erased.contains_key(&(*month, file.clone())) {
+                    digest.update("erased;");
+                }
             }
             for (month, reason) in &state.missing {
                 digest.update(format!("{month} {reason};"));
@@ -368,13 +373,14 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Normalises every month whose inputs changed, and commits each dataset once.
+    /// Normalises every month whose inputs changed, and commits each dataset once; of `only` these where it is given, by
+    /// dataset and month.
     async fn store(
         &self,
         checked: &Checked,
         landing: &Arc<Landing>,
         states: &[FeedState],
-        standings: &Standings,
+        (standings, only): (&Standings, Option<&BTreeSet<(String, Month)>>),
         stop: &CancellationToken,
     ) -> Result<Stored, RunError> {
         let mut stored = Stored {
@@ -388,6 +394,7 @@ impl<'a> Run<'a> {
         for dataset in checked.datasets.values() {
             let before = self.warehouse.snapshot(&dataset.id).await?;
             let told_before = self.warehouse.reports(&before).await?;
+            let chosen = |month: Month| only.is_none_or(|only| only.contains(&(dataset.id.clone(), month)));
             let mut summaries = Vec::new();
             for summary in &dataset.summaries {
                 summaries.push(self.warehouse.snapshot(&summary.id).await?);
@@ -404,7 +411,7 @@ impl<'a> Run<'a> {
                     Some(month) => month.rows.inputs() != job.inputs_digest(),
                     None => is_stale(job, &before, &summaries),
                 });
-                let pending: Vec<MonthJob> = pending.cloned().collect();
+                let pending: Vec<MonthJob> = pending.filter(|job| chosen(job.month)).cloned().collect();
                 if pending.is_empty() {
                     break;
                 }
@@ -414,8 +421,9 @@ impl<'a> Run<'a> {
                 }
             }
             let months: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
-            let dropped: Vec<Month> = before.months.keys().copied().filter(|m| !months.contains(m)).collect();
-            reports.retain(|month, _| months.contains(month));
+            let gone = |month: &Month| !months.contains(month) && chosen(*month);
+            let dropped: Vec<Month> = before.months.keys().copied().filter(gone).collect();
+            reports.retain(|month, _| !gone(month));
             let made: Vec<MadeMonth> = made.into_values().collect();
             for month in &made {
                 stored.restated.extend(many::restatements(&told_before, month.month, &month.reports));

@@ -344,8 +344,18 @@ fn every_kind_of_file_has_a_json_schema() {
     let world = World::empty();
     let all = world.outturn(&["schema"]).exits(0).json();
     let kinds: Vec<&String> = all.as_object().unwrap().keys().collect();
-    let expected =
-        ["contract", "dataset", "feed", "lookup", "measure", "outturn", "partnership", "table", "waiver"];
+    let expected = [
+        "agreement",
+        "contract",
+        "dataset",
+        "feed",
+        "lookup",
+        "measure",
+        "outturn",
+        "partnership",
+        "table",
+        "waiver",
+    ];
     assert_eq!(kinds, expected);
     for kind in expected {
         let schema = world.outturn(&["schema", kind]).exits(0).json();

@@ -153,8 +153,18 @@ fn settings() -> String {
     let mut text = String::new();
     let known = schemas();
     // In the order in which a newcomer meets them.
-    let order =
-        ["outturn", "partnership", "feed", "contract", "dataset", "lookup", "waiver", "measure", "table"];
+    let order = [
+        "outturn",
+        "partnership",
+        "feed",
+        "agreement",
+        "contract",
+        "dataset",
+        "lookup",
+        "waiver",
+        "measure",
+        "table",
+    ];
     assert_eq!(order.len(), known.len(), "a kind of file is missing in the order of the page");
     for kind in order {
         let schema = known.get(kind).expect("the schema of a kind");

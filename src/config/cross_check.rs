@@ -8,6 +8,7 @@ use super::settings::{
     ColumnConfig, ColumnType, ContractConfig, DeliveryMode, FeedConfig, HeaderEntry, MeasureKind, MonthFormat,
 };
 use super::{Loaded, Project, front_matter_span, span_of};
+use crate::agreement::{AgreementKind, person_columns};
 use crate::diagnose::Problem;
 use crate::normalise::contract::is_hidden;
 use crate::normalise::special::has_status;
@@ -15,10 +16,10 @@ use crate::schedule::Calendar;
 use crate::waiver::Effect;
 
 /// Columns that the product itself adds to every dataset.
-const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
+pub(crate) const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
-pub(super) const OWN_TABLES: [&str; 10] = [
+pub(super) const OWN_TABLES: [&str; 11] = [
     "outturn",
     "measure",
     "area",
@@ -26,6 +27,7 @@ pub(super) const OWN_TABLES: [&str; 10] = [
     "feed_delivery",
     "feed_status",
     "quarantine_summary",
+    "agreement",
     "revision",
     "waiver",
     "release",
@@ -34,6 +36,7 @@ pub(super) const OWN_TABLES: [&str; 10] = [
 pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     settings(project, problems);
     feeds(project, problems);
+    agreements(project, problems);
     for contract in project.contracts.values() {
         contract_columns(project, contract, problems);
     }
@@ -173,6 +176,79 @@ fn waivers(project: &Project, problems: &mut Vec<Problem>) {
                 problems.push(at("effect", message).help("write effect = \"accept\""));
             }
             Some(_) => {}
+        }
+    }
+}
+
+fn agreements(project: &Project, problems: &mut Vec<Problem>) {
+    for agreement in project.agreements.values() {
+        let config = &agreement.config;
+        let at = |key: &str, message: String| {
+            Problem::new(&agreement.source, span_of(&agreement.source, &[key]), message)
+        };
+        if config.kind == AgreementKind::Sharing {
+            let help = "a licence of open data needs none: kind = \"open-licence\"";
+            for (key, lacks) in [
+                ("lawful-basis", config.lawful_basis.is_empty()),
+                ("purposes", config.purposes.is_empty()),
+                ("outputs", config.outputs.is_empty()),
+                ("begins", config.begins.is_none()),
+                ("expires", config.expires.is_none()),
+            ] {
+                if lacks {
+                    problems.push(at(key, format!("a sharing agreement needs `{key}`")).help(help));
+                }
+            }
+        }
+        if let (Some(begins), Some(expires)) = (config.begins, config.expires)
+            && expires < begins
+        {
+            problems.push(at("expires", format!("`expires` ({expires}) lies before `begins` ({begins})")));
+        }
+        if config.retention.is_some_and(|retention| retention.months == 0) {
+            let span = span_of(&agreement.source, &["retention", "months"]);
+            let message = "rows that may be kept for 0 months cannot be counted";
+            problems.push(Problem::new(&agreement.source, span, message).help("write 1 or more"));
+        }
+        for (number, recipient) in config.recipients.iter().enumerate() {
+            if !project.partnerships.contains_key(recipient)
+                && !is_unread(problems, &format!("{recipient}/partnership.toml"))
+            {
+                let span = span_of(&agreement.source, &["recipients", &number.to_string()]);
+                let message = format!("recipient `{recipient}` is no partnership of the project");
+                problems.push(
+                    Problem::new(&agreement.source, span, message)
+                        .nearest(recipient, project.partnerships.keys().map(String::as_str)),
+                );
+            }
+        }
+    }
+    for feed in project.feeds.values() {
+        let known = project.agreements.keys().map(String::as_str);
+        match &feed.config.agreement {
+            Some(id) if project.agreements.contains_key(id) => {}
+            Some(id) if is_unread(problems, &format!("agreements/{id}.toml")) => {}
+            Some(id) => {
+                let message =
+                    format!("feed `{}` names agreement `{id}`, which is not defined", feed.config.id);
+                problems.push(
+                    Problem::new(&feed.source, span_of(&feed.source, &["agreement"]), message)
+                        .nearest(id, known),
+                );
+            }
+            None => {
+                let contract = project.contracts.get(&feed.config.contract);
+                let columns = contract.map(|contract| person_columns(&contract.config)).unwrap_or_default();
+                if let Some(column) = columns.first() {
+                    let message = format!(
+                        "feed `{}` needs an `agreement`: column `{column}` of contract `{}` is about persons",
+                        feed.config.id, feed.config.contract
+                    );
+                    let help = "describe the sharing agreement in pipelines/<partnership>/agreements/ and \
+                                name it here";
+                    problems.push(Problem::new(&feed.source, 0..0, message).help(help));
+                }
+            }
         }
     }
 }

@@ -13,8 +13,10 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::agreement::AgreementConfig;
 use crate::diagnose::{Problem, Source, shown_path};
 use crate::waiver::WaiverConfig;
+pub(crate) use cross_check::OWN_COLUMNS;
 use settings::{
     ContractConfig, DatasetConfig, FeedConfig, LookupConfig, MeasureConfig, PartnershipConfig, ProjectConfig,
     TableConfig,
@@ -66,6 +68,8 @@ pub struct Project {
     /// By id; those in folders that `outturn.toml` calls inactive.
     pub inactive_feeds: BTreeMap<String, Loaded<FeedConfig>>,
     /// By id.
+    pub agreements: BTreeMap<String, Loaded<AgreementConfig>>,
+    /// By id.
     pub contracts: BTreeMap<String, Loaded<ContractConfig>>,
     /// By id; only those that have a file.
     pub datasets: BTreeMap<String, Loaded<DatasetConfig>>,
@@ -92,6 +96,12 @@ impl Project {
     #[must_use]
     pub fn warehouse(&self) -> PathBuf {
         self.root.join(&self.settings.warehouse.location)
+    }
+
+    /// The agreement under which a feed is used; `None` when none is recorded.
+    #[must_use]
+    pub fn agreement_of(&self, feed: &FeedConfig) -> Option<&AgreementConfig> {
+        feed.agreement.as_ref().and_then(|id| self.agreements.get(id)).map(|loaded| &loaded.config)
     }
 
     /// The datasets that contracts name, each with its contracts, in order of their names.
@@ -137,7 +147,9 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
     }
     reader.lookup_files(&project);
     let no_table = |path: &PathBuf| {
-        path.parent().is_some_and(|folder| folder.ends_with("feeds") || folder.ends_with("waivers"))
+        path.parent().is_some_and(|folder| {
+            ["feeds", "waivers", "agreements"].iter().any(|name| folder.ends_with(name))
+        })
     };
     project.tables_unread = reader.unread.iter().any(|path| !no_table(path));
     cross_check::check(&project, &mut reader.problems);
@@ -261,6 +273,7 @@ impl Reader {
             project.partnerships.insert(name, loaded);
         }
         self.toml_folder(&folder.join("feeds"), &mut project.feeds, |feed| &feed.id);
+        self.toml_folder(&folder.join("agreements"), &mut project.agreements, |agreement| &agreement.id);
         self.toml_folder(&folder.join("contracts"), &mut project.contracts, |contract| &contract.id);
         self.toml_folder(&folder.join("datasets"), &mut project.datasets, |dataset| &dataset.id);
         self.toml_folder(&folder.join("waivers"), &mut project.waivers, |waiver| &waiver.id);
@@ -387,6 +400,7 @@ pub fn schemas() -> BTreeMap<&'static str, serde_json::Value> {
         ("outturn", schemars::schema_for!(ProjectConfig).to_value()),
         ("partnership", schemars::schema_for!(PartnershipConfig).to_value()),
         ("feed", schemars::schema_for!(FeedConfig).to_value()),
+        ("agreement", schemars::schema_for!(AgreementConfig).to_value()),
         ("contract", schemars::schema_for!(ContractConfig).to_value()),
         ("dataset", schemars::schema_for!(DatasetConfig).to_value()),
         ("lookup", schemars::schema_for!(LookupConfig).to_value()),

@@ -173,6 +173,9 @@ pub struct FeedConfig {
     pub supplier: String,
     /// The contract that its rows must meet.
     pub contract: String,
+    /// The sharing agreement, or the licence, under which it is used. Absent: none is recorded, and what is counted from
+    /// it stays in the partnership. Needed where the contract has a column about persons.
+    pub agreement: Option<String>,
     /// What one delivery holds of all that the feed brings.
     #[serde(default)]
     pub mode: DeliveryMode,
@@ -946,6 +949,9 @@ pub struct MeasureConfig {
     pub reference: String,
     /// Role that answers for it.
     pub owner: String,
+    /// What it is used for: one of the purposes of the agreements of the feeds that it reads, or it is withheld. Absent:
+    /// no purpose is stated, and none is checked.
+    pub purpose: Option<String>,
     /// The plan's own words.
     #[serde(default)]
     pub quote: String,

@@ -4,15 +4,18 @@
 mod address;
 mod arrival;
 mod check;
+pub mod draft;
 mod folder;
 pub mod http;
 mod net;
 mod paging;
 mod postgres;
+mod probe;
 pub mod settings;
 mod sftp;
 mod store;
 mod template;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -25,6 +28,7 @@ use tracing::{info, warn};
 
 use crate::config::Project;
 use crate::config::settings::{DeliveryMode, FeedConfig};
+use crate::erasure::Erasure;
 use crate::freshness;
 pub use crate::freshness::gap_at;
 use crate::landing::{Delivery, Landing};
@@ -32,7 +36,9 @@ use crate::period::Month;
 use crate::secret;
 pub use check::missing_secrets;
 pub(crate) use check::problems;
+pub use probe::{Probed, probe};
 use template::fill;
+use terms::Terms;
 
 /// What a run knows of a feed once it has been asked.
 #[derive(Debug, Clone)]
@@ -49,6 +55,81 @@ pub struct FeedState {
     pub landed: usize,
     /// What went wrong in this run, in words; empty when nothing did.
     pub faults: Vec<String>,
+    /// Why its agreement stops it: it is not asked, and nothing of it is used. `None` when it does not.
+    pub stopped: Option<String>,
+    /// Months without a delivery that it may not be asked for, as their rows could not be kept.
+    pub beyond_retention: BTreeSet<Month>,
+    /// Slots whose rows were erased; their deliveries stand in `slots`, their contents are gone.
+    pub erased: BTreeMap<(Month, String), Erasure>,
+}
+
+/// Why nothing stands for an expected month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// The partner did not send it.
+    NotSupplied,
+    /// It is known not to come.
+    KnownGap,
+    /// The agreement of the feed has not begun or has expired.
+    Stopped,
+    /// Its rows could not be kept any more, so it is not asked for.
+    BeyondRetention,
+}
+
+impl Absence {
+    /// The word in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotSupplied => "not_supplied",
+            Self::KnownGap => "known_gap",
+            Self::Stopped => "stopped",
+            Self::BeyondRetention => "beyond_retention",
+        }
+    }
+}
+
+impl FeedState {
+    /// Why nothing stands for one of the missing months.
+    #[must_use]
+    pub fn absence(&self, month: Month) -> Absence {
+        if gap_at(&self.feed, month).is_some() {
+            Absence::KnownGap
+        } else if self.stopped.is_some() {
+            Absence::Stopped
+        } else if self.beyond_retention.contains(&month) {
+            Absence::BeyondRetention
+        } else {
+            Absence::NotSupplied
+        }
+    }
+
+    /// The months that the partner owes: expected, and missing for no reason that is known.
+    #[must_use]
+    pub fn owed(&self) -> Vec<Month> {
+        self.missing.keys().copied().filter(|month| self.absence(*month) == Absence::NotSupplied).collect()
+    }
+
+    /// The state of a feed that its agreement stops: no delivery stands, and every month tells why.
+    fn stopped(feed: Arc<FeedConfig>, landing: &Landing, expected: &[Month], terms: &Terms) -> Self {
+        let why = terms.stopped.clone().unwrap_or_default();
+        let held = landing.of_feed(&feed.id).map(|delivery| delivery.period);
+        let held = held.filter(|month| *month >= feed.from && feed.to.is_none_or(|to| *month <= to));
+        let months: BTreeSet<Month> = expected.iter().copied().chain(held).collect();
+        let reason = |month| gap_at(&feed, month).map_or_else(|| why.clone(), |gap| gap.reason.clone());
+        let missing = months.into_iter().map(|month| (month, reason(month))).collect();
+        Self {
+            slots: BTreeMap::new(),
+            arrived: Vec::new(),
+            missing,
+            landed: 0,
+            faults: Vec::new(),
+            stopped: terms.stopped.clone(),
+            beyond_retention: BTreeSet::new(),
+            erased: BTreeMap::new(),
+            feed,
+        }
+    }
 }
 
 /// The months for which a feed is expected to have delivered by a day.
@@ -73,12 +154,14 @@ pub async fn land_all(
     let feeds: Vec<Arc<FeedConfig>> =
         project.feeds.values().map(|feed| Arc::new(feed.config.clone())).collect();
     let addresses = Arc::new(address::Addresses::of(project));
+    let mut terms = Terms::of_all(project, as_of)?;
     let asked = feeds.iter().map(|feed| {
         let visit = Visit {
             project,
             feed: Arc::clone(feed),
             landing: Arc::clone(&landing),
             addresses: Arc::clone(&addresses),
+            terms: terms.remove(&feed.id).unwrap_or_default(),
             now,
             as_of,
         };
@@ -103,10 +186,17 @@ pub fn foresee(
 ) -> io::Result<(Vec<FeedState>, Vec<Pending>)> {
     let mut states = Vec::new();
     let mut pending = Vec::new();
+    let mut all_terms = Terms::of_all(project, as_of)?;
     for feed in project.feeds.values() {
         let feed = Arc::new(feed.config.clone());
+        let terms = all_terms.remove(&feed.id).unwrap_or_default();
+        if terms.stopped.is_some() {
+            let expected = expected_months(&feed, as_of);
+            states.push(FeedState::stopped(feed, landing, &expected, &terms));
+            continue;
+        }
         let (place, synthetic) = place(project, &feed);
-        let asking = Asking::of(project, &feed, &place, as_of);
+        let asking = Asking::of(project, &feed, &place, as_of).closed_by(&terms);
         let mut slots = landed_slots(landing, &feed, synthetic, (asking.by_month, as_of));
         let (new, changed) = match &place {
             Place::Address { .. } if !asking.by_month => {
@@ -128,9 +218,14 @@ pub fn foresee(
                 folder::foresee_mirror(project, landing, &feed, folder, rest, &asking, synthetic)
             }
         };
+        let still_open = |months: Vec<Month>| -> Vec<Month> {
+            months.into_iter().filter(|month| terms.closed(*month).is_none()).collect()
+        };
+        let (new, changed) = (still_open(new), still_open(changed));
         if feed.landing == crate::config::settings::LandingMode::Reference {
-            slots.retain(|_, deliveries| {
-                deliveries.retain(|d| d.reference.as_ref().is_some_and(|path| path.is_file()));
+            slots.retain(|slot, deliveries| {
+                let erased = terms.erased.contains_key(slot);
+                deliveries.retain(|d| erased || d.reference.as_ref().is_some_and(|path| path.is_file()));
                 !deliveries.is_empty()
             });
         }
@@ -139,18 +234,33 @@ pub fn foresee(
                 pending.push((feed.id.clone(), why.to_owned(), months));
             }
         }
-        let missing = asking
-            .missing(&feed, &slots, as_of)
+        let absent = asking.missing(&feed, &slots, as_of);
+        let absent: Vec<Month> =
+            absent.into_iter().filter(|month| !slots.keys().any(|(found, _)| found == month)).collect();
+        let beyond_retention = terms.beyond(&absent);
+        let missing = absent
             .into_iter()
-            .filter(|month| !slots.keys().any(|(found, _)| found == month))
             .map(|month| {
-                let reason =
-                    gap_at(&feed, month).map_or_else(|| "not supplied".to_owned(), |gap| gap.reason.clone());
+                let reason = match (gap_at(&feed, month), terms.closed(month)) {
+                    (Some(gap), _) => gap.reason.clone(),
+                    (None, Some(why)) => why,
+                    (None, None) => "not supplied".to_owned(),
+                };
                 (month, reason)
             })
             .collect();
         let arrived = arrivals(&feed, &slots);
-        states.push(FeedState { feed, slots, arrived, missing, landed: 0, faults: Vec::new() });
+        states.push(FeedState {
+            feed,
+            slots,
+            arrived,
+            missing,
+            landed: 0,
+            faults: Vec::new(),
+            stopped: None,
+            beyond_retention,
+            erased: terms.erased,
+        });
     }
     Ok((states, pending))
 }
@@ -327,6 +437,8 @@ struct Asking {
     /// The months to ask for; of a yearly edition its first one. For a feed that is asked once a run, the month of the
     /// run.
     months: Vec<Month>,
+    /// These and the months that it may not be asked for, as their rows could not be kept.
+    periods: Vec<Month>,
 }
 
 impl Asking {
@@ -339,7 +451,7 @@ impl Asking {
             || by_query
             || texts.iter().any(|text| template::names_period(text));
         if !by_month {
-            return Self { by_month, months: vec![Month::containing(as_of)] };
+            return Self { by_month, months: vec![Month::containing(as_of)], periods: Vec::new() };
         }
         let mut months = freshness::asked_months(feed, as_of);
         let each = by_query || texts.iter().any(|text| template::names_month(text));
@@ -349,7 +461,15 @@ impl Asking {
                 known.insert(texts.iter().map(|text| fill(text, *month)).collect::<Vec<_>>())
             });
         }
-        Self { by_month, months }
+        Self { by_month, periods: months.clone(), months }
+    }
+
+    /// The same without the months that the terms close.
+    fn closed_by(mut self, terms: &Terms) -> Self {
+        if self.by_month {
+            self.months.retain(|month| terms.closed(*month).is_none());
+        }
+        self
     }
 
     /// The latest delivery of the same file: of that month, or for a feed that is asked once a run of any.
@@ -383,7 +503,7 @@ impl Asking {
         match self.by_month {
             true => {
                 let due = expected_months(feed, as_of);
-                self.months.iter().copied().filter(|month| due.contains(month)).collect()
+                self.periods.iter().copied().filter(|month| due.contains(month)).collect()
             }
             false if slots.is_empty() => expected_months(feed, as_of),
             false => Vec::new(),
@@ -397,6 +517,7 @@ struct Visit<'a> {
     feed: Arc<FeedConfig>,
     landing: Arc<Mutex<Landing>>,
     addresses: Arc<address::Addresses>,
+    terms: Terms,
     now: DateTime<Utc>,
     as_of: NaiveDate,
 }
@@ -435,8 +556,14 @@ impl Haul {
 
 impl Visit<'_> {
     async fn ask(self) -> io::Result<FeedState> {
+        if let Some(why) = &self.terms.stopped {
+            warn!(feed.id = %self.feed.id, "feed `{}` is not asked: {why}", self.feed.id);
+            let expected = expected_months(&self.feed, self.as_of);
+            let landing = self.landing.lock().await;
+            return Ok(FeedState::stopped(Arc::clone(&self.feed), &landing, &expected, &self.terms));
+        }
         let (place, synthetic) = place(self.project, &self.feed);
-        let asking = Asking::of(self.project, &self.feed, &place, self.as_of);
+        let asking = Asking::of(self.project, &self.feed, &place, self.as_of).closed_by(&self.terms);
         let mut haul = match &place {
             Place::Files { pattern } => folder::look(&self, pattern, &asking, synthetic).await,
             Place::Mirror { folder, rest } => {
@@ -460,11 +587,14 @@ impl Visit<'_> {
         }
         if let Some(present) = haul.present {
             slots.retain(|(month, file), deliveries| {
+                // A closed month was not looked for; its rows go with the next purge, not before.
+                let closed = self.terms.closed(*month).is_some();
                 deliveries.retain(|delivery| {
                     let of_month = |found: &Month| found == month || !asking.by_month;
-                    present
-                        .iter()
-                        .any(|(m, f, digest)| of_month(m) && f == file && *digest == delivery.sha256)
+                    closed
+                        || present
+                            .iter()
+                            .any(|(m, f, digest)| of_month(m) && f == file && *digest == delivery.sha256)
                 });
                 !deliveries.is_empty()
             });
@@ -480,14 +610,18 @@ impl Visit<'_> {
             waiting.insert(*month, file);
         }
         let mut missing = BTreeMap::new();
+        let mut beyond_retention = BTreeSet::new();
         for month in asking.missing(&self.feed, &slots, self.as_of) {
             if slots.keys().any(|(found, _)| *found == month) {
                 continue;
             }
+            let closed = self.terms.closed(month).inspect(|_| {
+                beyond_retention.insert(month);
+            });
             let told_of = [&told, &waiting]
                 .into_iter()
                 .find_map(|told| if asking.by_month { told.get(&month) } else { told.values().next() });
-            let reason = match (gap_at(&self.feed, month), told_of) {
+            let reason = match (gap_at(&self.feed, month), closed.as_ref().or(told_of)) {
                 (Some(gap), _) => gap.reason.clone(),
                 (None, Some(fault)) => fault.clone(),
                 (None, None) if haul.absent.contains(&month) => "the publisher has nothing for it".to_owned(),
@@ -512,7 +646,17 @@ impl Visit<'_> {
             info!(feed.id = %self.feed.id, "feed `{}` landed {landed} deliveries", self.feed.id);
         }
         let arrived = arrivals(&self.feed, &slots);
-        Ok(FeedState { feed: self.feed, slots, arrived, missing, landed, faults })
+        Ok(FeedState {
+            feed: self.feed,
+            slots,
+            arrived,
+            missing,
+            landed,
+            faults,
+            stopped: None,
+            beyond_retention,
+            erased: self.terms.erased,
+        })
     }
 
     /// Whether the feed delivers a month.

@@ -66,6 +66,9 @@ pub struct DeliveryReport {
     /// Rows that this month had in the delivery before, where this one tells the month anew and otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restated: Option<u64>,
+    /// When the rows were erased under a retention rule; the counts are those of before. Absent: they are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<chrono::NaiveDate>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -32,6 +32,8 @@ pub struct Slot {
     pub contract: Arc<Contract>,
     /// The latest first.
     pub deliveries: Vec<Delivery>,
+    /// The rows were erased: this is what had become of them, and nothing is read.
+    pub erased: Option<Vec<DeliveryReport>>,
     /// For a feed of many months at once: the part of its only delivery that stands in this month.
     pub standing: Option<Standing>,
     /// Deliveries that somebody approved though they would be held, by digest of their contents, each with the words for
@@ -48,7 +50,16 @@ impl Slot {
     #[must_use]
     pub fn new(feed: Arc<FeedConfig>, contract: Arc<Contract>, deliveries: Vec<Delivery>) -> Self {
         let (approved, unusual) = (BTreeMap::new(), BTreeMap::new());
-        Self { feed, contract, deliveries, standing: None, approved, unusual, waivers: Vec::new() }
+        Self {
+            feed,
+            contract,
+            deliveries,
+            erased: None,
+            standing: None,
+            approved,
+            unusual,
+            waivers: Vec::new(),
+        }
     }
 }
 
@@ -109,6 +120,9 @@ impl MonthJob {
             take(&slot.feed.id);
             take(&slot.feed.hold_above_quarantined_share.to_string());
             take(if slot.feed.allow_empty { "may be empty" } else { "" });
+            if slot.erased.is_some() {
+                take("erased");
+            }
             for waiver in &slot.waivers {
                 take(&waiver.id);
                 take(&waiver.rule);
@@ -230,6 +244,10 @@ pub fn normalise(
         let mut reports: Vec<DeliveryReport> = Vec::new();
         let mut written = 0;
         for (number, slot) in job.slots.iter().enumerate() {
+            if let Some(before) = &slot.erased {
+                reports.extend(before.iter().cloned());
+                continue;
+            }
             let skip = turned_down.get(number).copied().unwrap_or_default();
             let Some(delivery) = slot.deliveries.get(skip) else { continue };
             deliveries.push(delivery);
@@ -501,6 +519,7 @@ impl<'a, S: RowSink> Reading<'a, S> {
             days: 0,
             findings: Vec::new(),
             restated: None,
+            erased: None,
         }
     }
 
@@ -1047,7 +1066,7 @@ fn quarantine(
 ) -> Result<RecordBatch, NormaliseError> {
     // A delivery that was turned down stands as one line: all of it is set aside.
     let whole: Vec<&DeliveryReport> =
-        reports.iter().filter(|report| report.status != DeliveryStatus::Accepted).collect();
+        reports.iter().filter(|r| r.status != DeliveryStatus::Accepted && r.erased.is_none()).collect();
     let of = |rejection: &Rejection| deliveries.get(rejection.delivery).copied();
     let text = |row: fn(&Delivery) -> String, last: fn(&DeliveryReport) -> String| -> ArrayRef {
         let rows = rejections.iter().map(|rejection| of(rejection).map(row));

@@ -215,6 +215,7 @@ impl Judge<'_> {
             days: 0,
             findings: Vec::new(),
             restated: None,
+            erased: None,
         };
         let index = self.parts.index(self.landing, &delivery, feed, contract);
         let index = match index.map_err(Self::failed(&delivery))? {

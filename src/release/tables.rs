@@ -10,13 +10,14 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
 
+use crate::agreement::AgreementConfig;
 use crate::assess::Figure;
 use crate::config::settings::{FeedConfig, MeasureConfig};
-use crate::config::{Loaded, SqlFile};
+use crate::config::{Loaded, Project, SqlFile};
 use crate::feed::FeedState;
 use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
-use crate::normalise::{DeliveryReport, drift};
+use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::{Month, Period};
 use crate::waiver::WaiverConfig;
 
@@ -87,6 +88,16 @@ pub const MEASURE: Table = Table {
         Column("priority", Text, "Priority of the plan"),
         Column("ref", Text, "Number of the measure in the plan"),
         Column("owner", Text, "Role that answers for it"),
+        Column(
+            "purpose",
+            Text,
+            "What it is used for, in the words of the agreements; empty where none is stated",
+        ),
+        Column(
+            "audiences",
+            Text,
+            "Who may see it under the agreements of the feeds that it reads: partnership, public, both, or nobody",
+        ),
         Column("quote", Text, "The plan's own words"),
         Column("kind", Text, "How the value follows from numerator and denominator"),
         Column("unit", Text, "What one of the value is"),
@@ -158,7 +169,8 @@ pub const FEED_DELIVERY: Table = Table {
         Column(
             "status",
             Text,
-            "accepted, partial (accepted, but only part of the month), refused, held, known_gap or not_supplied",
+            "accepted, partial (accepted, but only part of the month), erased, refused, held; without a delivery \
+             known_gap, stopped by the agreement, beyond_retention or not_supplied",
         ),
         Column("note", Text, "Why, or what a reader should know; empty otherwise"),
         Column("received", Whole, "Rows that it brought; equals accepted + duplicate + quarantined"),
@@ -262,6 +274,31 @@ pub const WAIVER: Table = Table {
     ],
 };
 
+/// Every agreement, and the feeds without one.
+pub const AGREEMENT: Table = Table {
+    name: "agreement",
+    title: "Every sharing agreement and licence under which feeds are used, and the feeds without one",
+    columns: &[
+        Column("agreement", Text, "Short name; empty in the row of the feeds for which none is recorded"),
+        Column("kind", Text, "sharing, or open-licence"),
+        Column("reference", Text, "Reference by which the partners file it, or name of the licence"),
+        Column("title", Text, "What it is called"),
+        Column("controller", Text, "Who decides over the data"),
+        Column("lawful_basis", Text, "Lawful basis of the sharing; empty for a licence"),
+        Column("purposes", Text, "Purposes agreed on, separated by semicolons; empty: any"),
+        Column("outputs", Text, "Audiences that may see what is counted: partnership, public, or both"),
+        Column("recipients", Text, "Partnerships whose measures may use the data; empty: all"),
+        Column("begins", Day, "First day on which it holds; empty: it holds already"),
+        Column("expires", Day, "Last day on which it holds; empty: it does not end"),
+        Column("retention", Text, "How long rows are kept; empty: no limit was agreed"),
+        Column("contact", Text, "Role to ask about it"),
+        Column("feeds", Text, "Feeds that are used under it, separated by commas"),
+        Column("state", Text, "in_force, not_begun or expired on the day of the release; or none_recorded"),
+        Column("as_of", Day, "Day of the release"),
+        Column("release", Text, "The release"),
+    ],
+};
+
 /// The release itself.
 pub const RELEASE: Table = Table {
     name: "release",
@@ -321,7 +358,7 @@ pub const REVISION: Table = Table {
 };
 
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 10] = [
+pub const TABLES: [&Table; 11] = [
     &OUTTURN,
     &MEASURE,
     &AREA,
@@ -329,6 +366,7 @@ pub const TABLES: [&Table; 10] = [
     &FEED_DELIVERY,
     &FEED_STATUS,
     &QUARANTINE_SUMMARY,
+    &AGREEMENT,
     &REVISION,
     &WAIVER,
     &RELEASE,
@@ -389,14 +427,14 @@ fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
     Arc::new(values.into_iter().map(Some).collect::<BooleanArray>())
 }
 
-fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
-    some_days(values.into_iter().map(Some))
+fn some_days(values: impl IntoIterator<Item = Option<NaiveDate>>) -> ArrayRef {
+    let since = |day: NaiveDate| day.signed_duration_since(NaiveDate::default()).num_days();
+    let values = values.into_iter().map(|day| day.and_then(|day| i32::try_from(since(day)).ok()));
+    Arc::new(values.collect::<Date32Array>())
 }
 
-fn some_days(values: impl IntoIterator<Item = Option<NaiveDate>>) -> ArrayRef {
-    let since =
-        |day: NaiveDate| i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).ok();
-    Arc::new(values.into_iter().map(|day| day.and_then(since)).collect::<Date32Array>())
+fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
+    some_days(values.into_iter().map(Some))
 }
 
 fn same<'a>(value: &'a str, rows: usize) -> ArrayRef {
@@ -448,6 +486,8 @@ pub struct MeasureRow<'a> {
     pub freshness: Freshness,
     /// Tables that it reads.
     pub reads: String,
+    /// Audiences that the agreements of its feeds permit.
+    pub audiences: String,
     /// Digest of everything that its figures follow from.
     pub fingerprint: String,
 }
@@ -467,6 +507,8 @@ pub fn measure(rows: &[MeasureRow<'_>], release: &str) -> Result<RecordBatch, ar
         of(|m| &m.priority),
         of(|m| &m.reference),
         of(|m| &m.owner),
+        of(|m| m.purpose.as_deref().unwrap_or_default()),
+        some_text(rows.iter().map(|row| row.audiences.as_str())),
         of(|m| &m.quote),
         of(|m| m.kind.name()),
         of(|m| &m.unit),
@@ -547,19 +589,22 @@ fn delivery_rows<'a>(
                     dataset,
                     month: *month,
                     report: Some(report),
-                    status: if partial.is_some() { "partial" } else { report.status.name() },
+                    status: match partial {
+                        _ if report.erased.is_some() && report.status == DeliveryStatus::Accepted => "erased",
+                        Some(_) => "partial",
+                        None => report.status.name(),
+                    },
                     note: partial.unwrap_or(&report.note),
                 });
             }
         }
         for (month, reason) in &state.missing {
-            let known = crate::feed::gap_at(&state.feed, *month).is_some();
             by_month.entry(*month).or_default().push(DeliveryRow {
                 state,
                 dataset,
                 month: *month,
                 report: None,
-                status: if known { "known_gap" } else { "not_supplied" },
+                status: state.absence(*month).name(),
                 note: reason,
             });
         }
@@ -647,7 +692,8 @@ type RuleOfFile<'a> = (&'a str, Month, &'a str, &'a str, bool);
 pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
     let mut rows: BTreeMap<RuleOfFile<'_>, (u64, u64)> = BTreeMap::new();
     for (month, reports) in reports.values().flatten() {
-        for report in reports {
+        // What was erased is not set aside any more.
+        for report in reports.iter().filter(|report| report.erased.is_none()) {
             let delivery = &report.delivery;
             for (rule, n) in &report.rules {
                 let key = (
@@ -706,6 +752,55 @@ pub fn waiver(
         text(rows.iter().map(|row| row.by.as_str())),
         days(rows.iter().map(|row| row.until)),
         flags(rows.iter().map(|row| row.is_active(as_of))),
+        same(release, rows.len()),
+    ])
+}
+
+/// Table `agreement`: those of the project, used or not, then one row for the feeds without one, if there are any.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn agreement(
+    project: &Project,
+    as_of: NaiveDate,
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let feeds_of = |id: Option<&str>| -> String {
+        let feeds = project.feeds.values().map(|feed| &feed.config);
+        let feeds = feeds.filter(|feed| feed.agreement.as_deref() == id).map(|feed| feed.id.as_str());
+        feeds.collect::<Vec<_>>().join(", ")
+    };
+    let mut rows: Vec<(Option<&AgreementConfig>, String)> = project
+        .agreements
+        .values()
+        .map(|agreement| (Some(&agreement.config), feeds_of(Some(&agreement.config.id))))
+        .collect();
+    rows.extend(Some(feeds_of(None)).filter(|feeds| !feeds.is_empty()).map(|feeds| (None, feeds)));
+    let words = |of: &dyn Fn(&AgreementConfig) -> String| -> ArrayRef {
+        some_text(rows.iter().map(|(agreement, _)| agreement.map(of).unwrap_or_default()))
+    };
+    let day = |of: fn(&AgreementConfig) -> Option<NaiveDate>| -> ArrayRef {
+        some_days(rows.iter().map(|(agreement, _)| agreement.and_then(of)))
+    };
+    AGREEMENT.batch(vec![
+        words(&|a| a.id.clone()),
+        words(&|a| a.kind.name().to_owned()),
+        words(&|a| a.reference.clone()),
+        words(&|a| a.title.clone()),
+        words(&|a| a.controller.clone()),
+        words(&|a| a.lawful_basis.clone()),
+        words(&|a| a.purposes.join("; ")),
+        words(&|a| {
+            a.audiences().into_iter().map(crate::agreement::Audience::name).collect::<Vec<_>>().join(", ")
+        }),
+        words(&|a| a.recipients.join(", ")),
+        day(|a| a.begins),
+        day(|a| a.expires),
+        words(&|a| a.retention.map(|retention| retention.words()).unwrap_or_default()),
+        words(&|a| a.contact.clone()),
+        some_text(rows.iter().map(|(_, feeds)| feeds.as_str())),
+        text(rows.iter().map(|(agreement, _)| agreement.map_or("none_recorded", |a| a.state(as_of).name()))),
+        days(std::iter::repeat_n(as_of, rows.len())),
         same(release, rows.len()),
     ])
 }

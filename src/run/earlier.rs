@@ -41,8 +41,8 @@ impl Fingerprints {
         }
         for report in all_reports(&stored.reports) {
             deliveries.update(format!(
-                "{} {} {:?};",
-                report.delivery.feed, report.delivery.content_sha256, report.rules
+                "{} {} {:?} {:?};",
+                report.delivery.feed, report.delivery.content_sha256, report.rules, report.erased
             ));
         }
         parts.insert("feed_delivery", hex::encode(deliveries.finalize()));
@@ -67,7 +67,12 @@ impl Fingerprints {
                 .flat_map(|span| areas.iter().map(move |area| (area, span)))
                 .map(|(area, span)| supply.coverage(&planned.datasets, area, span))
                 .collect();
-            let more = format!("{span:?} {covered:?} {} {}", reference("area"), reference("population"));
+            let more = format!(
+                "{span:?} {covered:?} {} {} {}",
+                reference("area"),
+                reference("population"),
+                supply.retained.digest(id)
+            );
             Some((id.clone(), of(&file.digest, &planned.reads, &more)))
         });
         let tables = checked.tables.iter().filter_map(|(id, planned)| {

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::RunError;
 use crate::config::Project;
-use crate::feed::{self, FeedState};
+use crate::feed::FeedState;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
 use crate::release;
@@ -27,8 +27,11 @@ pub(super) fn accepted(reports: &Reports) -> impl Iterator<Item = &DeliveryRepor
 pub(crate) fn delivery_gaps(states: &[FeedState], reports: &Reports) -> Vec<String> {
     let mut gaps = Vec::new();
     for state in states {
-        let months: Vec<Month> =
-            state.missing.keys().copied().filter(|m| feed::gap_at(&state.feed, *m).is_none()).collect();
+        if let Some(why) = &state.stopped {
+            gaps.push(stopped_line(&state.feed.id, why));
+            continue;
+        }
+        let months = state.owed();
         if !months.is_empty() {
             gaps.push(format!("feed `{}`: nothing for {}", state.feed.id, spans(&months)));
         }
@@ -38,6 +41,10 @@ pub(crate) fn delivery_gaps(states: &[FeedState], reports: &Reports) -> Vec<Stri
         gaps.push(format!("feed `{}`: {file} {what}: {note}", report.delivery.feed));
     }
     gaps
+}
+
+fn stopped_line(feed: &str, why: &str) -> String {
+    format!("feed `{feed}`: {why}; it is not asked, and nothing of it is used")
 }
 
 /// The same, of a release that was made before.
@@ -55,6 +62,13 @@ pub(crate) fn delivery_gaps_of(folder: &Path) -> Result<Vec<String>, RunError> {
         };
         for row in 0..batch.num_rows() {
             match status.value(row) {
+                "stopped" => {
+                    let why = if note.is_null(row) { "" } else { note.value(row) };
+                    let line = stopped_line(feed.value(row), why);
+                    if !gaps.contains(&line) {
+                        gaps.push(line);
+                    }
+                }
                 "not_supplied" => {
                     if let Ok(month) = period.value(row).parse() {
                         missing.entry(feed.value(row).to_owned()).or_default().push(month);

@@ -66,7 +66,9 @@ impl Standings {
     ) -> Result<Self, RunError> {
         let approved = approvals(&checked.project.warehouse()).map_err(RunError::Landing)?;
         let mut by_feed = BTreeMap::new();
-        for state in states.iter_mut().filter(|state| state.feed.mode != DeliveryMode::Month) {
+        let of_many =
+            |state: &&mut FeedState| state.feed.mode != DeliveryMode::Month && state.stopped.is_none();
+        for state in states.iter_mut().filter(of_many) {
             let contract = checked
                 .datasets
                 .values()
@@ -87,11 +89,20 @@ impl Standings {
                 judge.stand(deliveries)
             });
             let standing = work.await.map_err(RunError::Broken)?;
-            let standing = standing.map_err(|source| RunError::Normalise {
+            let mut standing = standing.map_err(|source| RunError::Normalise {
                 dataset: dataset.id.clone(),
                 month: Month::containing(as_of),
                 source: Box::new(source),
             })?;
+            // Rows of a month that may not be kept any longer leave the dataset, though the delivery holds other months too.
+            let retention =
+                checked.project.agreement_of(&state.feed).and_then(|agreement| agreement.retention);
+            let is_kept = |month: &Month| {
+                retention
+                    .and_then(|rule| rule.last_day(*month, None))
+                    .is_none_or(|last_day| as_of <= last_day)
+            };
+            standing.months.retain(|month, _| is_kept(month));
             let expected = expected_months(&state.feed, as_of);
             state.missing = standing.missing(&state.feed, contract, &expected, &state.missing);
             state.slots = standing
@@ -125,8 +136,9 @@ impl Standings {
         for state in states {
             let Some(contract) = dataset.contracts.get(&state.feed.contract) else { continue };
             let Some(standing) = self.by_feed.get(&state.feed.id) else {
-                for ((month, _), deliveries) in &state.slots {
+                for ((month, file), deliveries) in &state.slots {
                     let mut slot = self.slot(state, contract, deliveries.clone(), unusual);
+                    slot.erased = state.erased.get(&(*month, file.clone())).map(|one| one.reports.clone());
                     slot.waivers = self.waivers_of(&state.feed.id, *month);
                     months.entry(*month).or_insert_with(|| job(*month)).slots.push(slot);
                 }

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use super::earlier::{Earlier, Fingerprints, Kept};
 use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
+use crate::agreement;
 use crate::check::Checked;
 use crate::config::SqlFile;
 use crate::config::settings::{FeedConfig, MeasureConfig};
@@ -25,6 +26,7 @@ use crate::normalise::DeliveryStatus;
 use crate::period::Period;
 use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles, revision};
+use crate::retained::Retained;
 use crate::warehouse::Snapshot;
 
 /// How many measures, or tables of the project, are computed at once.
@@ -44,6 +46,8 @@ enum Counts {
     Kept(Kept),
     /// What its SELECT yields, or why it yields nothing.
     New(Selected),
+    /// Nothing: an agreement does not allow it, for this reason.
+    Refused(String),
 }
 
 /// What goes into a release, as far as it is computed.
@@ -81,7 +85,9 @@ impl Run<'_> {
             self.project.contracts.get(&state.feed.contract).map(|contract| contract.config.dataset.as_str())
         };
         let deliveries = tables::feed_delivery(states, &stored.reports, &dataset_of)?;
+        let retained = Retained::open(&self.place).map_err(RunError::Landing)?;
         let supply = Supply {
+            retained: &retained,
             project: &self.project,
             feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
             reports: &stored.reports,
@@ -124,8 +130,14 @@ impl Run<'_> {
             measures: checked.measures.len() as u64,
             measures_released: released as u64,
             deliveries: accepted(&stored.reports).count() as u64,
-            rows_accepted: accepted(&stored.reports).map(|report| report.accepted).sum(),
-            rows_quarantined: all_reports(&stored.reports).map(|report| report.quarantined).sum(),
+            rows_accepted: accepted(&stored.reports)
+                .filter(|report| report.erased.is_none())
+                .map(|report| report.accepted)
+                .sum(),
+            rows_quarantined: all_reports(&stored.reports)
+                .filter(|report| report.erased.is_none())
+                .map(|report| report.quarantined)
+                .sum(),
             gaps: delivery_gap_count,
             synthetic: publication.synthetic,
         };
@@ -218,13 +230,17 @@ impl<'a> Publication<'a> {
         let (run, checked) = (self.run, self.checked);
         let mut wanted = Vec::new();
         for (id, (planned, areas)) in &checked.measures {
-            if let Some(file) = run.project.measures.get(id) {
-                wanted.push((file, planned, areas, self.before.measure(id, &self.fingerprints)?));
-            }
+            let Some(file) = run.project.measures.get(id) else { continue };
+            let feeds = agreement::reads(&run.project, &planned.datasets, Some((&checked.areas, areas)));
+            let at_hand = match agreement::allows(&feeds, &file.config, &file.partnership) {
+                Ok(()) => self.before.measure(id, &self.fingerprints)?.map(Counts::Kept),
+                Err(why) => Some(Counts::Refused(why.to_string())),
+            };
+            wanted.push((file, planned, areas, at_hand));
         }
-        let pending = wanted.into_iter().map(async |(file, planned, areas, kept)| {
-            let made = match kept {
-                Some(kept) => Counts::Kept(kept),
+        let pending = wanted.into_iter().map(async |(file, planned, areas, at_hand)| {
+            let made = match at_hand {
+                Some(made) => made,
                 None => Counts::New(engine.run_in_order(file.sql()).await),
             };
             (file, planned, areas, made)
@@ -248,16 +264,20 @@ impl<'a> Publication<'a> {
     ) -> Result<(), RunError> {
         let id = &file.config.id;
         let freshness = self.freshness(planned, areas);
+        let feeds =
+            agreement::reads(&self.run.project, &planned.datasets, Some((&self.checked.areas, areas)));
         let row = |reason: String, latest: String, fingerprints: &Fingerprints| MeasureRow {
             file,
             reason,
             latest,
             freshness,
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
+            audiences: agreement::audiences(&feeds),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
         let counted = match counts {
-            Counts::New(counted) => counted,
+            Counts::New(counted) => Ok(counted),
+            Counts::Refused(why) => Err(measure::Withheld(why)),
             Counts::Kept(kept) => {
                 for batch in &kept.rows {
                     self.outturn.push(release::stamped(batch, &self.name, self.run.as_of, None)?);
@@ -269,8 +289,9 @@ impl<'a> Publication<'a> {
             }
         };
         self.computed += 1;
-        let evaluated =
-            measure::evaluate(counted, file, planned, areas, self.supply, &self.checked.residents);
+        let evaluated = counted.and_then(|counted| {
+            measure::evaluate(counted, file, planned, areas, self.supply, &self.checked.residents)
+        });
         let (figures, reason) = match evaluated {
             Ok(figures) => (figures, String::new()),
             Err(why) => {
@@ -385,6 +406,7 @@ impl<'a> Publication<'a> {
             (&tables::FEED_STATUS, vec![tables::feed_status(&standings, name)?]),
             (&tables::QUARANTINE_SUMMARY, vec![quarantine]),
             (&tables::WAIVER, vec![waivers]),
+            (&tables::AGREEMENT, vec![tables::agreement(&self.run.project, self.run.as_of, name)?]),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
             write(writing, draft, table.name, table.title, batches);
