@@ -353,7 +353,16 @@ impl<'a> Run<'a> {
         let folder = self.published.current();
         let mut gaps = Vec::new();
         let mut released = manifest.measures.len();
+        let mut ages = feed_ages(states, self.now);
         if let Some(folder) = folder {
+            let latest = gaps::latest_months_of(&folder)?;
+            for state in states.iter().filter(|state| state.feed.mode != DeliveryMode::Month) {
+                // Its deliveries were not split in this run; the release knows what they hold.
+                ages.retain(|(feed, _)| *feed != state.feed.id);
+                ages.extend(
+                    latest.get(&state.feed.id).map(|m| (state.feed.id.clone(), age_days(*m, self.now))),
+                );
+            }
             for (name, reason) in withheld_measures(&folder)? {
                 released -= 1;
                 gaps.push(format!("measure `{name}`: withheld: {reason}"));
@@ -368,7 +377,7 @@ impl<'a> Run<'a> {
             measures: manifest.measures.len(),
             measures_released: released,
             gaps,
-            feed_age_days: feed_ages(states, self.now),
+            feed_age_days: ages,
             ..RunReport::default()
         })
     }
@@ -619,8 +628,13 @@ fn warn_of(report: &DeliveryReport) {
 fn feed_ages(states: &[FeedState], now: DateTime<Utc>) -> Vec<(String, f64)> {
     let age = |state: &FeedState| {
         let (latest, _) = state.slots.keys().max()?;
-        let ended = latest.plus(1).first_day().and_time(chrono::NaiveTime::MIN).and_utc();
-        Some((state.feed.id.clone(), (now - ended).num_seconds() as f64 / 86_400.0))
+        Some((state.feed.id.clone(), age_days(*latest, now)))
     };
     states.iter().filter_map(age).collect()
+}
+
+/// Days since the end of a month.
+fn age_days(month: Month, now: DateTime<Utc>) -> f64 {
+    let ended = month.plus(1).first_day().and_time(chrono::NaiveTime::MIN).and_utc();
+    (now - ended).num_seconds() as f64 / 86_400.0
 }

@@ -90,6 +90,28 @@ pub(crate) fn delivery_gaps_of(folder: &Path) -> Result<Vec<String>, RunError> {
     Ok(lines)
 }
 
+/// The last month of which each feed has rows in a release.
+pub(super) fn latest_months_of(folder: &Path) -> Result<BTreeMap<String, Month>, RunError> {
+    use arrow::array::{Array as _, AsArray as _};
+    use arrow::datatypes::Int64Type;
+    let (_, batches) = release::read_table(folder, "feed_delivery")?;
+    let mut latest: BTreeMap<String, Month> = BTreeMap::new();
+    for batch in &batches {
+        let column = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+        let accepted = batch.column_by_name("accepted").and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let (Some(feed), Some(period), Some(accepted)) = (column("feed"), column("period"), accepted) else {
+            continue;
+        };
+        for row in (0..batch.num_rows()).filter(|row| accepted.is_valid(*row) && accepted.value(*row) > 0) {
+            if let Ok(month) = period.value(row).parse::<Month>() {
+                let known = latest.entry(feed.value(row).to_owned()).or_insert(month);
+                *known = month.max(*known);
+            }
+        }
+    }
+    Ok(latest)
+}
+
 /// What went wrong in asking the feeds.
 pub(super) fn fault_lines(states: &[FeedState]) -> Vec<String> {
     let lines = states.iter().flat_map(|state| state.faults.iter().map(move |fault| (state, fault)));
