@@ -276,8 +276,9 @@ impl Guide<'_> {
                 best = Some(self.search.found());
             }
         }
-        // In a lattice that has no answer, neighbours of one cell rarely have one.
-        let last_resort = self.hints.is_empty() || by.abs() == 1;
+        // Where a lattice has no answer, going from neighbour to neighbour rarely has one, and takes long in a large group.
+        let worth_while = prices.is_some() || board.net.cells() <= SMALL;
+        let last_resort = self.hints.is_empty() || (by.abs() == 1 && worth_while);
         if (best.is_none() && last_resort) || (self.hints.is_empty() && prices.is_some()) {
             let styles: &[Style] =
                 if self.hints.is_empty() { &[Style::Tightest, Style::Latest] } else { &[Style::Tightest] };
@@ -345,6 +346,9 @@ impl Guide<'_> {
         false
     }
 }
+
+/// Up to how many cells a group is small.
+const SMALL: usize = 2000;
 
 /// How many changes are tried where a lattice has no answer.
 const FEW: usize = 40;
