@@ -100,10 +100,6 @@ impl Search {
     }
 
     fn clear(&mut self, board: &Board<'_>) {
-        self.change.resize(board.net.cells(), 0);
-        self.times.resize(board.net.cells(), 0);
-        self.balance.resize(board.net.len(), 0);
-        self.place.resize(board.net.len(), u32::MAX);
         for cell in self.touched.drain(..) {
             self.change[cell as usize] = 0;
             self.times[cell as usize] = 0;
@@ -112,6 +108,11 @@ impl Search {
             self.balance[relation as usize] = 0;
             self.place[relation as usize] = u32::MAX;
         }
+        // Only now: what was marked above belongs to the group before, which may have been larger.
+        self.change.resize(board.net.cells(), 0);
+        self.times.resize(board.net.cells(), 0);
+        self.balance.resize(board.net.len(), 0);
+        self.place.resize(board.net.len(), u32::MAX);
         self.upset.clear();
         self.steps.clear();
         self.cover.clear();
