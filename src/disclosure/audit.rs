@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::board::{Board, UNBOUNDED};
-use super::bounds::{Extremes, Outer};
+use super::bounds::{Extremes, Outer, cap};
 use super::lattice::Hints;
 use super::net::{self, Group, groups, index};
 use super::search::{Guide, Search};
@@ -272,7 +272,7 @@ fn prove(
 ) {
     let mut shown = guide.exhibit(board, &group.cells, truth, at, need);
     if !shown && board.net.cells() <= effort.solver_cells {
-        if let Some(ends) = Extremes::of(board.net, outer, at) {
+        if let Some(ends) = Extremes::of(board.net, outer, at, cap(truth, need)) {
             shown = take(board, truth, at, need, &ends);
             finding.low = ends.low;
             finding.high = ends.high;

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use super::audit::{Audit, Change, Seen, audit_with, take};
 use super::board::{Board, UNBOUNDED};
-use super::bounds::{Extremes, Outer};
+use super::bounds::{Extremes, Outer, cap};
 use super::lattice::Hints;
 use super::net::{self, Group, groups, index};
 use super::search::{CELL, Found, Guide, NEVER, ROUNDS, STEPS, Search, Style, Task};
@@ -305,7 +305,7 @@ impl<'a> Work<'a> {
         {
             return false;
         }
-        Extremes::of(self.board.net, &outer, at)
+        Extremes::of(self.board.net, &outer, at, cap(&self.truth, need))
             .is_some_and(|ends| take(&mut self.board, &self.truth, at, need, &ends))
     }
 

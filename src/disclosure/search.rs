@@ -100,10 +100,6 @@ impl Search {
     }
 
     fn clear(&mut self, board: &Board<'_>) {
-        self.change.resize(board.net.cells(), 0);
-        self.times.resize(board.net.cells(), 0);
-        self.balance.resize(board.net.len(), 0);
-        self.place.resize(board.net.len(), u32::MAX);
         for cell in self.touched.drain(..) {
             self.change[cell as usize] = 0;
             self.times[cell as usize] = 0;
@@ -112,6 +108,11 @@ impl Search {
             self.balance[relation as usize] = 0;
             self.place[relation as usize] = u32::MAX;
         }
+        // Only now: what was marked above belongs to the group before, which may have been larger.
+        self.change.resize(board.net.cells(), 0);
+        self.times.resize(board.net.cells(), 0);
+        self.balance.resize(board.net.len(), 0);
+        self.place.resize(board.net.len(), u32::MAX);
         self.upset.clear();
         self.steps.clear();
         self.cover.clear();
@@ -276,8 +277,9 @@ impl Guide<'_> {
                 best = Some(self.search.found());
             }
         }
-        // In a lattice that has no answer, neighbours of one cell rarely have one.
-        let last_resort = self.hints.is_empty() || by.abs() == 1;
+        // Where a lattice has no answer, going from neighbour to neighbour rarely has one, and takes long in a large group.
+        let worth_while = prices.is_some() || board.net.cells() <= SMALL;
+        let last_resort = self.hints.is_empty() || (by.abs() == 1 && worth_while);
         if (best.is_none() && last_resort) || (self.hints.is_empty() && prices.is_some()) {
             let styles: &[Style] =
                 if self.hints.is_empty() { &[Style::Tightest, Style::Latest] } else { &[Style::Tightest] };
@@ -345,6 +347,9 @@ impl Guide<'_> {
         false
     }
 }
+
+/// Up to how many cells a group is small.
+const SMALL: usize = 2000;
 
 /// How many changes are tried where a lattice has no answer.
 const FEW: usize = 40;

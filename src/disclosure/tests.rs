@@ -181,7 +181,7 @@ mod properties {
             let problem = table(&counts, &[], 5);
             let cells = problem.cells.len();
             let moved = |at: usize| (at * 7 + turn) % cells;
-            prop_assume!(cells % 7 != 0);
+            prop_assume!(!cells.is_multiple_of(7));
             let mut turned = Problem { cells: problem.cells.clone(), ..Problem::default() };
             for (at, cell) in problem.cells.iter().enumerate() {
                 turned.cells[moved(at)] = *cell;
