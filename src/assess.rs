@@ -1,10 +1,28 @@
-//! What a measure's counts mean: sums over the periods of the plan, values, and why a cell is empty.
+//! What a measure's counts mean: sums over the periods of the plan, values with their intervals, and why a cell is
+//! empty; what each figure is held against, what its series signals, and what the board's page says of it.
+
+pub mod commentary;
+pub mod compare;
+pub mod interval;
+pub mod score;
+pub mod settings;
+pub mod signal;
+pub mod target;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::geography::Residents;
 use crate::period::{Month, Period};
+use commentary::Commentary;
+use compare::{Comparer, Comparison, Subject};
+use interval::CountLimits;
+pub use interval::FigureInterval;
+use score::Score;
+use signal::Signal;
 
 /// Why a cell holds a value, or why it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +115,10 @@ pub struct Figure {
     pub synthetic: bool,
     /// What a reader should know.
     pub note: String,
+    /// Limits of the value; `None` where there is no value, or no method that fits.
+    pub interval: Option<FigureInterval>,
+    /// A break in the series lies in the period: it is the first of a new series, or mixes two.
+    pub after_break: bool,
 }
 
 /// Every figure of a measure: one row per area, breakdown and period of the span, in this order.
@@ -117,12 +139,13 @@ pub fn figures(
     let whole = config.breakdowns.is_empty() || monthly.breakdowns.is_empty();
     let breakdowns: &[String] = if whole { &all } else { &monthly.breakdowns };
     let mut figures = Vec::with_capacity(areas.len() * breakdowns.len() * periods.len());
+    let limits = CountLimits::new(interval::confidence(config));
     for area in areas {
         let series = Series::new(monthly, area, first, last);
         for breakdown in breakdowns {
             let sums = series.sums(monthly, area, breakdown);
             for period in &periods {
-                figures.push(series.figure(config, area, breakdown, *period, &sums, residents));
+                figures.push(series.figure(config, &limits, area, breakdown, *period, &sums, residents));
             }
         }
     }
@@ -195,6 +218,7 @@ impl<'a> Series<'a> {
     fn figure(
         &self,
         config: &MeasureConfig,
+        limits: &CountLimits,
         area: &str,
         breakdown: &str,
         period: Period,
@@ -215,6 +239,8 @@ impl<'a> Series<'a> {
             status: Status::NotAvailable,
             synthetic: between(&self.synthetic, from, to) > 0,
             note: String::new(),
+            interval: None,
+            after_break: false,
         };
         if delivered < wanted {
             if delivered > 0 {
@@ -245,6 +271,7 @@ impl<'a> Series<'a> {
         };
         figure.denominator = denominator;
         figure.value = value;
+        figure.interval = value.and_then(|_| interval::of(config, limits, numerator, denominator));
         if value.is_none() {
             figure.status = Status::NotApplicable;
             figure.note = match denominator {
@@ -289,144 +316,30 @@ fn rank(figures: &mut [Figure]) {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::settings::Polarity;
-    use crate::period::PeriodKind;
+/// What the figures of a measure mean, all of it.
+#[derive(Debug, Default)]
+pub struct Assessed {
+    /// Every comparison, in the order of the figures.
+    pub comparisons: Vec<Comparison>,
+    /// One signal for each area and breakdown.
+    pub signals: Vec<Signal>,
+    /// One line of the board's page for each area and breakdown.
+    pub scores: Vec<Score>,
+    /// Codes of the areas, by the places that comparisons name.
+    pub codes: Vec<String>,
+}
 
-    fn month(text: &str) -> Month {
-        text.parse().unwrap()
-    }
-
-    fn config(kind: MeasureKind) -> MeasureConfig {
-        MeasureConfig {
-            id: "m".into(),
-            title: String::new(),
-            framework: String::new(),
-            theme: String::new(),
-            priority: String::new(),
-            reference: String::new(),
-            owner: String::new(),
-            purpose: None,
-            quote: String::new(),
-            kind,
-            unit: String::new(),
-            per: kind.per_resident().then_some(1000),
-            polarity: Polarity::LowerIsBetter,
-            areas: Vec::new(),
-            periods: PeriodKind::ALL.to_vec(),
-            breakdowns: Vec::new(),
-            notes: String::new(),
-        }
-    }
-
-    /// Twelve months from April 2024, with 10 events in each but none in August, for area A.
-    fn year() -> MonthlyCounts {
-        let (first, last) = (month("2024-04"), month("2025-03"));
-        let mut monthly = MonthlyCounts { span: Some((first, last)), ..MonthlyCounts::default() };
-        let counts = first
-            .through(last)
-            .filter(|m| m.number() != 8)
-            .map(|m| (m, Counted { numerator: 10.0, denominator: Some(20.0) }))
-            .collect();
-        monthly.counts.insert(("A".into(), "all".into()), counts);
-        let delivered =
-            first.through(last).map(|m| (m, Coverage::Delivered { synthetic: m.number() == 1 })).collect();
-        monthly.coverage.insert("A".into(), delivered);
-        monthly
-    }
-
-    fn of<'a>(figures: &'a [Figure], period: &str) -> &'a Figure {
-        figures.iter().find(|figure| figure.period.to_string() == period).unwrap()
-    }
-
-    #[test]
-    fn a_delivered_month_without_events_is_zero_and_sums_go_over_it() {
-        let figures = figures(&config(MeasureKind::Count), &["A"], &year(), &Residents::default());
-        assert_eq!(of(&figures, "2024-08").value, Some(0.0));
-        assert_eq!(of(&figures, "2024/25 Q2").value, Some(20.0));
-        assert_eq!(of(&figures, "2024/25").value, Some(110.0));
-        assert_eq!(of(&figures, "12 months to 2025-03").value, Some(110.0));
-        // 12 months, 4 quarters, 1 financial year, 1 rolling year.
-        assert_eq!(figures.len(), 18);
-    }
-
-    #[test]
-    fn a_missing_month_is_not_available_and_makes_its_quarter_and_year_incomplete() {
-        let mut monthly = year();
-        monthly.coverage.get_mut("A").unwrap().remove(&month("2024-05"));
-        monthly.reasons.insert("A".into(), [(month("2024-05"), "held".to_owned())].into());
-        let figures = figures(&config(MeasureKind::Count), &["A"], &monthly, &Residents::default());
-        let may = of(&figures, "2024-05");
-        assert_eq!(
-            (may.value, may.numerator, may.status, may.note.as_str()),
-            (None, None, Status::NotAvailable, "held")
-        );
-        assert_eq!(of(&figures, "2024/25 Q1").status, Status::Incomplete);
-        assert_eq!(of(&figures, "2024/25 Q1").value, None);
-        assert_eq!(of(&figures, "2024/25").note, "11 of 12 months were delivered");
-        assert_eq!(of(&figures, "2024/25 Q3").value, Some(30.0));
-    }
-
-    #[test]
-    fn a_measure_by_parts_without_any_count_still_tells_why_its_cells_are_empty() {
-        let mut monthly = year();
-        monthly.counts.clear();
-        monthly.coverage.clear();
-        monthly
-            .reasons
-            .insert("A".into(), [(month("2024-05"), "the force publishes nothing".to_owned())].into());
-        let mut config = config(MeasureKind::Count);
-        config.breakdowns = vec!["crime_type".to_owned()];
-        let figures = figures(&config, &["A"], &monthly, &Residents::default());
-        let may = of(&figures, "2024-05");
-        assert_eq!((may.breakdown.as_str(), may.value, may.status), ("all", None, Status::NotAvailable));
-        assert_eq!(may.note, "the force publishes nothing");
-    }
-
-    #[test]
-    fn a_percentage_is_a_ratio_of_sums_and_has_no_answer_without_a_denominator() {
-        let mut monthly = year();
-        let counts = monthly.counts.get_mut(&("A".into(), "all".into())).unwrap();
-        counts.insert(month("2024-04"), Counted { numerator: 0.0, denominator: Some(160.0) });
-        let figures = figures(&config(MeasureKind::Percentage), &["A"], &monthly, &Residents::default());
-        // 0 + 10 + 10 of 160 + 20 + 20; the mean of the three months would be 33.3.
-        assert_eq!(of(&figures, "2024/25 Q1").value, Some(10.0));
-        let august = of(&figures, "2024-08");
-        assert_eq!((august.value, august.status), (None, Status::NotApplicable));
-        assert_eq!(august.note, "the denominator is zero");
-    }
-
-    #[test]
-    fn what_is_synthetic_in_one_month_is_synthetic_in_every_period_that_holds_it() {
-        let figures = figures(&config(MeasureKind::Count), &["A"], &year(), &Residents::default());
-        assert!(!of(&figures, "2024-12").synthetic);
-        assert!(of(&figures, "2025-01").synthetic);
-        assert!(of(&figures, "2024/25 Q4").synthetic);
-        assert!(of(&figures, "2024/25").synthetic);
-    }
-
-    #[test]
-    fn places_are_counted_from_the_lowest_rate_and_ties_share_one() {
-        let mut figures: Vec<Figure> = [3.0, 1.0, 3.0, 7.0]
-            .iter()
-            .map(|value| Figure {
-                area: String::new(),
-                period: Period::month(month("2024-04")),
-                breakdown: "all".into(),
-                numerator: None,
-                denominator: None,
-                value: Some(*value),
-                status: Status::Available,
-                synthetic: false,
-                note: String::new(),
-            })
-            .collect();
-        figures[3].value = None;
-        rank(&mut figures);
-        let places: Vec<Option<f64>> = figures.iter().map(|f| f.value).collect();
-        assert_eq!(places, [Some(2.0), Some(1.0), Some(2.0), None]);
-        assert_eq!(figures[0].note, "of 3 areas with data");
+/// Judges the figures of a measure, as [`figures`] gives them or as disclosure control leaves them: a figure that is
+/// withheld is not judged, and nobody is judged by it.
+#[must_use]
+pub fn assess(subject: Subject<'_>, figures: &[Figure], commentary: &[&Commentary]) -> Assessed {
+    let comparer = Comparer::new(subject, figures);
+    let signals = signal::signals(&subject, &comparer, figures);
+    let scores = score::scores(&subject, &comparer, figures, &signals, commentary);
+    Assessed {
+        comparisons: comparer.all(),
+        codes: comparer.codes().iter().map(|code| (*code).to_owned()).collect(),
+        signals,
+        scores,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::assess::commentary;
 use crate::config::{self, Project};
 use crate::diagnose::{Problem, Source};
 use crate::engine::Engine;
@@ -29,6 +30,8 @@ pub struct Checked {
     pub measures: BTreeMap<String, (Planned, Vec<String>)>,
     /// By id.
     pub tables: BTreeMap<String, Planned>,
+    /// What is not wrong, but deserves a look.
+    pub warnings: Vec<Problem>,
 }
 
 /// Reads and checks the project in a folder. Needs no network and no warehouse.
@@ -113,11 +116,78 @@ async fn judge(
             }
         }
     }
+    if areas.iter().next().is_some() {
+        judged_areas(&project, &measures, &areas, &mut problems);
+    }
     if problems.is_empty() {
-        return Ok(Checked { project, lookups, datasets, areas, residents, measures, tables });
+        let warnings = small_numbers(&project);
+        return Ok(Checked { project, lookups, datasets, areas, residents, measures, tables, warnings });
     }
     problems.sort_by(|a, b| (&a.source.path, a.span.start).cmp(&(&b.source.path, b.span.start)));
     Err(problems)
+}
+
+/// That the areas by which figures are judged are among the areas of their measures, and that breaks name known ones.
+fn judged_areas(
+    project: &Project,
+    measures: &BTreeMap<String, (Planned, Vec<String>)>,
+    areas: &Areas,
+    problems: &mut Vec<Problem>,
+) {
+    let help = "name it in `areas` of the measure, and let its SELECT count it";
+    let mut stranger = |source: &Source, span, code: &str, measure: &str, chosen: &[String]| {
+        if !chosen.iter().any(|known| known == code) {
+            let message = format!("area `{code}` is none of the areas of measure `{measure}`");
+            problems.push(Problem::new(source, span, message).help(help));
+        }
+    };
+    for (id, (_, chosen)) in measures {
+        if let Some(file) = project.measures.get(id) {
+            if let Some(code) = &file.config.benchmark {
+                let span = config::front_matter_span(&file.source, &["benchmark"]);
+                stranger(&file.source, span, code, id, chosen);
+            }
+            for (number, code) in file.config.peers.iter().enumerate() {
+                let span = config::front_matter_span(&file.source, &["peers", &number.to_string()]);
+                stranger(&file.source, span, code, id, chosen);
+            }
+        }
+        if let Some(targets) = project.targets.get(id) {
+            for (number, target) in targets.config.target.iter().enumerate() {
+                let span = config::span_of(&targets.source, &["target", &number.to_string(), "area"]);
+                stranger(&targets.source, span, &target.area, id, chosen);
+            }
+        }
+        for said in project.commentary_of(id) {
+            if let Some(code) = &said.area {
+                stranger(&said.source, 0..0, code, id, chosen);
+            }
+        }
+    }
+    for found in project.breaks.values() {
+        for (number, code) in found.config.areas.iter().enumerate() {
+            if areas.get(code).is_none() {
+                let span = config::span_of(&found.source, &["areas", &number.to_string()]);
+                let message = format!("area `{code}` is not known");
+                problems.push(Problem::new(&found.source, span, message).nearest(code, areas.codes()));
+            }
+        }
+    }
+}
+
+/// Commentary in which a number of few people may stand.
+fn small_numbers(project: &Project) -> Vec<Problem> {
+    let found = project.commentary.iter().flat_map(|said| {
+        let body = said.source.text.get(said.begins..).unwrap_or_default();
+        commentary::small_numbers(body).into_iter().map(move |at| (said, at))
+    });
+    found
+        .map(|(said, at)| {
+            let span = said.begins + at.start..said.begins + at.end;
+            Problem::new(&said.source, span, "a number from 1 to 4 may tell of somebody")
+                .help("write `fewer than five`, or leave it out, where it counts people")
+        })
+        .collect()
 }
 
 /// The two look-ups that the product itself reads.

@@ -421,6 +421,9 @@ async fn check_project(root: &std::path::Path, output: Format) -> u8 {
     }
     match result {
         Ok(checked) => {
+            for warning in &checked.warnings {
+                say(&format!("warning: {}", warning.line()));
+            }
             say(&format!(
                 "no problems: {} measures, {} tables, {} feeds, {} look-ups",
                 checked.measures.len(),

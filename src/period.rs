@@ -1,4 +1,5 @@
-//! The calendar of the partnership plan: months, UK financial quarters and years, and rolling twelve months.
+//! The calendar of the partnership plan: months, quarters and years of the calendar, of the UK financial year and of
+//! schools, the year to date, and rolling twelve months.
 
 pub mod holidays;
 
@@ -139,16 +140,37 @@ pub enum PeriodKind {
     Month,
     /// Three months of the UK financial year, `2025/26 Q1` being April to June 2025.
     FinancialQuarter,
+    /// Three months of the calendar year, `2025 Q2` being April to June 2025.
+    CalendarQuarter,
     /// April to March, `2024/25`.
     FinancialYear,
+    /// January to December, `2024`.
+    CalendarYear,
+    /// September to August, `academic year 2024/25`.
+    AcademicYear,
+    /// April to a month, `2025/26 to 2025-06`: the UK financial year so far, compared with the same months last year.
+    #[serde(rename = "financial-year-to-date")]
+    FinancialYearToDate,
     /// The twelve months that end with a month, `12 months to 2025-06`.
     #[serde(rename = "rolling-12-months")]
     Rolling12Months,
 }
 
 impl PeriodKind {
-    /// Every kind, from short to long.
-    pub const ALL: [Self; 4] =
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Month,
+        Self::FinancialQuarter,
+        Self::CalendarQuarter,
+        Self::FinancialYear,
+        Self::CalendarYear,
+        Self::AcademicYear,
+        Self::FinancialYearToDate,
+        Self::Rolling12Months,
+    ];
+
+    /// Those of a measure that names none, from short to long.
+    pub const USUAL: [Self; 4] =
         [Self::Month, Self::FinancialQuarter, Self::FinancialYear, Self::Rolling12Months];
 
     /// The word in tables and settings.
@@ -157,8 +179,29 @@ impl PeriodKind {
         match self {
             Self::Month => "month",
             Self::FinancialQuarter => "financial-quarter",
+            Self::CalendarQuarter => "calendar-quarter",
             Self::FinancialYear => "financial-year",
+            Self::CalendarYear => "calendar-year",
+            Self::AcademicYear => "academic-year",
+            Self::FinancialYearToDate => "financial-year-to-date",
             Self::Rolling12Months => "rolling-12-months",
+        }
+    }
+
+    /// Whether its periods follow each other without sharing a month, so that they make a series.
+    #[must_use]
+    pub fn is_series(self) -> bool {
+        !matches!(self, Self::FinancialYearToDate | Self::Rolling12Months)
+    }
+
+    /// Months of one of its periods; `None` for a year to date, which grows.
+    #[must_use]
+    pub fn months(self) -> Option<i32> {
+        match self {
+            Self::Month => Some(1),
+            Self::FinancialQuarter | Self::CalendarQuarter => Some(3),
+            Self::FinancialYear | Self::CalendarYear | Self::AcademicYear | Self::Rolling12Months => Some(12),
+            Self::FinancialYearToDate => None,
         }
     }
 }
@@ -223,14 +266,37 @@ impl Period {
     /// March 2025 ends `2024/25 Q4`, `2024/25` and `12 months to 2025-03`; April ends only the rolling year.
     #[must_use]
     pub fn ending(kind: PeriodKind, last: Month) -> Option<Self> {
-        let months = match kind {
-            PeriodKind::Month => 1,
-            PeriodKind::FinancialQuarter if last.number().is_multiple_of(3) => 3,
-            PeriodKind::FinancialYear if last.number() == 3 => 12,
-            PeriodKind::Rolling12Months => 12,
-            PeriodKind::FinancialQuarter | PeriodKind::FinancialYear => return None,
+        let number = last.number();
+        let ends = match kind {
+            PeriodKind::Month | PeriodKind::Rolling12Months | PeriodKind::FinancialYearToDate => true,
+            PeriodKind::FinancialQuarter | PeriodKind::CalendarQuarter => number.is_multiple_of(3),
+            PeriodKind::FinancialYear => number == 3,
+            PeriodKind::CalendarYear => number == 12,
+            PeriodKind::AcademicYear => number == 8,
         };
-        Some(Self { kind, first: last.plus(1 - months), last })
+        // April is the first month of the financial year.
+        let so_far = (number + 8) % 12 + 1;
+        let months = kind.months().unwrap_or(so_far.cast_signed());
+        ends.then(|| Self { kind, first: last.plus(1 - months), last })
+    }
+
+    /// The period of the same kind that lies so many months earlier.
+    #[must_use]
+    pub fn earlier(self, months: i32) -> Self {
+        Self { kind: self.kind, first: self.first.plus(-months), last: self.last.plus(-months) }
+    }
+
+    /// The period before it: the month or quarter before; `None` for periods of a year, whose predecessor is the same
+    /// period last year, and for a year to date.
+    #[must_use]
+    pub fn previous(self) -> Option<Self> {
+        self.kind.months().filter(|months| *months < 12).map(|months| self.earlier(months))
+    }
+
+    /// The same period last year: for a year to date the same months.
+    #[must_use]
+    pub fn last_year(self) -> Self {
+        self.earlier(12)
     }
 
     /// The months of the period, in order.
@@ -242,16 +308,19 @@ impl Period {
     /// The words for a report, such as `April to June 2025`.
     #[must_use]
     pub fn title(self) -> String {
+        let span = || {
+            let before = if self.first.year() == self.last.year() { "%B" } else { "%B %Y" };
+            let first = self.first.first_day().format(before).to_string();
+            let last = self.last.first_day().format("%B %Y").to_string();
+            if self.first == self.last { last } else { format!("{first} to {last}") }
+        };
         match self.kind {
             PeriodKind::Month => self.first.first_day().format("%B %Y").to_string(),
-            PeriodKind::FinancialQuarter => {
-                format!(
-                    "{} to {}",
-                    self.first.first_day().format("%B"),
-                    self.last.first_day().format("%B %Y")
-                )
-            }
-            PeriodKind::FinancialYear => format!("Financial year {}", financial_year(self.first)),
+            PeriodKind::FinancialQuarter | PeriodKind::CalendarQuarter => span(),
+            PeriodKind::FinancialYear => format!("Financial year {}", year_words(self.first)),
+            PeriodKind::CalendarYear => format!("Calendar year {}", self.first.year()),
+            PeriodKind::AcademicYear => format!("Academic year {}", year_words(self.first)),
+            PeriodKind::FinancialYearToDate => format!("Financial year to date: {}", span()),
             PeriodKind::Rolling12Months => {
                 format!("Twelve months to {}", self.last.first_day().format("%B %Y"))
             }
@@ -265,17 +334,61 @@ impl fmt::Display for Period {
             PeriodKind::Month => self.first.fmt(f),
             PeriodKind::FinancialQuarter => {
                 let quarter = (self.first.number() + 8) % 12 / 3 + 1;
-                write!(f, "{} Q{quarter}", financial_year(self.first))
+                write!(f, "{} Q{quarter}", year_words(self.first))
             }
-            PeriodKind::FinancialYear => f.write_str(&financial_year(self.first)),
+            PeriodKind::CalendarQuarter => {
+                write!(f, "{} Q{}", self.first.year(), (self.first.number() + 2) / 3)
+            }
+            PeriodKind::FinancialYear => f.write_str(&year_words(self.first)),
+            PeriodKind::CalendarYear => write!(f, "{}", self.first.year()),
+            PeriodKind::AcademicYear => write!(f, "academic year {}", year_words(self.first)),
+            PeriodKind::FinancialYearToDate => write!(f, "{} to {}", year_words(self.first), self.last),
             PeriodKind::Rolling12Months => write!(f, "12 months to {}", self.last),
         }
     }
 }
 
-/// The UK financial year in which a month lies, written `2024/25`.
-fn financial_year(month: Month) -> String {
-    let start = if month.number() < 4 { month.year() - 1 } else { month.year() };
+impl FromStr for Period {
+    type Err = InvalidPeriod;
+
+    /// Reads what [`fmt::Display`] writes.
+    fn from_str(text: &str) -> Result<Self, InvalidPeriod> {
+        let invalid = || InvalidPeriod {
+            expected: "a period such as 2025-06, 2025/26 Q1, 2024/25 or 12 months to 2025-06",
+            found: text.to_owned(),
+        };
+        let last = if let Some(last) = text.strip_prefix("12 months to ") {
+            last.parse().ok()
+        } else if let Some((_, last)) = text.split_once(" to ") {
+            last.parse().ok()
+        } else if let Ok(month) = text.parse::<Month>() {
+            Some(month)
+        } else {
+            let words = text.strip_prefix("academic year ").unwrap_or(text);
+            let (year, quarter) = words.split_once(" Q").unwrap_or((words, ""));
+            let begins: i32 = year.get(..4).and_then(|year| year.parse().ok()).ok_or_else(invalid)?;
+            let quarter = if quarter.is_empty() { None } else { quarter.parse::<i32>().ok() };
+            let first = if words.len() < text.len() {
+                Month::new(begins, 9)
+            } else if year.contains('/') {
+                Month::new(begins, 4)
+            } else {
+                Month::new(begins, 1)
+            };
+            first.map(|first| first.plus(quarter.map_or(11, |quarter| quarter * 3 - 1)))
+        };
+        let last = last.ok_or_else(invalid)?;
+        PeriodKind::ALL
+            .into_iter()
+            .filter_map(|kind| Self::ending(kind, last))
+            .find(|period| period.to_string() == text)
+            .ok_or_else(invalid)
+    }
+}
+
+/// The year from April, or from September, in which a period begins, written `2024/25`.
+fn year_words(first: Month) -> String {
+    let start = if first.number() < 4 { first.year() - 1 } else { first.year() };
     format!("{start}/{:02}", (start + 1).rem_euclid(100))
 }
 
@@ -332,6 +445,48 @@ mod tests {
             (rolling.first, rolling.to_string()),
             (month("2024-05"), "12 months to 2025-04".to_owned())
         );
+    }
+
+    #[test]
+    fn every_kind_of_period_reads_back_as_it_was_written_and_no_two_have_one_name() {
+        let mut seen = std::collections::BTreeSet::new();
+        for last in month("1999-01").through(month("2003-12")) {
+            for period in PeriodKind::ALL.into_iter().filter_map(|kind| Period::ending(kind, last)) {
+                let text = period.to_string();
+                assert_eq!(text.parse::<Period>().as_ref(), Ok(&period), "{text}");
+                assert!(seen.insert(text.clone()), "{text}");
+            }
+        }
+        for text in ["2025-13", "2025/27", "2025 Q5", "academic year 2025", "2025/26 to 2025-03", ""] {
+            assert!(text.parse::<Period>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_year_to_date_begins_in_april_and_ends_at_the_year() {
+        let to = |text: &str| Period::ending(PeriodKind::FinancialYearToDate, month(text)).unwrap();
+        assert_eq!(to("2025-04").months().count(), 1);
+        assert_eq!(
+            (to("2026-03").first, to("2026-03").to_string()),
+            (month("2025-04"), "2025/26 to 2026-03".into())
+        );
+        let year = Period::ending(PeriodKind::FinancialYear, month("2026-03")).unwrap();
+        assert_eq!((year.first, year.last), (to("2026-03").first, to("2026-03").last));
+        assert_eq!(to("2025-06").last_year(), to("2024-06"));
+        assert_eq!(to("2025-06").title(), "Financial year to date: April to June 2025");
+        assert_eq!(to("2026-01").title(), "Financial year to date: April 2025 to January 2026");
+    }
+
+    #[test]
+    fn quarters_and_years_of_the_calendar_and_of_schools_have_names_of_their_own() {
+        let of = |kind, last: &str| Period::ending(kind, month(last)).map(|period| period.to_string());
+        assert_eq!(of(PeriodKind::CalendarQuarter, "2025-03").as_deref(), Some("2025 Q1"));
+        assert_eq!(of(PeriodKind::CalendarYear, "2024-12").as_deref(), Some("2024"));
+        assert_eq!(of(PeriodKind::AcademicYear, "2025-08").as_deref(), Some("academic year 2024/25"));
+        assert_eq!(of(PeriodKind::AcademicYear, "2025-03"), None);
+        let quarter = Period::ending(PeriodKind::FinancialQuarter, month("2025-06")).unwrap();
+        assert_eq!(quarter.previous().map(|before| before.to_string()).as_deref(), Some("2024/25 Q4"));
+        assert_eq!(quarter.last_year().to_string(), "2024/25 Q1");
     }
 
     #[test]

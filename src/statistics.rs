@@ -22,6 +22,7 @@ pub mod standardise;
 pub mod survey;
 pub mod target;
 pub mod trend;
+pub mod wording;
 
 mod distribution;
 mod sum;

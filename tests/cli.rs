@@ -346,14 +346,19 @@ fn every_kind_of_file_has_a_json_schema() {
     let kinds: Vec<&String> = all.as_object().unwrap().keys().collect();
     let expected = [
         "agreement",
+        "break",
+        "commentary",
         "contract",
         "dataset",
         "feed",
+        "framework",
         "lookup",
         "measure",
+        "milestone",
         "outturn",
         "partnership",
         "table",
+        "targets",
         "waiver",
     ];
     assert_eq!(kinds, expected);

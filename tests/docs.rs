@@ -164,6 +164,11 @@ fn settings() -> String {
         "waiver",
         "measure",
         "table",
+        "targets",
+        "break",
+        "milestone",
+        "commentary",
+        "framework",
     ];
     assert_eq!(order.len(), known.len(), "a kind of file is missing in the order of the page");
     for kind in order {

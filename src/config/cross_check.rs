@@ -1,5 +1,6 @@
 //! What no file can tell alone: that names lead somewhere, and that settings agree.
 
+mod assessment;
 mod columns;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +20,16 @@ use crate::waiver::Effect;
 pub(crate) const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
-pub(super) const OWN_TABLES: [&str; 11] = [
+pub(super) const OWN_TABLES: [&str; 19] = [
     "outturn",
+    "assessment",
+    "signal",
+    "signal_summary",
+    "scorecard",
+    "target",
+    "series_break",
+    "commentary",
+    "milestone",
     "measure",
     "area",
     "period",
@@ -43,6 +52,7 @@ pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     waivers(project, problems);
     datasets(project, problems);
     measures(project, problems);
+    assessment::check(project, problems);
     table_names(project, problems);
 }
 

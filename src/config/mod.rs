@@ -4,7 +4,7 @@ mod cross_check;
 pub mod settings;
 mod toml_check;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,11 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::agreement::AgreementConfig;
+use crate::assess::commentary::{self, Commentary};
+use crate::assess::compare::Break;
+use crate::assess::settings::{
+    BreakConfig, CommentaryConfig, FrameworkConfig, MilestoneConfig, TargetsConfig,
+};
 use crate::diagnose::{Problem, Source, shown_path};
 use crate::waiver::WaiverConfig;
 pub(crate) use cross_check::OWN_COLUMNS;
@@ -83,6 +88,16 @@ pub struct Project {
     pub measures: BTreeMap<String, SqlFile<MeasureConfig>>,
     /// `sql/<partnership>/tables/*.sql`, by id.
     pub tables: BTreeMap<String, SqlFile<TableConfig>>,
+    /// By measure.
+    pub targets: BTreeMap<String, Loaded<TargetsConfig>>,
+    /// By id.
+    pub breaks: BTreeMap<String, Loaded<BreakConfig>>,
+    /// By id.
+    pub milestones: BTreeMap<String, Loaded<MilestoneConfig>>,
+    /// By measure, in order of the periods.
+    pub commentary: Vec<Commentary>,
+    /// Items of plans without a measure, by partnership.
+    pub frameworks: BTreeMap<String, Loaded<FrameworkConfig>>,
     /// SHA-256 over every file that was read, look-ups included.
     pub digest: String,
     /// `outturn.toml` itself could not be read, so that not even the warehouse is known.
@@ -112,6 +127,34 @@ impl Project {
             datasets.entry(&contract.config.dataset).or_default().push(&contract.config);
         }
         datasets
+    }
+
+    /// The breaks that concern a measure, by name or by a dataset that it reads, in order of their months.
+    #[must_use]
+    pub fn breaks_of(&self, measure: &str, datasets: &BTreeSet<String>) -> Vec<Break> {
+        let concerned = self.breaks.values().map(|found| &found.config).filter(|found| {
+            found.measures.iter().any(|id| id == measure)
+                || found.datasets.iter().any(|id| datasets.contains(id))
+        });
+        let mut breaks: Vec<Break> = concerned
+            .map(|found| Break { month: found.month, areas: found.areas.clone(), title: found.title.clone() })
+            .collect();
+        breaks.sort_by(|a, b| (a.month, &a.title).cmp(&(b.month, &b.title)));
+        breaks
+    }
+
+    /// What is said of a measure, in order of the periods.
+    #[must_use]
+    pub fn commentary_of(&self, measure: &str) -> Vec<&Commentary> {
+        self.commentary.iter().filter(|said| said.measure == measure).collect()
+    }
+
+    /// Everything beside its own file by which a measure's figures are judged, as text to be digested.
+    #[must_use]
+    pub fn judged_by(&self, measure: &str, datasets: &BTreeSet<String>) -> String {
+        let targets = self.targets.get(measure).map_or("", |targets| &targets.source.text);
+        let said: Vec<&str> = self.commentary_of(measure).iter().map(|said| &*said.source.text).collect();
+        format!("{targets:?} {:?} {said:?}", self.breaks_of(measure, datasets))
     }
 
     /// The feeds that fill a dataset, in order of their names.
@@ -148,7 +191,9 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
     reader.lookup_files(&project);
     let no_table = |path: &PathBuf| {
         path.parent().is_some_and(|folder| {
-            ["feeds", "waivers", "agreements"].iter().any(|name| folder.ends_with(name))
+            ["feeds", "waivers", "agreements", "targets", "breaks", "milestones"]
+                .iter()
+                .any(|name| folder.ends_with(name))
         })
     };
     project.tables_unread = reader.unread.iter().any(|path| !no_table(path));
@@ -278,6 +323,61 @@ impl Reader {
         self.toml_folder(&folder.join("datasets"), &mut project.datasets, |dataset| &dataset.id);
         self.toml_folder(&folder.join("waivers"), &mut project.waivers, |waiver| &waiver.id);
         self.toml_folder(&folder.join("lookups"), &mut project.lookups, |lookup| &lookup.id);
+        self.toml_folder(&folder.join("targets"), &mut project.targets, |targets| &targets.measure);
+        self.toml_folder(&folder.join("breaks"), &mut project.breaks, |found| &found.id);
+        self.toml_folder(&folder.join("milestones"), &mut project.milestones, |milestone| &milestone.id);
+        let partnership = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(loaded) = self.toml::<FrameworkConfig>(&folder.join("framework.toml")) {
+            project.frameworks.insert(partnership.clone(), loaded);
+        }
+        for measure in Self::entries(&folder.join("commentary"), "") {
+            for path in Self::entries(&measure, "md") {
+                project.commentary.extend(self.commentary(&path, &partnership));
+            }
+        }
+        project.commentary.sort_by(|a, b| {
+            (&a.measure, a.period.last, &a.source.path).cmp(&(&b.measure, b.period.last, &b.source.path))
+        });
+    }
+
+    /// What a Markdown file says of the measure that its folder names, in the period that it is named by itself.
+    fn commentary(&mut self, path: &Path, partnership: &str) -> Option<Commentary> {
+        let source = self.text(path)?;
+        let Some((head, body)) = commentary::parts(&source.text) else {
+            let problem = Problem::new(&source, 0..0, "the file does not begin with its head")
+                .help("begin with a line +++, then author = \"…\" and date = 2025-07-01, then a line +++");
+            self.problems.push(problem);
+            return None;
+        };
+        let config: CommentaryConfig = match toml_check::read(&source, head) {
+            Ok(config) => config,
+            Err(problems) => {
+                self.problems.extend(problems);
+                return None;
+            }
+        };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().replace('_', "/");
+        let period = match stem.parse() {
+            Ok(period) => period,
+            Err(error) => {
+                let message = format!("the file's name: {error}");
+                let help = "name it by its period, with _ for /: 2025_26 Q1.md";
+                self.problems.push(Problem::new(&source, 0..0, message).help(help));
+                return None;
+            }
+        };
+        let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+        Some(Commentary {
+            partnership: partnership.to_owned(),
+            measure: folder.to_string_lossy().into_owned(),
+            period,
+            area: config.area,
+            author: config.author,
+            date: config.date,
+            begins: body.start,
+            text: source.text.get(body).unwrap_or_default().trim().to_owned(),
+            source,
+        })
     }
 
     fn sql_folder(&mut self, folder: &Path, project: &mut Project) {
@@ -407,5 +507,10 @@ pub fn schemas() -> BTreeMap<&'static str, serde_json::Value> {
         ("measure", schemars::schema_for!(MeasureConfig).to_value()),
         ("table", schemars::schema_for!(TableConfig).to_value()),
         ("waiver", schemars::schema_for!(WaiverConfig).to_value()),
+        ("targets", schemars::schema_for!(TargetsConfig).to_value()),
+        ("break", schemars::schema_for!(BreakConfig).to_value()),
+        ("milestone", schemars::schema_for!(MilestoneConfig).to_value()),
+        ("commentary", schemars::schema_for!(CommentaryConfig).to_value()),
+        ("framework", schemars::schema_for!(FrameworkConfig).to_value()),
     ])
 }

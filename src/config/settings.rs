@@ -567,7 +567,7 @@ pub struct SynonymConfig {
 }
 
 /// A day, written with or without quotes.
-fn day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<chrono::NaiveDate, D::Error> {
+pub(crate) fn day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<chrono::NaiveDate, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Written {
@@ -974,10 +974,52 @@ pub struct MeasureConfig {
     /// What a reader should know about it.
     #[serde(default)]
     pub notes: String,
+    /// How sure its intervals are, in percent.
+    #[serde(default = "ninety_five")]
+    pub confidence: f64,
+    /// Which interval its figures have.
+    #[serde(default)]
+    pub interval: IntervalChoice,
+    /// Why its figures have none, such as `answers of a self-selected survey`; needed with `interval = "none"`.
+    #[serde(default)]
+    pub interval_reason: String,
+    /// Code of the area that the others are compared with, one of the measure's. An area within it is compared with the
+    /// rest of it.
+    pub benchmark: Option<String>,
+    /// Areas among which each is ranked, some of the measure's. Absent: those of the same level.
+    #[serde(default)]
+    pub peers: Vec<String>,
+    /// The period from which the plan starts, such as `2019/20`; figures of as many months are compared with it.
+    pub baseline: Option<String>,
+    /// Kind of period that the scorecard shows. Absent: that of the measure's target, else the first of `periods`.
+    pub headline: Option<PeriodKind>,
+    /// How many of the latest months are compared; figures of periods that end earlier stand without comparisons. 0: all.
+    #[serde(default = "thirty_seven")]
+    pub compare_months: u32,
 }
 
 fn all_periods() -> Vec<PeriodKind> {
-    PeriodKind::ALL.to_vec()
+    PeriodKind::USUAL.to_vec()
+}
+
+fn ninety_five() -> f64 {
+    95.0
+}
+
+fn thirty_seven() -> u32 {
+    37
+}
+
+/// Which interval a measure's figures have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IntervalChoice {
+    /// That of its kind: Wilson's for a percentage; exact (below 10 events) or Byar's limits for a count and a rate; none
+    /// for a ratio and a rank.
+    #[default]
+    Usual,
+    /// None, for the reason given in `interval-reason`; comparisons then say which value is higher, not whether by chance.
+    None,
 }
 
 /// How a value follows from numerator and denominator.

@@ -454,6 +454,8 @@ fn withheld(figure: &Figure, numerator: bool, denominator: bool) -> Figure {
         figure.numerator = figure.numerator.filter(|_| !numerator);
         figure.denominator = figure.denominator.filter(|_| !denominator);
         figure.value = None;
+        // From an interval the count follows.
+        figure.interval = None;
         figure.status = assess::Status::Suppressed;
         NOTE.clone_into(&mut figure.note);
     }
@@ -681,6 +683,8 @@ mod tests {
             status: assess::Status::Available,
             synthetic: false,
             note: String::new(),
+            interval: None,
+            after_break: false,
         }
     }
 

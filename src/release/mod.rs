@@ -1,6 +1,7 @@
 //! One consistent, immutable set of published tables; `current` moves to it in one step, so that a reader sees the whole
 //! old release or the whole new one.
 
+pub mod assessed;
 pub mod revision;
 pub mod tables;
 

@@ -10,8 +10,13 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
 
+use super::assessed::{
+    ASSESSMENT, COMMENTARY, MILESTONE, SCORECARD, SERIES_BREAK, SIGNAL, SIGNAL_SUMMARY, TARGET,
+};
 use crate::agreement::AgreementConfig;
 use crate::assess::Figure;
+use crate::assess::interval::confidence;
+use crate::assess::settings::FrameworkItem;
 use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::config::{Loaded, Project, SqlFile};
 use crate::feed::FeedState;
@@ -62,13 +67,31 @@ pub const OUTTURN: Table = Table {
         Column("partnership", Text, "Partnership that publishes it"),
         Column("area", Text, "Code of the area; its name is in table `area`"),
         Column("period", Text, "The period, such as 2025-06, 2025/26 Q1, 2024/25 or 12 months to 2025-06"),
-        Column("period_kind", Text, "month, financial-quarter, financial-year or rolling-12-months"),
+        Column(
+            "period_kind",
+            Text,
+            "month, financial-quarter, calendar-quarter, financial-year, calendar-year, academic-year, \
+             financial-year-to-date or rolling-12-months",
+        ),
         Column("breakdown", Text, "all, or what the figure is broken down by, such as crime_type: Burglary"),
         Column("numerator", Number, "Events; empty where none can be told"),
         Column("denominator", Number, "Those who could have had them; empty for a count"),
         Column("value", Number, "The outturn, in the measure's unit; empty where `status` is not available"),
         Column("status", Text, "available, not_available, incomplete, not_applicable or not_calculated"),
         Column("note", Text, "Why a cell is empty, or what a reader should know; empty otherwise"),
+        Column(
+            "lower",
+            Number,
+            "Lower limit of the value; empty where no interval fits or the measure has none",
+        ),
+        Column("upper", Number, "Upper limit of the value"),
+        Column("confidence", Number, "Confidence of the limits, in percent"),
+        Column("interval_method", Text, "wilson, exact or byars; empty without limits"),
+        Column(
+            "break",
+            Flag,
+            "True where a break in the series lies in the period: the first of a new series, or a mix of two",
+        ),
         Column("synthetic", Flag, "True where some of what it was counted from was made by the simulator"),
         Column("as_of", Day, "Day of the release"),
         Column("release", Text, "The release"),
@@ -104,8 +127,19 @@ pub const MEASURE: Table = Table {
         Column("per", Whole, "Multiplier of a rate; empty for other kinds"),
         Column("polarity", Text, "higher-is-better, lower-is-better or context"),
         Column("notes", Text, "What a reader should know about it"),
-        Column("status", Text, "released, or withheld"),
-        Column("reason", Text, "Why it was withheld; empty otherwise"),
+        Column(
+            "interval_reason",
+            Text,
+            "Why its figures have no interval; empty where they have the usual one",
+        ),
+        Column("benchmark", Text, "Code of the area that the others are compared with; empty without one"),
+        Column("baseline", Text, "The period from which the plan starts; empty without one"),
+        Column(
+            "status",
+            Text,
+            "released, withheld, or to_be_developed for an item of the plan without a measure",
+        ),
+        Column("reason", Text, "Why it was withheld, or what is missing; empty otherwise"),
         Column("latest_period", Text, "Latest period with a value; empty where there is none"),
         Column(
             "oldest_source",
@@ -142,7 +176,7 @@ pub const PERIOD: Table = Table {
     title: "Every period that table `outturn` names",
     columns: &[
         Column("period", Text, "The period as table `outturn` names it"),
-        Column("kind", Text, "month, financial-quarter, financial-year or rolling-12-months"),
+        Column("kind", Text, "Kind of the period, as in table `outturn`"),
         Column("title", Text, "The words for a report"),
         Column("first_day", Day, "Its first day"),
         Column("last_day", Day, "Its last day"),
@@ -326,7 +360,7 @@ pub const REVISION: Table = Table {
         Column("measure", Text, "Short name of the measure"),
         Column("area", Text, "Code of the area"),
         Column("period", Text, "The period"),
-        Column("period_kind", Text, "month, financial-quarter, financial-year or rolling-12-months"),
+        Column("period_kind", Text, "Kind of the period, as in table `outturn`"),
         Column("breakdown", Text, "all, or what the figure is broken down by"),
         Column("value_before", Number, "The outturn in the release before; empty where it had none"),
         Column("value_after", Number, "The outturn in this release; empty where there is none"),
@@ -358,8 +392,16 @@ pub const REVISION: Table = Table {
 };
 
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 11] = [
+pub const TABLES: [&Table; 19] = [
     &OUTTURN,
+    &ASSESSMENT,
+    &SIGNAL,
+    &SIGNAL_SUMMARY,
+    &SCORECARD,
+    &TARGET,
+    &SERIES_BREAK,
+    &COMMENTARY,
+    &MILESTONE,
     &MEASURE,
     &AREA,
     &PERIOD,
@@ -396,7 +438,7 @@ impl Table {
         Arc::new(Schema::new(fields))
     }
 
-    fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch, arrow::error::ArrowError> {
+    pub(super) fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch, arrow::error::ArrowError> {
         RecordBatch::try_new(self.schema(), columns)
     }
 }
@@ -409,35 +451,35 @@ pub fn feed_delivery_schema() -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-fn text<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {
+pub(super) fn text<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
 /// Text in which an empty one is no value.
-fn some_text<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {
+pub(super) fn some_text<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {
     let values: Vec<S> = values.into_iter().collect();
     Arc::new(values.iter().map(|v| Some(v.as_ref()).filter(|v| !v.is_empty())).collect::<StringArray>())
 }
 
-fn whole(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
+pub(super) fn whole(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
     Arc::new(values.into_iter().map(|n| n.and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>())
 }
 
-fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
+pub(super) fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
     Arc::new(values.into_iter().map(Some).collect::<BooleanArray>())
 }
 
-fn some_days(values: impl IntoIterator<Item = Option<NaiveDate>>) -> ArrayRef {
+pub(super) fn some_days(values: impl IntoIterator<Item = Option<NaiveDate>>) -> ArrayRef {
     let since = |day: NaiveDate| day.signed_duration_since(NaiveDate::default()).num_days();
     let values = values.into_iter().map(|day| day.and_then(|day| i32::try_from(since(day)).ok()));
     Arc::new(values.collect::<Date32Array>())
 }
 
-fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
+pub(super) fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
     some_days(values.into_iter().map(Some))
 }
 
-fn same<'a>(value: &'a str, rows: usize) -> ArrayRef {
+pub(super) fn same<'a>(value: &'a str, rows: usize) -> ArrayRef {
     let values: std::iter::RepeatN<&'a str> = std::iter::repeat_n(value, rows);
     text(values)
 }
@@ -456,6 +498,7 @@ pub fn outturn(
     let number = |of: fn(&Figure) -> Option<f64>| -> ArrayRef {
         Arc::new(figures.iter().map(of).collect::<Float64Array>())
     };
+    let sure = confidence(&measure.config).share() * 100.0;
     OUTTURN.batch(vec![
         same(&measure.config.id, rows),
         same(&measure.partnership, rows),
@@ -468,6 +511,11 @@ pub fn outturn(
         number(|figure| figure.value),
         text(figures.iter().map(|figure| figure.status.name())),
         some_text(figures.iter().map(|figure| figure.note.as_str())),
+        number(|figure| figure.interval.map(|own| own.limits.lower)),
+        number(|figure| figure.interval.map(|own| own.limits.upper)),
+        Arc::new(figures.iter().map(|figure| figure.interval.map(|_| sure)).collect::<Float64Array>()),
+        some_text(figures.iter().map(|figure| figure.interval.map_or("", |own| own.method))),
+        flags(figures.iter().map(|figure| figure.after_break)),
         flags(figures.iter().map(|figure| figure.synthetic)),
         days(std::iter::repeat_n(as_of, rows)),
         same(release, rows),
@@ -492,40 +540,60 @@ pub struct MeasureRow<'a> {
     pub fingerprint: String,
 }
 
-/// Table `measure`.
+/// Table `measure`: the measures, then the items of plans without one, each with its partnership.
 ///
 /// # Errors
 /// Columns that do not fit: a defect of ours.
-pub fn measure(rows: &[MeasureRow<'_>], release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let of = |value: fn(&MeasureConfig) -> &str| some_text(rows.iter().map(|row| value(&row.file.config)));
+pub fn measure(
+    rows: &[MeasureRow<'_>],
+    items: &[(&str, &FrameworkItem)],
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let both = |value: fn(&MeasureConfig) -> &str, item: fn(&FrameworkItem) -> &str| {
+        let measures = rows.iter().map(|row| value(&row.file.config));
+        some_text(measures.chain(items.iter().map(|(_, framework)| item(framework))))
+    };
+    let of = |value: fn(&MeasureConfig) -> &str| both(value, |_| "");
+    let told = |value: &dyn Fn(&MeasureRow<'_>) -> String| {
+        some_text(rows.iter().map(value).chain(items.iter().map(|_| String::new())))
+    };
+    let partnerships = rows.iter().map(|row| row.file.partnership.as_str());
+    let status = rows.iter().map(|row| if row.reason.is_empty() { "released" } else { "withheld" });
+    let reasons = rows.iter().map(|row| row.reason.as_str());
+    let per = rows.iter().map(|row| row.file.config.per.map(u64::from));
+    let oldest = rows.iter().map(|row| row.freshness.oldest_source);
+    let stale = rows.iter().map(|row| !row.freshness.stale.is_empty());
     MEASURE.batch(vec![
-        of(|m| &m.id),
-        text(rows.iter().map(|row| row.file.partnership.as_str())),
-        of(|m| &m.title),
-        of(|m| &m.framework),
-        of(|m| &m.theme),
-        of(|m| &m.priority),
-        of(|m| &m.reference),
-        of(|m| &m.owner),
+        both(|m| &m.id, |item| &item.id),
+        text(partnerships.chain(items.iter().map(|(partnership, _)| *partnership))),
+        both(|m| &m.title, |item| &item.title),
+        both(|m| &m.framework, |item| &item.framework),
+        both(|m| &m.theme, |item| &item.theme),
+        both(|m| &m.priority, |item| &item.priority),
+        both(|m| &m.reference, |item| &item.reference),
+        both(|m| &m.owner, |item| &item.owner),
         of(|m| m.purpose.as_deref().unwrap_or_default()),
-        some_text(rows.iter().map(|row| row.audiences.as_str())),
-        of(|m| &m.quote),
+        told(&|row| row.audiences.clone()),
+        both(|m| &m.quote, |item| &item.quote),
         of(|m| m.kind.name()),
         of(|m| &m.unit),
-        whole(rows.iter().map(|row| row.file.config.per.map(u64::from))),
+        whole(per.chain(items.iter().map(|_| None))),
         of(|m| m.polarity.name()),
-        some_text(rows.iter().map(|row| row.file.config.notes.trim().to_owned())),
-        text(rows.iter().map(|row| if row.reason.is_empty() { "released" } else { "withheld" })),
-        some_text(rows.iter().map(|row| row.reason.as_str())),
-        some_text(rows.iter().map(|row| row.latest.as_str())),
-        some_days(rows.iter().map(|row| row.freshness.oldest_source)),
-        flags(rows.iter().map(|row| !row.freshness.stale.is_empty())),
-        some_text(rows.iter().map(|row| row.freshness.stale.as_str())),
-        some_text(rows.iter().map(|row| row.reads.as_str())),
-        text(rows.iter().map(|row| row.file.source.path.to_string_lossy().replace('\\', "/"))),
-        text(rows.iter().map(|row| row.file.sql())),
-        text(rows.iter().map(|row| row.fingerprint.as_str())),
-        same(release, rows.len()),
+        told(&|row| row.file.config.notes.trim().to_owned()),
+        of(|m| m.interval_reason.trim()),
+        of(|m| m.benchmark.as_deref().unwrap_or_default()),
+        of(|m| m.baseline.as_deref().unwrap_or_default()),
+        text(status.chain(items.iter().map(|_| "to_be_developed"))),
+        some_text(reasons.chain(items.iter().map(|(_, item)| item.reason.as_str()))),
+        told(&|row| row.latest.clone()),
+        some_days(oldest.chain(items.iter().map(|_| None))),
+        flags(stale.chain(items.iter().map(|_| false))),
+        told(&|row| row.freshness.stale.clone()),
+        told(&|row| row.reads.clone()),
+        told(&|row| row.file.source.path.to_string_lossy().replace('\\', "/")),
+        told(&|row| row.file.sql().to_owned()),
+        told(&|row| row.fingerprint.clone()),
+        same(release, rows.len() + items.len()),
     ])
 }
 

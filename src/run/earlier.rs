@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use sha2::{Digest, Sha256};
@@ -12,7 +12,11 @@ use super::{RunError, Stored};
 use crate::check::Checked;
 use crate::feed::FeedState;
 use crate::measure::Supply;
-use crate::release::{self, Manifest, Published};
+use crate::release::assessed::{self, Judged};
+use crate::release::{self, Manifest, Published, tables};
+
+/// Form of the rows that a release lends to the next one; another one makes every measure anew.
+const FORM: &str = "assessed 1";
 
 /// Digests of everything that each measure and table follows from.
 pub(crate) struct Fingerprints {
@@ -67,8 +71,9 @@ impl Fingerprints {
                 .flat_map(|span| areas.iter().map(move |area| (area, span)))
                 .map(|(area, span)| supply.coverage(&planned.datasets, area, span))
                 .collect();
+            let judged_by = project.judged_by(id, &planned.datasets);
             let more = format!(
-                "{span:?} {covered:?} {} {} {}",
+                "{FORM} {span:?} {covered:?} {} {} {} {judged_by}",
                 reference("area"),
                 reference("population"),
                 supply.retained.digest(id)
@@ -99,14 +104,23 @@ pub(super) struct Earlier {
     damaged: BTreeSet<String>,
     measures: BTreeMap<String, String>,
     tables: BTreeMap<String, String>,
-    outturn: OnceCell<Vec<RecordBatch>>,
+    /// Tables by measure, as far as they were read.
+    rows: BTreeMap<&'static str, OnceCell<ByMeasure>>,
     /// By measure: why it was withheld, and its latest period.
     told: OnceCell<BTreeMap<String, (String, String)>>,
 }
 
-/// Figures of a measure as the release before has them.
+/// Rows of a table, by measure.
+type ByMeasure = BTreeMap<String, Vec<RecordBatch>>;
+
+/// Tables whose rows are taken over with a measure.
+const LENT: [&str; 4] =
+    [tables::OUTTURN.name, assessed::ASSESSMENT.name, assessed::SIGNAL.name, assessed::SCORECARD.name];
+
+/// Figures of a measure as the release before has them, and what was said of them.
 pub(super) struct Kept {
     pub(super) rows: Vec<RecordBatch>,
+    pub(super) judged: Judged,
     pub(super) latest: String,
     pub(super) synthetic: bool,
 }
@@ -127,7 +141,7 @@ impl Earlier {
             folder,
             measures: manifest.map(|m| m.measures.clone()).unwrap_or_default(),
             tables: manifest.map(|m| m.own_tables.clone()).unwrap_or_default(),
-            outturn: OnceCell::new(),
+            rows: LENT.into_iter().map(|table| (table, OnceCell::new())).collect(),
             told: OnceCell::new(),
         }
     }
@@ -160,22 +174,28 @@ impl Earlier {
         else {
             return Ok(None);
         };
-        if self.outturn.get().is_none() {
-            let (_, batches) = release::read_table(folder, "outturn")?;
-            let _ = self.outturn.set(batches);
-        }
-        let batches = self.outturn.get().map(Vec::as_slice).unwrap_or_default();
-        let rows: Vec<RecordBatch> = release::rows_where(batches, "measure", id)?
-            .into_iter()
-            .filter(|batch| batch.num_rows() > 0)
-            .collect();
+        let rows = self.rows(folder, tables::OUTTURN.name, id)?;
+        let judged = Judged {
+            assessment: self.rows(folder, assessed::ASSESSMENT.name, id)?,
+            signal: self.rows(folder, assessed::SIGNAL.name, id)?,
+            scorecard: self.rows(folder, assessed::SCORECARD.name, id)?,
+        };
         let synthetic = rows.iter().any(|batch| {
             batch
                 .column_by_name("synthetic")
                 .and_then(|c| c.as_boolean_opt())
                 .is_some_and(|c| c.true_count() > 0)
         });
-        Ok(Some(Kept { rows, latest: latest.clone(), synthetic }))
+        Ok(Some(Kept { rows, judged, latest: latest.clone(), synthetic }))
+    }
+
+    /// The rows that a table has of a measure. Tables are read once, and cut where the measure changes.
+    fn rows(&self, folder: &Path, table: &str, id: &str) -> Result<Vec<RecordBatch>, RunError> {
+        let Some(cell) = self.rows.get(table) else { return Ok(Vec::new()) };
+        if cell.get().is_none() {
+            let _ = cell.set(by_measure(&release::read_table(folder, table)?.1));
+        }
+        Ok(cell.get().and_then(|all| all.get(id)).cloned().unwrap_or_default())
     }
 
     /// The rows of a table, unless something that they follow from changed.
@@ -187,4 +207,25 @@ impl Earlier {
         let (schema, batches) = release::read_table(folder, id)?;
         Ok(Some(if batches.is_empty() { vec![RecordBatch::new_empty(schema)] } else { batches }))
     }
+}
+
+/// Cuts a table into the rows of each measure. They lie together, so that little is copied.
+fn by_measure(batches: &[RecordBatch]) -> ByMeasure {
+    use arrow::array::AsArray;
+    let mut all = ByMeasure::new();
+    for batch in batches {
+        let Some(names) = batch.column_by_name("measure").and_then(|column| column.as_string_opt::<i32>())
+        else {
+            continue;
+        };
+        let mut start = 0;
+        for row in 1..=batch.num_rows() {
+            if row == batch.num_rows() || names.value(row) != names.value(start) {
+                let rows = batch.slice(start, row - start);
+                all.entry(names.value(start).to_owned()).or_default().push(rows);
+                start = row;
+            }
+        }
+    }
+    all
 }

@@ -152,7 +152,12 @@ pub(super) fn told_measures(folder: &Path) -> Result<BTreeMap<String, (String, S
         let text = |column: &arrow::array::StringArray, row: usize| {
             if column.is_null(row) { String::new() } else { column.value(row).to_owned() }
         };
+        let status = column("status");
         for row in 0..batch.num_rows() {
+            // An item of the plan without a measure is nothing that could be withheld.
+            if status.is_some_and(|status| status.is_valid(row) && status.value(row) == "to_be_developed") {
+                continue;
+            }
             told.insert(name.value(row).to_owned(), (text(reason, row), text(latest, row)));
         }
     }

@@ -15,6 +15,9 @@ use super::earlier::{Earlier, Fingerprints, Kept};
 use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
 use crate::agreement;
+use crate::assess::compare::{self, Subject};
+use crate::assess::settings::FrameworkItem;
+use crate::assess::{self, Figure};
 use crate::check::Checked;
 use crate::config::SqlFile;
 use crate::config::settings::{FeedConfig, MeasureConfig};
@@ -24,6 +27,7 @@ use crate::freshness::{self, Came, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
 use crate::period::Period;
+use crate::release::assessed::{self, Judged};
 use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles, revision};
 use crate::retained::Retained;
@@ -64,6 +68,7 @@ struct Publication<'a> {
     /// How each feed stands, by its id.
     standings: BTreeMap<&'a str, Vec<Standing>>,
     outturn: Vec<RecordBatch>,
+    judged: Judged,
     measures: Vec<MeasureRow<'a>>,
     periods: BTreeSet<Period>,
     computed: usize,
@@ -112,6 +117,7 @@ impl Run<'_> {
                 .collect(),
             standings: standings(states, &stored.reports, self.as_of),
             outturn: Vec::new(),
+            judged: Judged { assessment: Vec::new(), signal: Vec::new(), scorecard: Vec::new() },
             measures: Vec::new(),
             periods: BTreeSet::new(),
             computed: 0,
@@ -282,6 +288,7 @@ impl<'a> Publication<'a> {
                 for batch in &kept.rows {
                     self.outturn.push(release::stamped(batch, &self.name, self.run.as_of, None)?);
                 }
+                self.add(&kept.judged)?;
                 self.periods.extend(self.supply.periods(file, planned, areas));
                 self.synthetic |= kept.synthetic;
                 self.measures.push(row(String::new(), kept.latest, &self.fingerprints));
@@ -292,7 +299,7 @@ impl<'a> Publication<'a> {
         let evaluated = counted.and_then(|counted| {
             measure::evaluate(counted, file, planned, areas, self.supply, &self.checked.residents)
         });
-        let (figures, reason) = match evaluated {
+        let (mut figures, reason) = match evaluated {
             Ok(figures) => (figures, String::new()),
             Err(why) => {
                 warn!(measure.id = %id, "measure `{id}` is withheld: {why}");
@@ -304,6 +311,8 @@ impl<'a> Publication<'a> {
         self.periods.extend(figures.iter().map(|figure| figure.period));
         let latest = measure::latest(&figures).map(|period| period.to_string()).unwrap_or_default();
         self.measures.push(row(reason, latest, &self.fingerprints));
+        let judged = self.judge(file, planned, &mut figures)?;
+        self.add(&judged)?;
         self.outturn.push(tables::outturn(file, &figures, self.run.as_of, &self.name)?);
         Ok(())
     }
@@ -316,6 +325,41 @@ impl<'a> Publication<'a> {
                 Some((feed.id.as_str(), self.standings.get(feed.id.as_str())?.as_slice()))
             }),
         )
+    }
+
+    /// What the figures of a measure mean; marks the breaks in them.
+    fn judge(
+        &self,
+        file: &SqlFile<MeasureConfig>,
+        planned: &Planned,
+        figures: &mut [Figure],
+    ) -> Result<Judged, RunError> {
+        let (project, id) = (&self.run.project, &file.config.id);
+        let breaks = project.breaks_of(id, &planned.datasets);
+        compare::mark_breaks(figures, &breaks, &self.checked.areas);
+        let subject = Subject {
+            config: &file.config,
+            targets: project.targets.get(id).map(|targets| &targets.config),
+            breaks: &breaks,
+            areas: &self.checked.areas,
+        };
+        let assessed = assess::assess(subject, figures, &project.commentary_of(id));
+        Ok(assessed::judged(file, figures, &assessed, &self.name)?)
+    }
+
+    /// Takes what is said of a measure into the release.
+    fn add(&mut self, judged: &Judged) -> Result<(), RunError> {
+        let (name, as_of) = (&self.name, self.run.as_of);
+        for (into, from) in [
+            (&mut self.judged.assessment, &judged.assessment),
+            (&mut self.judged.signal, &judged.signal),
+            (&mut self.judged.scorecard, &judged.scorecard),
+        ] {
+            for batch in from {
+                into.push(release::stamped(batch, name, as_of, None)?);
+            }
+        }
+        Ok(())
     }
 
     /// Sends the project's own tables on their way to the disk; gives those that cannot be, each with the reason.
@@ -397,9 +441,30 @@ impl<'a> Publication<'a> {
                 Some((self.supply.feeds.get(id)?.feed.as_ref(), standings.as_slice()))
             })
             .collect();
+        let Judged { assessment, mut signal, mut scorecard } = self.judged.clone();
+        let exceptions = assessed::mark_exceptions(&mut signal, &mut scorecard)?;
+        let summary = assessed::signal_summary(&exceptions, self.synthetic, name)?;
+        let project = &self.run.project;
+        let items = project.frameworks.iter().flat_map(|(partnership, framework)| {
+            framework.config.item.iter().map(|item| (partnership.as_str(), item))
+        });
+        let items: Vec<(&str, &FrameworkItem)> = items.collect();
+        for (table, batch) in assessed::declared(project, self.run.as_of, name)? {
+            write(writing, draft, table.name, table.title, vec![batch]);
+        }
+        let or_empty = |table: &tables::Table, mut batches: Vec<RecordBatch>| {
+            if batches.is_empty() {
+                batches.push(RecordBatch::new_empty(table.schema()));
+            }
+            batches
+        };
         for (table, batches) in [
             (&tables::OUTTURN, outturn),
-            (&tables::MEASURE, vec![tables::measure(&self.measures, name)?]),
+            (&assessed::ASSESSMENT, or_empty(&assessed::ASSESSMENT, assessment)),
+            (&assessed::SIGNAL, or_empty(&assessed::SIGNAL, signal)),
+            (&assessed::SCORECARD, or_empty(&assessed::SCORECARD, scorecard)),
+            (&assessed::SIGNAL_SUMMARY, vec![summary]),
+            (&tables::MEASURE, vec![tables::measure(&self.measures, &items, name)?]),
             (&tables::AREA, vec![tables::area(&self.checked.areas, name)?]),
             (&tables::PERIOD, vec![tables::period(&self.periods, name)?]),
             (&tables::FEED_DELIVERY, vec![release::stamped(deliveries, name, self.run.as_of, None)?]),

@@ -144,14 +144,27 @@ pub fn ratio(
     fraction(Some(events1), Some(population1)).ok()?;
     fraction(Some(events2), Some(population2)).ok()?;
     let ratio = (events2 > 0.0).then(|| (events1 / population1) / (events2 / population2));
-    let interval = ratio.filter(|_| events1 > 0.0).map(|ratio| {
-        let factor = (confidence.z() * (1.0 / events1 + 1.0 / events2).sqrt()).exp();
-        Interval { lower: ratio / factor, upper: ratio * factor }
-    });
+    let interval = ratio_interval((events1, population1), (events2, population2), confidence.z());
     let whole = events1.fract() == 0.0 && events2.fract() == 0.0;
     let p_exact = (whole && events1 + events2 > 0.0)
         .then(|| binomial_test(events1, events1 + events2, population1 / (population1 + population2)));
     Some(RateRatio { ratio, interval, p_exact })
+}
+
+/// The interval of the ratio of two rates, from the standard normal quantile `z`: that of its logarithm. `None` where
+/// either has no events, or no population. See [`ratio`].
+#[must_use]
+pub fn ratio_interval(
+    (events1, population1): (f64, f64),
+    (events2, population2): (f64, f64),
+    z: f64,
+) -> Option<Interval> {
+    let known = events1 > 0.0 && events2 > 0.0 && population1 > 0.0 && population2 > 0.0;
+    known.then(|| {
+        let ratio = (events1 / population1) / (events2 / population2);
+        let factor = (z * (1.0 / events1 + 1.0 / events2).sqrt()).exp();
+        Interval { lower: ratio / factor, upper: ratio * factor }
+    })
 }
 
 /// The chance of an outcome that is no likelier than `k` of `n` with chance `p` each; outcomes count as no likelier up to

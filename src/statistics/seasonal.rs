@@ -1,6 +1,7 @@
 //! Months against the same months of other years, and the shape of a year.
 
-use super::sum::sum;
+use super::sum::{mean, sum};
+use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 
 /// How many months a year has.
 const YEAR: usize = 12;
@@ -92,4 +93,63 @@ pub fn indices(values: &[Option<f64>], season: Season) -> Option<[f64; YEAR]> {
         };
     }
     indices.iter().all(|index| index.is_finite()).then_some(indices)
+}
+
+/// How likely the months of a year would differ as they do if the series had no season: an analysis of variance, by month,
+/// of what the centred twelve-month moving average leaves.
+///
+/// A warning, no proof: what a moving average leaves is not quite independent. `None` below 36 months, with a gap, and
+/// where nothing varies. Source: R. A. Fisher (1925), Statistical Methods for Research Workers, on the analysis of
+/// variance.
+#[must_use]
+pub fn chance_without_season(values: &[Option<f64>]) -> Option<f64> {
+    let values = values.iter().copied().collect::<Option<Vec<f64>>>()?;
+    if values.len() < 3 * YEAR {
+        return None;
+    }
+    let mut left: [Vec<f64>; YEAR] = Default::default();
+    for (start, window) in values.windows(YEAR + 1).enumerate() {
+        let inner = sum(window.iter().skip(1).take(YEAR - 1).copied());
+        let trend = inner / 12.0 + (window.first()? + window.last()?) / 24.0;
+        let middle = start + YEAR / 2;
+        left.get_mut(middle % YEAR)?.push(values.get(middle)? - trend);
+    }
+    let all: Vec<f64> = left.iter().flatten().copied().collect();
+    let overall = mean(&all)?;
+    let mut between = 0.0;
+    let mut within = 0.0;
+    for months in &left {
+        let own = mean(months)?;
+        between += months.len() as f64 * (own - overall).powi(2);
+        within += sum(months.iter().map(|value| (value - own).powi(2)));
+    }
+    let groups = (YEAR - 1) as f64;
+    let rest = all.len() as f64 - YEAR as f64;
+    if between + within <= 0.0 || rest <= 0.0 {
+        return None;
+    }
+    let ratio = (between / groups) / (within / rest);
+    // Months that repeat exactly are a season beyond doubt.
+    if !ratio.is_finite() {
+        return Some(0.0);
+    }
+    FisherSnedecor::new(groups, rest).ok().map(|law| law.sf(ratio))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summer_that_comes_back_is_a_season_and_noise_is_none() {
+        let summer = |month: usize| if (5..8).contains(&(month % 12)) { 40.0 } else { 10.0 };
+        // A fixed, irregular disturbance of a few units.
+        let noise = |month: usize| ((month * 7919) % 11) as f64;
+        let seasonal: Vec<_> = (0..60).map(|month| Some(summer(month) + noise(month))).collect();
+        assert!(chance_without_season(&seasonal).unwrap() < 1e-6);
+        let plain: Vec<_> = (0..60).map(|month| Some(10.0 + noise(month))).collect();
+        assert!(chance_without_season(&plain).unwrap() > 0.05);
+        assert_eq!(chance_without_season(&seasonal[..35]), None);
+        assert_eq!(chance_without_season(&[Some(3.0); 48]), None);
+    }
 }
