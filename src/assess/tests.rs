@@ -17,6 +17,7 @@ pub(super) fn config(kind: MeasureKind) -> MeasureConfig {
         priority: String::new(),
         reference: String::new(),
         owner: String::new(),
+        purpose: None,
         quote: String::new(),
         kind,
         unit: String::new(),
