@@ -12,7 +12,7 @@ use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use sha2::{Digest, Sha256};
 
-use super::contract::{Column, Contract, Dataset, Origin};
+use super::contract::{Column, Contract, Dataset, Origin, all_columns};
 use super::csv::Fields;
 use super::dates;
 use super::month_of::month_of;
@@ -169,6 +169,8 @@ pub(super) struct Sent {
     month_text: String,
     /// Column of the dataset for each column of the contract.
     targets: Vec<usize>,
+    /// Columns that only other contracts of the dataset have; they are empty in its rows.
+    lacking: Vec<usize>,
     /// Parts of the key of each summary.
     summary_keys: Vec<Vec<KeyPart>>,
     /// Codes of feed, file and digest, and of the columns that are taken from the path.
@@ -190,10 +192,9 @@ impl Rows {
         contracts: impl Iterator<Item = &'a Arc<Contract>> + Clone,
         summaries: &[SummaryConfig],
     ) -> Self {
-        let first = contracts.clone().next();
-        let kept = first.iter().flat_map(|first| first.columns.iter().filter(|column| !column.hidden));
+        let kept = all_columns(contracts.clone());
         let (mut names, mut builders): (Vec<String>, Vec<Builder>) =
-            kept.map(|column| (column.name.clone(), builder(column))).unzip();
+            kept.into_iter().map(|column| (column.name.clone(), builder(column))).unzip();
         let kept = names.len();
         for contract in contracts {
             for column in contract.columns.iter().filter(|column| column.hidden) {
@@ -262,6 +263,7 @@ impl Rows {
                 _ => ABSENT,
             })
             .collect();
+        let lacking = (0..self.builders.len()).filter(|place| !targets.contains(place)).collect();
         let part = |by: &By| match by {
             By::Feed => KeyPart::Same(codes[0]),
             By::File => KeyPart::Same(codes[1]),
@@ -279,6 +281,7 @@ impl Rows {
             month: delivery.period,
             month_text: delivery.period.to_string(),
             targets,
+            lacking,
             codes,
             path_codes,
         }
@@ -477,6 +480,10 @@ impl Rows {
         for (value, target) in self.scratch.iter().zip(&sent.targets) {
             let Some(builder) = self.builders.get_mut(*target) else { continue };
             append(builder, *value, fields, &self.own, &mut self.hex);
+        }
+        for place in &sent.lacking {
+            let Some(builder) = self.builders.get_mut(*place) else { continue };
+            append(builder, Value::Absent, fields, "", &mut self.hex);
         }
         let [feed, file, digest] = sent.codes;
         self.feed_codes.push(feed);
