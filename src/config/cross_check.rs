@@ -346,7 +346,8 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
                     Some(_) => format!("column `{by}` is not of type category, so it cannot be counted by"),
                     None => format!("dataset `{}` has no column `{by}`", dataset.config.id),
                 };
-                let known = all.iter().flat_map(|contract| &contract.column).map(|column| column.name.as_str());
+                let known =
+                    all.iter().flat_map(|contract| &contract.column).map(|column| column.name.as_str());
                 problems.push(
                     Problem::new(&dataset.source, span_of(&dataset.source, &keys), message)
                         .nearest(by, known),

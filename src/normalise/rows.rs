@@ -1206,13 +1206,16 @@ derive = "COALESCE(note, kind)"
 
     #[test]
     fn a_column_that_is_not_the_same_in_two_contracts_is_named() {
-        let other = KINDS.replace("from = \"Kind\"\ntype = \"category\"", "from = \"Kind\"\ntype = \"integer\"");
+        let other =
+            KINDS.replace("from = \"Kind\"\ntype = \"category\"", "from = \"Kind\"\ntype = \"integer\"");
         let other = other.replace("id = \"kinds\"", "id = \"other\"").replace("COALESCE(note, kind)", "note");
         let (_, problems) = project(&[("kinds", KINDS), ("other", &other)]);
         let told: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(
             told,
-            ["column `kind` of dataset `figure` is of type integer here, but of type category in contract `kinds`"]
+            [
+                "column `kind` of dataset `figure` is of type integer here, but of type category in contract `kinds`"
+            ]
         );
     }
 }

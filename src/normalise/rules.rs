@@ -140,7 +140,11 @@ impl Planner<'_> {
 
     /// The expression ready to run. Functions such as COALESCE are only a way to write a CASE, which simplifying puts in
     /// their place; they cannot run as they stand.
-    fn executable(&self, expression: Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
+    fn executable(
+        &self,
+        expression: Expr,
+        schema: &DFSchema,
+    ) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
         let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
         let simplifier = ExprSimplifier::new(context);
         let expression = simplifier.simplify(simplifier.coerce(expression, schema)?)?;
