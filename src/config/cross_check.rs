@@ -425,23 +425,21 @@ fn header_names(contract: &Loaded<ContractConfig>, entries: &[HeaderEntry], prob
 
 fn datasets(project: &Project, problems: &mut Vec<Problem>) {
     let contracts = project.contracts_by_dataset();
+    // Of each column of a dataset: what it is, and the contract that said so first.
+    let mut known: BTreeMap<(&str, String), (String, &str)> = BTreeMap::new();
     for contract in project.contracts.values() {
-        let Some(first) = contracts.get(contract.config.dataset.as_str()).and_then(|all| all.first()) else {
-            continue;
-        };
-        let (one, other) = (shape(first), shape(&contract.config));
-        if one != other {
-            let differing: BTreeSet<&str> =
-                one.symmetric_difference(&other).map(|(name, _)| name.as_str()).collect();
-            let differing: Vec<String> = differing.iter().map(|name| format!("`{name}`")).collect();
-            let message = format!(
-                "contracts `{}` and `{}` both fill dataset `{}` but differ in its columns: {}",
-                first.id,
-                contract.config.id,
-                first.dataset,
-                differing.join(", ")
-            );
-            problems.push(Problem::new(&contract.source, span_of(&contract.source, &["dataset"]), message));
+        let (id, dataset) = (contract.config.id.as_str(), contract.config.dataset.as_str());
+        for (number, name, what) in stored_columns(&contract.config) {
+            let (first, other) =
+                known.entry((dataset, name.clone())).or_insert_with(|| (what.clone(), id)).clone();
+            if first != what {
+                let message = format!(
+                    "column `{name}` of dataset `{dataset}` is {what} here, but {first} in contract `{other}`"
+                );
+                let span = span_of(&contract.source, &["column", &number.to_string(), "name"]);
+                let help = "give it the same type in both, or another name in one of them";
+                problems.push(Problem::new(&contract.source, span, message).help(help));
+            }
         }
     }
     for dataset in project.datasets.values() {
@@ -459,9 +457,18 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
             );
             continue;
         };
-        let Some(contract) = all.first() else { continue };
         for (number, summary) in dataset.config.summary.iter().enumerate() {
             for (position, by) in summary.by.iter().enumerate() {
+                let named = |contract: &&ContractConfig| {
+                    contract.column.iter().any(|column| column.name == *by)
+                        || contract.column.iter().any(|column| {
+                            has_status(contract, column) && *by == format!("{}_status", column.name)
+                        })
+                };
+                // Contracts may lack a column; those that have it agree in what it is.
+                let Some(contract) = all.iter().copied().find(named).or_else(|| all.first().copied()) else {
+                    continue;
+                };
                 let column = contract.column.iter().find(|column| column.name == *by);
                 let counted = column.is_some_and(|c| {
                     let coded = (c.from.is_none() && c.derive.is_none())
@@ -481,7 +488,8 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
                     Some(_) => format!("column `{by}` is not of type category, so it cannot be counted by"),
                     None => format!("dataset `{}` has no column `{by}`", dataset.config.id),
                 };
-                let known = contract.column.iter().map(|column| column.name.as_str());
+                let known =
+                    all.iter().flat_map(|contract| &contract.column).map(|column| column.name.as_str());
                 problems.push(
                     Problem::new(&dataset.source, span_of(&dataset.source, &keys), message)
                         .nearest(by, known),
@@ -491,26 +499,30 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The columns that a contract gives its dataset, each with what its values are kept as.
-fn shape(contract: &ContractConfig) -> BTreeSet<(String, String)> {
-    let kept = || contract.column.iter().filter(|column| !is_hidden(column));
-    let columns = kept().map(|column| {
-        let by = |name: &str| contract.column.iter().find(|other| other.name == name)?.lookup.clone();
-        let kind = if column.person {
-            "pseudonym".to_owned()
-        } else if let Some(lookup) = &column.lookup {
-            format!("key of {lookup}")
-        } else if let Some(from) = &column.from_lookup {
-            format!("{from} of {:?}", column.by.as_deref().and_then(by))
-        } else if column.from_path.is_some() {
-            format!("{:?}", ColumnType::Category)
-        } else {
-            format!("{:?}", column.kind)
+/// The columns that a contract gives its dataset: number in the contract, name, and what it is, in words. Two contracts
+/// can share a column only if its values are kept alike: a look-up's rows are kept as their numbers in that look-up.
+fn stored_columns(contract: &ContractConfig) -> Vec<(usize, String, String)> {
+    let mut columns = Vec::new();
+    let kept = contract.column.iter().enumerate().filter(|(_, column)| !is_hidden(column));
+    for (number, column) in kept {
+        let kind = format!("{:?}", column.kind).to_lowercase();
+        let what = match (&column.lookup, &column.from_lookup) {
+            _ if column.person => "a pseudonym".to_owned(),
+            (Some(lookup), _) => format!("a key of look-up `{lookup}`"),
+            (None, Some(from)) => {
+                let by = contract.column.iter().find(|other| Some(&other.name) == column.by.as_ref());
+                let lookup = by.and_then(|by| by.lookup.as_deref()).unwrap_or_default();
+                format!("column `{from}` of look-up `{lookup}`")
+            }
+            (None, None) if column.from_path.is_some() => "of type category".to_owned(),
+            (None, None) => format!("of type {kind}"),
         };
-        (column.name.clone(), kind)
-    });
-    let states = kept().filter(|column| has_status(contract, column));
-    columns.chain(states.map(|column| (format!("{}_status", column.name), String::new()))).collect()
+        columns.push((number, column.name.clone(), what));
+        if has_status(contract, column) {
+            columns.push((number, format!("{}_status", column.name), "of type category".to_owned()));
+        }
+    }
+    columns
 }
 
 fn measures(project: &Project, problems: &mut Vec<Problem>) {

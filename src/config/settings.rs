@@ -490,7 +490,7 @@ impl ContractConfig {
                 HeaderColumn::Agreed(entry) => entry.clone(),
             })
             .collect();
-        if self.header.is_empty() {
+        if self.header.is_empty() && !self.month.from.is_empty() {
             entries.push(HeaderEntry::plain(&self.month.from));
         }
         for column in &self.column {
