@@ -10,7 +10,7 @@ pub mod signal;
 pub mod target;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 

@@ -113,6 +113,12 @@ impl Areas {
     }
 }
 
+impl FromIterator<Area> for Areas {
+    fn from_iter<I: IntoIterator<Item = Area>>(areas: I) -> Self {
+        Self { areas: areas.into_iter().map(|area| (area.code.clone(), area)).collect() }
+    }
+}
+
 /// Residents by area and mid-year.
 #[derive(Debug, Clone, Default)]
 pub struct Residents {

@@ -740,3 +740,6 @@ fn sign(difference: f64) -> Position {
         Position::Similar
     }
 }
+
+#[cfg(test)]
+mod tests;

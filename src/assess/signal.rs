@@ -171,3 +171,112 @@ fn unseasoned(values: &[Option<f64>], settings: &Settings) -> Option<f64> {
         values.iter().zip(season.iter().cycle()).map(|(value, index)| value.map(|v| v - index)).collect();
     xmr(&plain, settings).ok().and_then(|chart| unusual(&chart, settings))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assess::compare::Break;
+    use crate::assess::tests::{config, month};
+    use crate::assess::{Status, compare};
+    use crate::config::settings::MeasureKind;
+    use crate::geography::Areas;
+
+    /// A series of months from January 2020.
+    fn series(values: &[Option<f64>]) -> Vec<Figure> {
+        values
+            .iter()
+            .zip(month("2020-01").through(month("2029-12")))
+            .map(|(value, of)| Figure {
+                area: "C".into(),
+                period: Period::month(of),
+                breakdown: "all".into(),
+                numerator: *value,
+                denominator: None,
+                value: *value,
+                status: if value.is_some() { Status::Available } else { Status::NotAvailable },
+                synthetic: false,
+                note: String::new(),
+                interval: None,
+                after_break: false,
+            })
+            .collect()
+    }
+
+    fn signal_of(values: &[Option<f64>], breaks: &[Break]) -> Signal {
+        let config = config(MeasureKind::Count);
+        let areas = Areas::default();
+        let subject = Subject { config: &config, targets: None, breaks, areas: &areas };
+        let figures = series(values);
+        let found = signals(&subject, &compare::Comparer::new(subject, &figures), &figures);
+        assert_eq!(found.len(), 1);
+        found[0].clone()
+    }
+
+    /// Months about 20, without a season.
+    fn usual(months: usize) -> Vec<Option<f64>> {
+        [19.0, 22.0, 18.0, 21.0, 20.0].into_iter().cycle().take(months).map(Some).collect()
+    }
+
+    #[test]
+    fn a_value_far_out_fires_its_rule_and_is_unlikely() {
+        let mut values = usual(24);
+        let calm = signal_of(&values, &[]);
+        assert_eq!((calm.variation, calm.rules.as_str()), ("common_cause", ""));
+        values.push(Some(60.0));
+        let alarm = signal_of(&values, &[]);
+        assert_eq!((alarm.variation, alarm.rules.as_str()), ("special_cause_concern", "Above UCL"));
+        assert!(alarm.chance.unwrap() < 1e-6 && calm.chance.unwrap() > 0.1, "{alarm:?} {calm:?}");
+        assert_eq!((alarm.figure, alarm.points, alarm.trial), (24, 25, false));
+    }
+
+    #[test]
+    fn a_series_that_ended_long_ago_is_charted_and_not_tested() {
+        let mut values = usual(24);
+        values.push(Some(60.0));
+        values.extend([None; 4]);
+        let old = signal_of(&values, &[]);
+        assert_eq!((old.figure, old.variation, old.chance), (24, "special_cause_concern", None));
+        assert_eq!(old.note, "no value in the 4 periods since");
+        values.pop();
+        assert!(signal_of(&values, &[]).chance.is_some());
+    }
+
+    #[test]
+    fn a_few_values_make_no_chart_and_few_of_them_no_test() {
+        let few = signal_of(&usual(7), &[]);
+        assert_eq!(
+            (few.variation, few.mean, few.note.as_str()),
+            ("", None, "7 of the 8 values that a chart needs")
+        );
+        let trial = signal_of(&usual(10), &[]);
+        assert_eq!((trial.trial, trial.chance, trial.mean), (true, None, Some(20.0)));
+        let none = signal_of(&[None; 3], &[]);
+        assert_eq!((none.points, none.figure), (0, 2));
+    }
+
+    #[test]
+    fn limits_begin_anew_at_a_declared_break_also_where_the_series_begins_late() {
+        let mut values: Vec<Option<f64>> = vec![None; 3];
+        values.extend(usual(20));
+        values.extend(usual(20).into_iter().map(|value| value.map(|value| value + 100.0)));
+        // The 24th month of the list is December 2021.
+        let found = Break { month: month("2021-12"), areas: Vec::new(), title: String::new() };
+        let rebased = signal_of(&values, &[found]);
+        assert_eq!((rebased.mean, rebased.variation), (Some(120.0), "common_cause"));
+        assert_ne!(signal_of(&values, &[]).variation, "common_cause");
+    }
+
+    #[test]
+    fn a_season_is_told_and_its_high_months_are_no_exceptions() {
+        let summer = |place: usize| if (5..8).contains(&(place % 12)) { 40.0 } else { 0.0 };
+        let values: Vec<Option<f64>> = usual(55)
+            .iter()
+            .enumerate()
+            .map(|(place, value)| value.map(|value| value + summer(place)))
+            .collect();
+        // The last of 55 months is a July.
+        let found = signal_of(&values, &[]);
+        assert!(found.seasonal, "{found:?}");
+        assert!(found.chance.unwrap() > 0.05, "{found:?}");
+    }
+}

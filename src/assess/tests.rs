@@ -4,11 +4,11 @@ use super::*;
 use crate::config::settings::{IntervalChoice, Polarity};
 use crate::period::PeriodKind;
 
-pub(super) fn month(text: &str) -> Month {
+pub(crate) fn month(text: &str) -> Month {
     text.parse().unwrap()
 }
 
-pub(super) fn config(kind: MeasureKind) -> MeasureConfig {
+pub(crate) fn config(kind: MeasureKind) -> MeasureConfig {
     MeasureConfig {
         id: "m".into(),
         title: String::new(),
@@ -145,4 +145,60 @@ fn places_are_counted_from_the_lowest_rate_and_ties_share_one() {
     let places: Vec<Option<f64>> = figures.iter().map(|f| f.value).collect();
     assert_eq!(places, [Some(2.0), Some(1.0), Some(2.0), None]);
     assert_eq!(figures[0].note, "of 3 areas with data");
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_year_to_date_ends_at_the_year(counts in proptest::collection::vec(0_u32..100, 12)) {
+        let mut monthly = year();
+        let months = month("2024-04").through(month("2025-03")).zip(&counts);
+        let counted = months.map(|(m, n)| (m, Counted { numerator: f64::from(*n), denominator: None })).collect();
+        monthly.counts.insert(("A".into(), "all".into()), counted);
+        let mut config = config(MeasureKind::Count);
+        config.periods = PeriodKind::ALL.to_vec();
+        let figures = figures(&config, &["A"], &monthly, &Residents::default());
+        let value = |period: &str| of(&figures, period).value;
+        proptest::prop_assert_eq!(value("2024/25 to 2025-03"), value("2024/25"));
+        proptest::prop_assert_eq!(value("2024/25 to 2024-06"), value("2024/25 Q1"));
+        proptest::prop_assert_eq!(value("2024/25 Q1"), value("2024 Q2"));
+        let total: u32 = counts.iter().sum();
+        proptest::prop_assert_eq!(value("2024/25 to 2025-03"), Some(f64::from(total)));
+    }
+
+    #[test]
+    fn an_interval_holds_its_value(n in 0_u32..5000, more in 0_u32..5000) {
+        let (events, trials) = (f64::from(n), f64::from(n + more));
+        for kind in [MeasureKind::Count, MeasureKind::Percentage] {
+            let config = config(kind);
+            let limits = CountLimits::new(interval::confidence(&config));
+            let found = interval::of(&config, &limits, events, Some(trials));
+            let value = if kind == MeasureKind::Count { events } else { 100.0 * events / trials };
+            if let Some(found) = found {
+                let slack = 1e-9 * value;
+                proptest::prop_assert!(found.limits.lower <= value + slack && value - slack <= found.limits.upper);
+            }
+            proptest::prop_assert!(found.is_some() || trials == 0.0);
+        }
+    }
+}
+
+#[test]
+fn a_figure_has_the_interval_of_its_kind() {
+    // Vector `wilson_ci`: 1 of 100; vector `rate_ci`: 1 of 100 per 100, exact; both at 95%.
+    let of = |kind| {
+        let mut config = config(kind);
+        config.per = Some(100);
+        let limits = CountLimits::new(interval::confidence(&config));
+        interval::of(&config, &limits, 1.0, Some(100.0))
+    };
+    let percentage = of(MeasureKind::Percentage).unwrap();
+    assert_eq!(percentage.method, "wilson");
+    assert!((percentage.limits.lower - 0.176_743_206_414_065).abs() < 1e-9);
+    assert!((percentage.limits.upper - 5.448_619_617_870_53).abs() < 1e-9);
+    let rate = of(MeasureKind::Rate).unwrap();
+    assert_eq!(rate.method, "exact");
+    assert!((rate.limits.lower - 0.025_317_807_984_289_9).abs() < 1e-9);
+    assert!((rate.limits.upper - 5.571_643_390_938_9).abs() < 1e-9);
+    assert_eq!(of(MeasureKind::Count).map(|own| own.limits), Some(rate.limits));
+    assert!(of(MeasureKind::Ratio).is_none() && of(MeasureKind::RankOfRate).is_none());
 }
