@@ -53,10 +53,10 @@ fn measure(number: usize) -> Problem {
     let at =
         |area: usize, category: usize, period: usize| (area * (CATEGORIES + 1) + category) * width + period;
     let mut counts = vec![0i64; (AREAS + 1) * (CATEGORIES + 1) * width];
-    for area in 0..AREAS {
-        for category in 0..CATEGORIES {
+    for (area, of_area) in area_share.iter().enumerate() {
+        for (category, of_category) in category_share.iter().enumerate() {
             for month in 0..MONTHS {
-                let count = poisson(mean * area_share[area] * category_share[category], &mut state);
+                let count = poisson(mean * of_area * of_category, &mut state);
                 for area in [area, AREAS] {
                     for category in [category, CATEGORIES] {
                         counts[at(area, category, month)] += count;

@@ -1,8 +1,13 @@
 //! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
 
 mod daemon;
+mod doctor;
+mod feed_add;
 mod feed_approve;
+mod letter;
 mod output;
+mod purge;
+mod quarantine;
 mod releases;
 mod statistics;
 
@@ -123,7 +128,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
-    /// What concerns one feed.
+    /// Deals with one feed.
     #[command(subcommand)]
     Feed(Feed),
     /// Shows rows that are set aside.
@@ -150,11 +155,30 @@ enum Command {
     /// Holds the statistics against published reference values.
     #[command(subcommand)]
     Statistics(statistics::Statistics),
+    /// Erases what the retention rules of the agreements do not let be kept any longer; releases stay as they are.
+    Purge {
+        /// Say what would be erased, and touch nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Role of whoever has it done, for the record; no person's name.
+        #[arg(long)]
+        by: Option<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// Looks at every feed, secret, folder and agreement, at the clock and the schedule; loads and changes nothing. Exits
+    /// with 0 when all is well, 1 on a failure, 3 on warnings.
+    Doctor {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
     /// Makes the synthetic deliveries of `[simulate]`.
     Simulate,
     /// Prints the JSON Schema of a kind of file.
     Schema {
-        /// outturn, partnership, feed, contract, dataset, lookup, measure or table; all when absent.
+        /// outturn, partnership, feed, agreement, contract, dataset, lookup, waiver, measure or table; all when absent.
         kind: Option<String>,
     },
     /// Prints a completion script for a shell.
@@ -166,8 +190,30 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Feed {
+    /// Looks at a sample and drafts a feed and its contract for you to finish; overwrites nothing.
+    Add {
+        /// Path or http(s) address of a sample.
+        from: String,
+        /// Short name of the feed; made from the sample's name when absent.
+        #[arg(long)]
+        id: Option<String>,
+        /// Folder under pipelines/ that the drafts go to; may be left out where there is one partnership.
+        #[arg(long)]
+        partnership: Option<String>,
+    },
     /// Uses a delivery that is held: its rows that break the contract stay set aside, all others count.
     Approve(feed_approve::Approve),
+    /// Writes to its supplier: what was expected, what came, which rows break which rule, and what to send.
+    Letter {
+        /// The feed.
+        feed: String,
+        /// The month, or the last month of the quarter or year; the latest that is due or came when absent.
+        #[arg(long)]
+        period: Option<Month>,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -193,10 +239,26 @@ enum Quarantine {
         /// At most so many.
         #[arg(long, default_value_t = 20)]
         limit: usize,
+        /// Also those that a waiver acknowledges.
+        #[arg(long)]
+        all: bool,
         /// How to print.
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
+    /// Judges the rows once more, from the bytes as they were received, under the present contracts and look-ups.
+    Replay {
+        /// Only of this feed.
+        feed: Option<String>,
+        /// Make the months anew and publish, if any row would fare otherwise.
+        #[arg(long)]
+        apply: bool,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// Writes a waiver: rows of a delivery that break a rule are taken as they stand, or are known and stay out.
+    Waive(quarantine::Waive),
 }
 
 /// Reads the arguments, does what they ask and returns the exit code. `clock` is the only source of the present.
@@ -214,7 +276,12 @@ pub fn main(clock: &Clock) -> ExitCode {
         .init();
     // Two providers are compiled in by different dependencies; one must be chosen. Chosen already is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // Work waits for a thread that is there already where the system gives no other; so one is kept.
+        .thread_keep_alive(std::time::Duration::from_hours(1))
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             say(&format!("error: the program cannot start: {error}"));
@@ -233,6 +300,13 @@ pub fn main(clock: &Clock) -> ExitCode {
 }
 
 async fn obey(arguments: Arguments, clock: Clock) -> u8 {
+    let first = tokio::time::timeout(std::time::Duration::from_secs(10), tokio::task::spawn_blocking(|| ()));
+    if first.await.is_err() {
+        say(
+            "error: the program cannot start: the system gives it no thread; raise its limits of memory or processes",
+        );
+        return code::NOT_RELEASED;
+    }
     let root = arguments.project;
     let now = clock();
     match arguments.command {
@@ -249,12 +323,22 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
             explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
         }
         Command::Feed(Feed::Approve(asked)) => feed_approve::approve(&root, now, &asked),
-        Command::Quarantine(which) => quarantine(&root, which).await,
+        Command::Feed(Feed::Letter { feed, period, output }) => {
+            letter::write(&root, &feed, period, now, output).await
+        }
+        Command::Quarantine(which) => set_aside(&root, which, now).await,
         Command::Diff { before, after, measure, output } => {
             releases::diff(&root, &before, &after, measure.as_deref(), output)
         }
         Command::Verify { release } => releases::verify(&root, release.as_deref()),
         Command::Statistics(which) => statistics::obey(&which),
+        Command::Purge { dry_run, by, output } => {
+            purge::purge(&root, now, by.as_deref(), dry_run, output).await
+        }
+        Command::Doctor { output } => doctor::doctor(&root, now, output).await,
+        Command::Feed(Feed::Add { from, id, partnership }) => {
+            feed_add::add(&root, now, from, id, partnership).await
+        }
         Command::Simulate => simulate(&root, now),
         Command::Schema { kind } => schema(kind.as_deref()),
         Command::Completions { shell } => {
@@ -304,7 +388,9 @@ fn say_error(error: &RunError) -> u8 {
     say(&text);
     match error {
         RunError::Lock(LockError::Held { .. }) => code::BUSY,
-        RunError::Release(crate::release::ReleaseError::Damaged { .. }) => code::DAMAGED,
+        RunError::Release(crate::release::ReleaseError::Damaged { .. }) | RunError::LandingLost => {
+            code::DAMAGED
+        }
         RunError::Arrow(_) | RunError::Broken(_) => code::DEFECT,
         _ => code::NOT_RELEASED,
     }
@@ -455,9 +541,15 @@ async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format,
             let latest =
                 feed.latest.map_or_else(|| "nothing yet".to_owned(), |month| format!("up to {month}"));
             let synthetic = if feed.synthetic { ", synthetic" } else { "" };
-            let overdue =
-                if feed.overdue.is_empty() { String::new() } else { format!(", overdue: {}", feed.overdue) };
-            let _ = writeln!(text, "feed {}: {latest}{synthetic}{overdue}", feed.feed);
+            let overdue = if feed.overdue.is_empty() {
+                String::new()
+            } else {
+                let days = crate::freshness::in_days(feed.overdue_days);
+                format!(", overdue: {} (up to {days})", feed.overdue)
+            };
+            let news: Vec<&str> = std::iter::once("").chain(feed.news.iter().map(String::as_str)).collect();
+            let news = news.join(", ");
+            let _ = writeln!(text, "feed {}: {latest}{synthetic}{overdue}{news}", feed.feed);
         }
         for gap in &status.gaps {
             let _ = writeln!(text, "gap: {gap}");
@@ -507,14 +599,20 @@ async fn explain(
     }
 }
 
-async fn quarantine(root: &std::path::Path, which: Quarantine) -> u8 {
+async fn set_aside(root: &std::path::Path, which: Quarantine, now: DateTime<Utc>) -> u8 {
     match which {
         Quarantine::List { feed, output } => match inspect::quarantine_summary(root, feed.as_deref()) {
             Ok((schema, batches)) => print_batches(&schema, &batches, output),
             Err(error) => say_error(&error),
         },
-        Quarantine::Show { feed, month, reason, limit, output } => {
-            let selection = Selection { feed, month, reason, limit };
+        Quarantine::Replay { feed, apply, output } => {
+            quarantine::replay(root, feed.as_deref(), now, apply, output).await
+        }
+        Quarantine::Waive(waive) => quarantine::waive(root, &waive, now).await,
+        Quarantine::Show { feed, month, reason, limit, all, output } => {
+            let today = now.with_timezone(&chrono_tz::Europe::London).date_naive();
+            let open_on = (!all).then_some(today);
+            let selection = Selection { feed, month, reason, limit, open_on };
             match inspect::quarantined(root, &selection).await {
                 Err(error) => say_error(&error),
                 Ok(rows) if rows.is_empty() => {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{Int64Type, SchemaRef};
@@ -14,14 +13,15 @@ use crate::check::{Checked, check_to_read};
 use crate::config::Project;
 use crate::engine::{Engine, Origin, quarantine_table};
 use crate::feed;
+use crate::freshness::{self, Came, Standing, State, Verdicts};
 use crate::landing::Landing;
 use crate::normalise::csv::Place;
 use crate::normalise::format;
 use crate::normalise::masked::Mask;
-use crate::normalise::split::Parts;
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
-use crate::run::{RunError, Standings, open_warehouse, spans};
+use crate::run::{RunError, look, open_warehouse, spans};
+use crate::waiver::Effect;
 
 /// What `outturn status` tells.
 #[derive(Debug, Clone, Serialize)]
@@ -45,10 +45,90 @@ pub struct FeedStatus {
     pub latest: Option<Month>,
     /// When its latest delivery was received.
     pub received: Option<DateTime<Utc>>,
-    /// Months that are past their expected date, in words; empty when none is.
+    /// Months that are past their due day and of which nothing can be used, in words; empty when none is.
     pub overdue: String,
+    /// Days past the earliest of these due days; 0 when there is none.
+    pub overdue_days: i64,
+    /// How the latest delivered period stands, where there is something to say of it, and what is due next.
+    pub news: Vec<String>,
+    /// Each period that has ended, the latest last.
+    pub periods: Vec<PeriodStatus>,
     /// Made by the simulator.
     pub synthetic: bool,
+}
+
+/// One period of a feed.
+#[derive(Debug, Clone, Serialize)]
+pub struct PeriodStatus {
+    /// The period.
+    pub period: String,
+    /// The last day on which it is on time.
+    pub due_on: NaiveDate,
+    /// How it stands.
+    pub state: State,
+    /// Days past the due day.
+    pub days_late: Option<i64>,
+    /// What a reader should know; empty otherwise.
+    pub note: String,
+}
+
+/// How every feed stands at the moment `now`, whether or not a run was made.
+///
+/// # Errors
+/// A landing or release that cannot be read.
+pub fn standings(
+    project: &Project,
+    now: DateTime<Utc>,
+) -> Result<Vec<(feed::FeedState, Vec<Standing>)>, RunError> {
+    let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
+    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
+    let (states, _) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
+    let verdicts = match Published::in_warehouse(&project.warehouse()).current() {
+        Some(folder) => Verdicts::of_release(&folder)?,
+        None => Verdicts::default(),
+    };
+    let judged = states.into_iter().map(|state| {
+        let came = Came { slots: &state.slots, arrived: &state.arrived, settled: false };
+        let standings = freshness::judge(&state.feed, came, &verdicts, as_of);
+        (state, standings)
+    });
+    Ok(judged.collect())
+}
+
+/// The same of feeds whose deliveries were looked into.
+///
+/// # Errors
+/// A release that cannot be read.
+pub(crate) fn settled_standings(
+    project: &Project,
+    states: &[feed::FeedState],
+    now: DateTime<Utc>,
+) -> Result<Vec<Vec<Standing>>, RunError> {
+    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
+    let verdicts = match Published::in_warehouse(&project.warehouse()).current() {
+        Some(folder) => Verdicts::of_release(&folder)?,
+        None => Verdicts::default(),
+    };
+    let judged = states.iter().map(|state| {
+        let came = Came { slots: &state.slots, arrived: &state.arrived, settled: true };
+        freshness::judge(&state.feed, came, &verdicts, as_of)
+    });
+    Ok(judged.collect())
+}
+
+/// Days by which each feed is past the earliest due day that it missed, 0 where it missed none.
+///
+/// # Errors
+/// As [`standings`].
+pub fn overdue_days(root: &Path, now: DateTime<Utc>) -> Result<Vec<(String, i64)>, RunError> {
+    let (project, _) = crate::config::load(root);
+    let feeds = standings(&project, now)?;
+    Ok(feeds.iter().map(|(state, standings)| (state.feed.id.clone(), most_overdue(standings))).collect())
+}
+
+fn most_overdue(standings: &[Standing]) -> i64 {
+    let missed = standings.iter().filter(|standing| standing.is_missed());
+    missed.filter_map(|standing| standing.days_late).max().unwrap_or_default()
 }
 
 /// The state of a project, judged at the moment `now` whether or not a run was made.
@@ -58,25 +138,10 @@ pub struct FeedStatus {
 pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError> {
     let checked = check_to_read(root).await.map_err(RunError::Invalid)?;
     let project = &checked.project;
-    let landing = Landing::open(&project.warehouse()).map_err(RunError::Landing)?;
-    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
-    let (mut states, _) = feed::foresee(project, &landing, as_of).map_err(RunError::Landing)?;
-    let parts = Parts::look(&project.warehouse()).map_err(RunError::Landing)?;
-    Standings::settle(&checked, &Arc::new(landing), &mut states, as_of, parts).await?;
-    let feeds = states
-        .iter()
-        .map(|state| {
-            let overdue: Vec<Month> =
-                state.missing.keys().copied().filter(|m| feed::gap_at(&state.feed, *m).is_none()).collect();
-            FeedStatus {
-                feed: state.feed.id.clone(),
-                latest: state.slots.keys().map(|(month, _)| *month).max(),
-                received: state.slots.values().flatten().map(|delivery| delivery.received).max(),
-                overdue: spans(&overdue),
-                synthetic: state.slots.values().flatten().any(|delivery| delivery.synthetic),
-            }
-        })
-        .collect();
+    let (_, states, _) = look(&checked, now).await?;
+    let standings = settled_standings(project, &states, now)?;
+    let feeds =
+        states.iter().zip(&standings).map(|(state, standings)| feed_status(state, standings)).collect();
     let published = Published::in_warehouse(&project.warehouse());
     let manifest = published.manifest()?;
     let mut gaps = Vec::new();
@@ -93,6 +158,33 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
         feeds,
         gaps,
     })
+}
+
+fn feed_status(state: &feed::FeedState, standings: &[Standing]) -> FeedStatus {
+    let missed = standings.iter().filter(|standing| standing.is_missed());
+    let missed: Vec<Month> = missed.map(|standing| standing.period.last).collect();
+    let latest = standings.iter().rev().find(|standing| standing.state.is_there());
+    let latest = latest.filter(|standing| !matches!(standing.state, State::OnTime | State::History));
+    let next = standings.iter().find(|standing| standing.state == State::NotYetDue);
+    FeedStatus {
+        feed: state.feed.id.clone(),
+        latest: state.slots.keys().map(|(month, _)| *month).max(),
+        received: state.slots.values().flatten().map(|delivery| delivery.received).max(),
+        overdue: spans(&missed),
+        overdue_days: most_overdue(standings),
+        news: latest.into_iter().chain(next).map(Standing::words).collect(),
+        periods: standings
+            .iter()
+            .map(|standing| PeriodStatus {
+                period: standing.period.to_string(),
+                due_on: standing.due_on,
+                state: standing.state,
+                days_late: standing.days_late,
+                note: standing.note.clone(),
+            })
+            .collect(),
+        synthetic: state.slots.values().flatten().any(|delivery| delivery.synthetic),
+    }
 }
 
 /// The project with its stored tables and those of a release.
@@ -348,6 +440,8 @@ pub struct Selection {
     pub reason: Option<String>,
     /// At most so many.
     pub limit: usize,
+    /// Without those that a waiver acknowledges on this day.
+    pub open_on: Option<NaiveDate>,
 }
 
 /// The table `quarantine_summary` of the current release, for one feed or all.
@@ -385,6 +479,26 @@ pub async fn quarantined(root: &Path, selection: &Selection) -> Result<Vec<SetAs
         conditions.extend(selection.feed.iter().map(|feed| format!("feed = {}", quote(feed))));
         conditions.extend(selection.month.iter().map(|month| format!("month = '{month}'")));
         conditions.extend(selection.reason.iter().map(|reason| format!("reason = {}", quote(reason))));
+        if let Some(day) = selection.open_on {
+            let waivers = checked.project.waivers.values().map(|waiver| &waiver.config);
+            let waivers = waivers.filter(|w| w.effect == Effect::Acknowledge && w.is_active(day));
+            conditions.extend(waivers.map(|waiver| {
+                let mut covered = vec![
+                    format!("feed = {}", quote(&waiver.feed)),
+                    format!("month = '{}'", waiver.period),
+                    format!("reason = {}", quote(&waiver.rule)),
+                ];
+                if !waiver.deliveries.is_empty() {
+                    let deliveries: Vec<String> = waiver.deliveries.iter().map(|d| quote(d)).collect();
+                    covered.push(format!("delivery IN ({})", deliveries.join(", ")));
+                }
+                if !waiver.lines.is_empty() {
+                    let lines: Vec<String> = waiver.lines.iter().map(ToString::to_string).collect();
+                    covered.push(format!("line IN ({})", lines.join(", ")));
+                }
+                format!("NOT ({})", covered.join(" AND "))
+            }));
+        }
         let sql = format!(
             "SELECT feed, month, source_file, delivery, line, byte_offset, byte_length, reason, \"column\", detail \
              FROM {} WHERE {} ORDER BY feed, month, source_file, line LIMIT {}",

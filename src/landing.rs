@@ -261,6 +261,40 @@ impl Landing {
         Ok(digest(&mut File::open(self.path(delivery))?)?.0 == delivery.sha256)
     }
 
+    /// Bytes of a kept object; `None` when it is gone.
+    #[must_use]
+    pub fn object_bytes(&self, sha256: &str) -> Option<u64> {
+        fs::metadata(self.object(sha256)).ok().map(|metadata| metadata.len())
+    }
+
+    /// Removes a kept object for good; one that is gone already is no fault.
+    ///
+    /// # Errors
+    /// What the file system reports.
+    pub fn remove_object(&self, sha256: &str) -> io::Result<()> {
+        let place = self.object(sha256);
+        match fs::remove_file(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        }
+        let folder = place.parent().unwrap_or(&self.folder);
+        durable::sync_folder(folder)?;
+        // The last of a folder leaves it empty; one that is not stays.
+        let _ = fs::remove_dir(folder);
+        Ok(())
+    }
+
+    /// Removes deliveries that were split into months: they are made anew from what is kept.
+    ///
+    /// # Errors
+    /// What the file system reports.
+    pub fn remove_parts(&self) -> io::Result<()> {
+        match fs::remove_dir_all(self.folder.join("parts")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
     /// Removes what a killed run left in the making.
     ///
     /// # Errors

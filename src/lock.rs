@@ -69,6 +69,25 @@ impl Lock {
         }
     }
 
+    /// Who holds the warehouse, in words; `None` when nobody does. Nothing is written.
+    ///
+    /// # Errors
+    /// A lock's file that cannot be read.
+    pub fn holder(warehouse: &Path) -> io::Result<Option<String>> {
+        let path = warehouse.join("lock");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // It is given back before this returns.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(fs::read_to_string(&path)?.trim().to_owned())),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     /// Writes who holds it, for those who find it held.
     ///
     /// # Errors

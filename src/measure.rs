@@ -8,14 +8,15 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Status};
-use crate::config::settings::{DeliveryMode, Every, FeedConfig, MeasureConfig, MeasureKind, TableConfig};
+use crate::config::settings::{DeliveryMode, FeedConfig, MeasureConfig, MeasureKind, TableConfig};
 use crate::config::{Project, SqlFile, front_matter_span};
 use crate::diagnose::Problem;
 use crate::engine::{Engine, Origin, Selected, fault_without_values, statement_span};
 use crate::feed::{FeedState, expected_months};
 use crate::geography::{Areas, Residents};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
-use crate::period::{Month, Period};
+use crate::period::{Every, Month, Period};
+use crate::retained::{self, Retained};
 
 /// A measure whose SQL was planned.
 #[derive(Debug, Clone)]
@@ -152,6 +153,8 @@ pub struct Supply<'a> {
     pub areas: &'a Areas,
     /// The day of the run.
     pub as_of: chrono::NaiveDate,
+    /// What was counted from rows that are erased.
+    pub retained: &'a Retained,
 }
 
 /// Coverage of one area: delivered months and the reasons for the others.
@@ -162,22 +165,28 @@ impl Supply<'_> {
     #[must_use]
     pub fn span(&self, datasets: &BTreeSet<String>, areas: &[String]) -> Option<(Month, Month)> {
         let mut span: Option<(Month, Month)> = None;
-        for dataset in datasets {
-            for feed in self.project.feeds_of(dataset) {
-                let concerned =
-                    areas.iter().any(|area| feed.covers.iter().any(|c| self.areas.lies_in(area, c)));
-                let mut months = expected_months(feed, self.as_of);
-                // The first period begins before the month in which it ends.
-                months.extend(months.first().map(|first| first.plus(1 - feed.every.months())));
-                let delivered = self.feeds.get(feed.id.as_str()).and_then(|state| state.slots.keys().last());
-                months.extend(delivered.map(|(month, _)| *month));
-                if let (true, Some(first), Some(last)) = (concerned, months.iter().min(), months.iter().max())
-                {
-                    span = Some(span.map_or((*first, *last), |(a, b)| (a.min(*first), b.max(*last))));
-                }
+        for feed in self.feeds_of(datasets, areas) {
+            let mut months = expected_months(feed, self.as_of);
+            // The first period begins before the month in which it ends.
+            months.extend(months.first().map(|first| first.plus(1 - feed.every.months())));
+            let delivered = self.feeds.get(feed.id.as_str()).and_then(|state| state.slots.keys().last());
+            months.extend(delivered.map(|(month, _)| *month));
+            if let (Some(first), Some(last)) = (months.iter().min(), months.iter().max()) {
+                span = Some(span.map_or((*first, *last), |(a, b)| (a.min(*first), b.max(*last))));
             }
         }
         span
+    }
+
+    /// The feeds that bring rows of these areas into these datasets.
+    pub fn feeds_of<'s>(
+        &'s self,
+        datasets: &'s BTreeSet<String>,
+        areas: &'s [String],
+    ) -> impl Iterator<Item = &'s FeedConfig> {
+        datasets.iter().flat_map(|dataset| self.project.feeds_of(dataset)).filter(|feed| {
+            areas.iter().any(|area| feed.covers.iter().any(|whole| self.areas.lies_in(area, whole)))
+        })
     }
 
     /// The periods that a measure is published for.
@@ -212,6 +221,11 @@ impl Supply<'_> {
                         continue;
                     }
                     any = true;
+                    if month.last_day() >= self.as_of {
+                        // Rows may have come already, but part of a month is not the month.
+                        reason = Some("the month is not over".to_owned());
+                        continue;
+                    }
                     match self.delivered(dataset, feed, end) {
                         Ok(made) => synthetic |= made,
                         Err(why) => reason = Some(why),
@@ -232,6 +246,52 @@ impl Supply<'_> {
             }
         }
         (coverage, reasons)
+    }
+
+    /// Whether rows of a month that a measure counts for an area were erased: those that are left are not all of them.
+    #[must_use]
+    pub fn is_erased(&self, datasets: &BTreeSet<String>, area: &str, month: Month) -> bool {
+        datasets.iter().flat_map(|dataset| self.project.feeds_of(dataset)).any(|feed| {
+            self.feeds
+                .get(feed.id.as_str())
+                .is_some_and(|state| state.erased.keys().any(|(erased, _)| *erased == month))
+                && feed.covers.iter().any(|whole| self.areas.lies_in(area, whole))
+        })
+    }
+
+    /// Puts what was counted before rows were erased in the place of what the rows that are left would say.
+    fn restore(
+        &self,
+        measure: &SqlFile<MeasureConfig>,
+        planned: &Planned,
+        areas: &[String],
+        monthly: &mut MonthlyCounts,
+    ) {
+        let Some((first, last)) = monthly.span else { return };
+        let definition = retained::definition(self.project, measure, planned);
+        for area in areas {
+            for month in first.through(last).filter(|month| self.is_erased(&planned.datasets, area, *month)) {
+                for ((found, _), series) in &mut monthly.counts {
+                    if found == area {
+                        series.remove(&month);
+                    }
+                }
+                match self.retained.of(&measure.config.id, &definition, area, month) {
+                    Ok(kept) => {
+                        for (breakdown, counted) in kept {
+                            let series = monthly.counts.entry((area.clone(), breakdown.clone())).or_default();
+                            series.insert(month, *counted);
+                        }
+                    }
+                    Err(why) => {
+                        monthly.coverage.entry(area.clone()).or_default().insert(month, Coverage::Missing);
+                        let reasons = monthly.reasons.entry(area.clone()).or_default();
+                        reasons.entry(month).or_insert_with(|| why.to_owned());
+                    }
+                }
+            }
+        }
+        monthly.counts.retain(|_, series| !series.is_empty());
     }
 
     /// Whether everything that a feed sent for a month is in the dataset, and whether it is synthetic; else why not.
@@ -300,11 +360,8 @@ pub fn evaluate(
     supply: &Supply<'_>,
     residents: &Residents,
 ) -> Result<Vec<Figure>, Withheld> {
-    let mut monthly = frame(&measure.config, planned, areas, supply);
-    let (_, batches) = counted.map_err(|error| Withheld(fault_without_values(&error)))?;
-    for batch in &batches {
-        count(&measure.config, batch, areas, &mut monthly)?;
-    }
+    let mut monthly = counts(counted, measure, planned, areas, supply)?;
+    supply.restore(measure, planned, areas, &mut monthly);
     let breakdowns: BTreeSet<&String> = monthly.counts.keys().map(|(_, breakdown)| breakdown).collect();
     monthly.breakdowns = breakdowns.into_iter().cloned().collect();
     let codes: Vec<&str> = areas.iter().map(String::as_str).collect();
@@ -321,6 +378,25 @@ pub fn evaluate(
         }
     }
     Ok(figures)
+}
+
+/// What the SQL of a measure counted by area, breakdown and month, and what is known of the months.
+///
+/// # Errors
+/// Why the measure would be withheld.
+pub fn counts(
+    counted: Selected,
+    measure: &SqlFile<MeasureConfig>,
+    planned: &Planned,
+    areas: &[String],
+    supply: &Supply<'_>,
+) -> Result<MonthlyCounts, Withheld> {
+    let mut monthly = frame(&measure.config, planned, areas, supply);
+    let (_, batches) = counted.map_err(|error| Withheld(fault_without_values(&error)))?;
+    for batch in &batches {
+        count(&measure.config, batch, areas, &mut monthly)?;
+    }
+    Ok(monthly)
 }
 
 /// The figures of a measure that could not be computed: every cell stands, with the reason.

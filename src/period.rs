@@ -1,6 +1,8 @@
 //! The calendar of the partnership plan: months, quarters and years of the calendar, of the UK financial year and of
 //! schools, the year to date, and rolling twelve months.
 
+pub mod holidays;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -201,6 +203,43 @@ impl PeriodKind {
             Self::FinancialYear | Self::CalendarYear | Self::AcademicYear | Self::Rolling12Months => Some(12),
             Self::FinancialYearToDate => None,
         }
+    }
+}
+
+/// How often a period ends for which a feed brings figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Every {
+    /// Each month.
+    #[default]
+    Month,
+    /// Every third month, counted from `from`.
+    Quarter,
+    /// Every twelfth month, counted from `from`.
+    Year,
+}
+
+impl Every {
+    /// Months of one period.
+    #[must_use]
+    pub fn months(self) -> i32 {
+        match self {
+            Self::Month => 1,
+            Self::Quarter => 3,
+            Self::Year => 12,
+        }
+    }
+
+    /// The period that ends with `last`, under the name that the board uses where it has one.
+    #[must_use]
+    pub fn ending(self, last: Month) -> Period {
+        let kinds: &[PeriodKind] = match self {
+            Self::Month => &[PeriodKind::Month],
+            Self::Quarter => &[PeriodKind::FinancialQuarter, PeriodKind::Month],
+            Self::Year => &[PeriodKind::FinancialYear, PeriodKind::Rolling12Months],
+        };
+        let found = kinds.iter().find_map(|kind| Period::ending(*kind, last));
+        found.unwrap_or_else(|| Period::month(last))
     }
 }
 

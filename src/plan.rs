@@ -18,6 +18,7 @@ use crate::normalise::split::Parts;
 use crate::period::Month;
 use crate::release::Published;
 use crate::release::tables::Reports;
+use crate::retained::Retained;
 use crate::run::{
     Fingerprints, RunError, Standings, Stored, UnusualDeliveries, is_stale, mark_partial, open_warehouse,
     spans,
@@ -57,7 +58,9 @@ pub async fn plan(root: &Path, now: DateTime<Utc>) -> Result<Vec<Step>, RunError
     for feed in project.feeds.values().filter(|feed| fetching.contains(feed.config.id.as_str())) {
         changing.extend(project.contracts.get(&feed.config.contract).map(|c| c.config.dataset.clone()));
     }
+    let retained = Retained::open(&project.warehouse()).map_err(RunError::Landing)?;
     let supply = Supply {
+        retained: &retained,
         project,
         feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
         reports: &stored.reports,
@@ -127,7 +130,7 @@ async fn datasets(
         let before = warehouse.snapshot(&dataset.id).await?;
         let told = warehouse.reports(&before).await?;
         let jobs = standings.month_jobs(dataset, states, &UnusualDeliveries::new());
-        let unusual = standings.unusual(&jobs, &told);
+        let unusual = Standings::unusual(&jobs, &told);
         let jobs = standings.month_jobs(dataset, states, &unusual);
         let wanted: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
         let mut summaries = Vec::new();

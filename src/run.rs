@@ -4,6 +4,7 @@ mod earlier;
 mod gaps;
 mod many;
 mod publish;
+mod purge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,10 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub(crate) use earlier::Fingerprints;
-use gaps::fault_lines;
 pub use gaps::spans;
 pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
-pub(crate) use many::{Standings, UnusualDeliveries, thousands};
+use gaps::{expired_waivers, fault_lines};
+pub(crate) use many::{Standings, UnusualDeliveries, look, thousands};
+pub use purge::purge;
 
 use crate::check::{Checked, check_loaded};
 use crate::config::settings::DeliveryMode;
@@ -53,6 +55,26 @@ pub enum RunError {
     /// The landing cannot be read or written.
     #[error("the landing cannot be used")]
     Landing(#[source] std::io::Error),
+    /// The record of the deliveries is gone though there is a release: beginning anew would drop what partners no longer
+    /// hold.
+    #[error(
+        "landing/deliveries.jsonl is missing or empty, though the current release counts from deliveries; restore it \
+         from a backup, or remove the folders `landing`, `datasets` and `published` to begin anew"
+    )]
+    LandingLost,
+    /// The clock is behind the current release: what is expected, and what is late, cannot be told.
+    #[error(
+        "today is {today} by this computer's clock, but release {release} was made on {released}; set the clock, or, if \
+         it was that release whose day is wrong, point `published/current` at the one before"
+    )]
+    ClockBehind {
+        /// The release.
+        release: String,
+        /// Its day.
+        released: NaiveDate,
+        /// The day by the clock.
+        today: NaiveDate,
+    },
     /// The simulator failed.
     #[error("the simulated deliveries cannot be written")]
     Simulate(#[source] std::io::Error),
@@ -196,12 +218,21 @@ impl<'a> Run<'a> {
         stop: &CancellationToken,
     ) -> Result<RunReport, RunError> {
         let since = self.now.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        if let Some(manifest) = self.published.manifest()?
+            && manifest.as_of > self.as_of
+        {
+            let (release, released, today) = (manifest.release, manifest.as_of, self.as_of);
+            return Err(RunError::ClockBehind { release, released, today });
+        }
         if self.project.settings.simulate.is_some() {
             self.progress.stage("making synthetic deliveries");
             crate::simulated::make(&self.project, self.as_of).map_err(RunError::Simulate)?;
         }
         self.progress.stage("asking feeds");
         let landing = Landing::open(&self.place).map_err(RunError::Landing)?;
+        if landing.all().is_empty() && self.has_rows()? {
+            return Err(RunError::LandingLost);
+        }
         landing.remove_leftovers().map_err(RunError::Landing)?;
         self.warehouse.remove_leftovers().map_err(RunError::Landing)?;
         // What is landed is recorded feed by feed, so that a fetch that is given up costs itself only.
@@ -215,7 +246,12 @@ impl<'a> Run<'a> {
         if let Some(manifest) = &current
             && manifest.inputs == self.inputs(&asked).await?
         {
-            return self.still_current(manifest, &states);
+            match self.still_current(manifest, &states) {
+                Err(RunError::Release(fault)) => {
+                    warn!("release {} cannot be read and is made anew: {fault}", manifest.release);
+                }
+                answer => return answer,
+            }
         }
         lock.sign(&since)?;
         stopped(stop)?;
@@ -226,12 +262,22 @@ impl<'a> Run<'a> {
         let landing = Arc::new(landing);
         let parts = Parts::open(&self.place);
         parts.remove_leftovers().map_err(RunError::Landing)?;
-        let standings = Standings::settle(&checked, &landing, &mut states, self.as_of, parts).await?;
-        stopped(stop)?;
-        let stored = self.store(&checked, &landing, &states, &standings, stop).await?;
+        // A large delivery takes its time; what is split when a run is stopped is not yet in its place.
+        let standings = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(RunError::Stopped),
+            settled = Standings::settle(&checked, &landing, &mut states, self.as_of, parts) => settled?,
+        };
+        let stored = self.store(&checked, &landing, &states, (&standings, None), stop).await?;
         standings.tidy()?;
         stopped(stop)?;
         self.publish(&checked, &states, &asked, stored, current.as_ref(), stop).await
+    }
+
+    /// Whether the current release counts from rows.
+    fn has_rows(&self) -> Result<bool, RunError> {
+        let manifest = self.published.manifest()?;
+        Ok(manifest.is_some_and(|manifest| manifest.datasets.values().any(|dataset| dataset.rows > 0)))
     }
 
     /// Digest of what the project says and what was landed.
@@ -248,10 +294,16 @@ impl<'a> Run<'a> {
         for state in states {
             digest.update(&state.feed.id);
             for ((month, file), deliveries) in &state.slots {
+                // A month that is not over has no figure until it is.
+                let open = if month.last_day() >= self.as_of { "open " } else { "" };
+                digest.update(open);
                 let latest = deliveries.first();
                 let content = latest.map(|delivery| delivery.content_sha256.as_str()).unwrap_or_default();
                 let synthetic = latest.is_some_and(|delivery| delivery.synthetic);
                 digest.update(format!("{month} {file} {content} {synthetic};"));
+                if state.erased.contains_key(&(*month, file.clone())) {
+                    digest.update("erased;");
+                }
             }
             for (month, reason) in &state.missing {
                 digest.update(format!("{month} {reason};"));
@@ -263,6 +315,9 @@ impl<'a> Run<'a> {
                 }
                 digest.update(format!("{:?};", feed::expected_months(&state.feed, self.as_of).last()));
             }
+        }
+        for (id, waiver) in &self.project.waivers {
+            digest.update(format!("{id} {};", waiver.config.is_active(self.as_of)));
         }
         let approved = crate::approval::approvals(&self.place).map_err(RunError::Landing)?;
         digest.update(format!("{approved:?};"));
@@ -298,7 +353,16 @@ impl<'a> Run<'a> {
         let folder = self.published.current();
         let mut gaps = Vec::new();
         let mut released = manifest.measures.len();
+        let mut ages = feed_ages(states, self.now);
         if let Some(folder) = folder {
+            let latest = gaps::latest_months_of(&folder)?;
+            for state in states.iter().filter(|state| state.feed.mode != DeliveryMode::Month) {
+                // Its deliveries were not split in this run; the release knows what they hold.
+                ages.retain(|(feed, _)| *feed != state.feed.id);
+                ages.extend(
+                    latest.get(&state.feed.id).map(|m| (state.feed.id.clone(), age_days(*m, self.now))),
+                );
+            }
             for (name, reason) in withheld_measures(&folder)? {
                 released -= 1;
                 gaps.push(format!("measure `{name}`: withheld: {reason}"));
@@ -307,23 +371,25 @@ impl<'a> Run<'a> {
             gaps.extend(delivery_gaps_of(&folder)?);
         }
         gaps.extend(fault_lines(states));
+        gaps.extend(expired_waivers(&self.project, self.as_of));
         Ok(RunReport {
             release: Some(manifest.release.clone()),
             measures: manifest.measures.len(),
             measures_released: released,
             gaps,
-            feed_age_days: feed_ages(states, self.now),
+            feed_age_days: ages,
             ..RunReport::default()
         })
     }
 
-    /// Normalises every month whose inputs changed, and commits each dataset once.
+    /// Normalises every month whose inputs changed, and commits each dataset once; of `only` these where it is given, by
+    /// dataset and month.
     async fn store(
         &self,
         checked: &Checked,
         landing: &Arc<Landing>,
         states: &[FeedState],
-        standings: &Standings,
+        (standings, only): (&Standings, Option<&BTreeSet<(String, Month)>>),
         stop: &CancellationToken,
     ) -> Result<Stored, RunError> {
         let mut stored = Stored {
@@ -337,6 +403,7 @@ impl<'a> Run<'a> {
         for dataset in checked.datasets.values() {
             let before = self.warehouse.snapshot(&dataset.id).await?;
             let told_before = self.warehouse.reports(&before).await?;
+            let chosen = |month: Month| only.is_none_or(|only| only.contains(&(dataset.id.clone(), month)));
             let mut summaries = Vec::new();
             for summary in &dataset.summaries {
                 summaries.push(self.warehouse.snapshot(&summary.id).await?);
@@ -347,13 +414,13 @@ impl<'a> Run<'a> {
             // How many rows are usual is known once the months are made; what is unusual by it then gives way. Months
             // are judged by those before them, so that each turn settles at least one more.
             for _ in 0..=jobs.len() {
-                let unusual = standings.unusual(&jobs, &reports);
+                let unusual = Standings::unusual(&jobs, &reports);
                 jobs = standings.month_jobs(dataset, states, &unusual);
                 let pending = jobs.iter().filter(|job| match made.get(&job.month) {
                     Some(month) => month.rows.inputs() != job.inputs_digest(),
                     None => is_stale(job, &before, &summaries),
                 });
-                let pending: Vec<MonthJob> = pending.cloned().collect();
+                let pending: Vec<MonthJob> = pending.filter(|job| chosen(job.month)).cloned().collect();
                 if pending.is_empty() {
                     break;
                 }
@@ -363,8 +430,9 @@ impl<'a> Run<'a> {
                 }
             }
             let months: BTreeSet<Month> = jobs.iter().map(|job| job.month).collect();
-            let dropped: Vec<Month> = before.months.keys().copied().filter(|m| !months.contains(m)).collect();
-            reports.retain(|month, _| months.contains(month));
+            let gone = |month: &Month| !months.contains(month) && chosen(*month);
+            let dropped: Vec<Month> = before.months.keys().copied().filter(gone).collect();
+            reports.retain(|month, _| !gone(month));
             let made: Vec<MadeMonth> = made.into_values().collect();
             for month in &made {
                 stored.restated.extend(many::restatements(&told_before, month.month, &month.reports));
@@ -560,8 +628,13 @@ fn warn_of(report: &DeliveryReport) {
 fn feed_ages(states: &[FeedState], now: DateTime<Utc>) -> Vec<(String, f64)> {
     let age = |state: &FeedState| {
         let (latest, _) = state.slots.keys().max()?;
-        let ended = latest.plus(1).first_day().and_time(chrono::NaiveTime::MIN).and_utc();
-        Some((state.feed.id.clone(), (now - ended).num_seconds() as f64 / 86_400.0))
+        Some((state.feed.id.clone(), age_days(*latest, now)))
     };
     states.iter().filter_map(age).collect()
+}
+
+/// Days since the end of a month.
+fn age_days(month: Month, now: DateTime<Utc>) -> f64 {
+    let ended = month.plus(1).first_day().and_time(chrono::NaiveTime::MIN).and_utc();
+    (now - ended).num_seconds() as f64 / 86_400.0
 }

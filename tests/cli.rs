@@ -345,6 +345,7 @@ fn every_kind_of_file_has_a_json_schema() {
     let all = world.outturn(&["schema"]).exits(0).json();
     let kinds: Vec<&String> = all.as_object().unwrap().keys().collect();
     let expected = [
+        "agreement",
         "break",
         "commentary",
         "contract",
@@ -358,6 +359,7 @@ fn every_kind_of_file_has_a_json_schema() {
         "partnership",
         "table",
         "targets",
+        "waiver",
     ];
     assert_eq!(kinds, expected);
     for kind in expected {
@@ -529,14 +531,14 @@ fn a_month_that_is_late_is_a_gap_of_the_release_and_overdue_in_status() {
     let world = World::with(&["2025-04", "2025-05", "2025-06"]);
     assert_snapshot!(world.outturn(&["status"]).exits(0).out, @r"
     no release yet
-    feed northport-asb: nothing yet, overdue: 2025-04 to 2025-07
-    feed northport-crime: nothing yet, overdue: 2025-04 to 2025-07
+    feed northport-asb: nothing yet, overdue: 2025-04 to 2025-07 (up to 104 days)
+    feed northport-crime: nothing yet, overdue: 2025-04 to 2025-07 (up to 104 days)
     ");
     world.run().exits(3).says("gap: feed `northport-crime`: nothing for 2025-07");
     assert_snapshot!(world.outturn(&["status"]).exits(0).out, @r"
     release 2025-08-12.1, as of 2025-08-12
-    feed northport-asb: up to 2025-06, overdue: 2025-07
-    feed northport-crime: up to 2025-06, overdue: 2025-07
+    feed northport-asb: up to 2025-06, overdue: 2025-07 (up to 12 days)
+    feed northport-crime: up to 2025-06, overdue: 2025-07 (up to 12 days)
     gap: feed `northport-asb`: nothing for 2025-07
     gap: feed `northport-crime`: nothing for 2025-07
     ");
@@ -662,8 +664,8 @@ fn the_quarantine_shows_the_partners_own_line() {
     let list = world.outturn(&["quarantine", "list", "--output", "csv"]).exits(0);
     assert_eq!(
         list.out,
-        "feed,period,source_file,reason,rows,synthetic,release\n\
-         northport-crime,2025-07,2025-07.csv,unknown_beat,1,false,2025-08-12.1\n"
+        "feed,period,source_file,reason,rows,acknowledged,synthetic,release\n\
+         northport-crime,2025-07,2025-07.csv,unknown_beat,1,0,false,2025-08-12.1\n"
     );
     let show = world.outturn(&["quarantine", "show"]).exits(0);
     assert_snapshot!(show.out, @r"

@@ -12,6 +12,8 @@ mod archive;
 mod plain_csv;
 #[path = "support/recount.rs"]
 mod recount;
+#[path = "support/shared.rs"]
+mod shared;
 #[path = "support/world.rs"]
 mod world;
 
@@ -20,7 +22,6 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use archive::{Archive, Asked, Page, zipped};
 use plain_csv::{Row, Table};
@@ -104,7 +105,7 @@ fn real() -> Option<&'static Real> {
             let data = data.clone();
             std::thread::spawn(move || Recount::of(&data))
         };
-        let (lock, folder) = shared_folder(|folder| {
+        let (lock, folder) = shared::folder("real", |folder| {
             let world = project(&folder.join("project"), &data);
             let said = world.run();
             let text = serde_json::json!([said.code, said.out, said.err]).to_string();
@@ -116,36 +117,6 @@ fn real() -> Option<&'static Real> {
         let world = World::at(&folder.join("project"));
         Real { data, world, said: Said { code, out, err }, recount, _lock: lock }
     }))
-}
-
-/// A folder that all tests of this test run share, whether they are threads of one process or processes of their own:
-/// the first one makes it, under a lock, and the others wait. It stays until the next test run.
-fn shared_folder(make: impl FnOnce(&Path)) -> (File, PathBuf) {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let folder = place.join("real");
-    let name = std::env::var_os("NEXTEST_RUN_ID").and_then(|id| id.into_string().ok());
-    let name = name.unwrap_or_else(|| std::process::id().to_string());
-    let stands = || fs::read_to_string(folder.join("made-for")).is_ok_and(|made_for| made_for == name);
-    let lock = File::create(place.join("real.lock")).expect("the folder for tests can be written");
-    loop {
-        lock.lock_shared().expect("the folder for tests can be locked");
-        if stands() {
-            return (lock, folder);
-        }
-        lock.unlock().expect("the folder for tests can be unlocked");
-        if lock.try_lock().is_ok() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("the folder for tests can be written");
-    make(&folder);
-    fs::write(folder.join("made-for"), &name).expect("the folder for tests can be written");
-    lock.unlock().expect("the folder for tests can be unlocked");
-    lock.lock_shared().expect("the folder for tests can be locked");
-    assert!(stands(), "another test run took the folder");
-    (lock, folder)
 }
 
 fn with_data(text: &str, data: &Path) -> String {

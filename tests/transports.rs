@@ -1010,7 +1010,8 @@ async fn objects_are_found_by_a_pattern_below_its_folder() {
         store.put(&format!("/bucket/{key}"), text);
     }
     let town = bucket(&store, "s3://bucket/asb/{period}-{division}.csv", "");
-    let state = land(&town).await;
+    // Before either month is due: what is early is taken all the same.
+    let state = land_at(&town, "2025-02-10T05:30:00Z").await.remove(0);
     assert_eq!((state.faults.clone(), state.landed), (Vec::new(), 3));
     let files: Vec<String> = landed(&town).into_iter().map(|(_, file, _)| file).collect();
     assert_eq!(files, ["2025-01-north.csv", "2025-01-south.csv", "2025-02-north.csv"]);

@@ -17,6 +17,7 @@ pub(crate) fn config(kind: MeasureKind) -> MeasureConfig {
         priority: String::new(),
         reference: String::new(),
         owner: String::new(),
+        purpose: None,
         quote: String::new(),
         kind,
         unit: String::new(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -18,6 +19,9 @@ use crate::release::Published;
 use crate::run::{self, RunError};
 use crate::schedule::{Calendar, Clock, LastRun, Signals, TICK, keep_time};
 use crate::serve::{DaemonState, HEARTBEAT_LIMIT, Outcome, RunSummary, bind, serve_pages};
+
+/// How often the daemon looks at what is overdue while no run is made. Due days change at midnight.
+const CALENDAR_EVERY: Duration = Duration::from_mins(10);
 
 /// Runs on the schedule until it is stopped; never ends for a feed's fault.
 pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
@@ -53,10 +57,19 @@ pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
     };
     let stop = CancellationToken::new();
     let pages = tokio::spawn(serve_pages(listener, Arc::clone(&state), stop.clone()));
+    let run_ended = Arc::new(Notify::new());
+    let calendar_watch = tokio::spawn(watch_calendar(
+        root.to_path_buf(),
+        Arc::clone(&clock),
+        Arc::clone(&state),
+        Arc::clone(&run_ended),
+        stop.clone(),
+    ));
     let (folder, warehouse) = (root.to_path_buf(), place.clone());
-    let run_clock = Arc::clone(&clock);
+    let (run_clock, run_ended) = (Arc::clone(&clock), Arc::clone(&run_ended));
     let night = move |due: chrono::DateTime<chrono::Utc>, stop: CancellationToken| {
         let (root, warehouse, clock) = (folder.clone(), warehouse.clone(), Arc::clone(&run_clock));
+        let run_ended = Arc::clone(&run_ended);
         async move {
             let now = clock();
             let runtime = tokio::runtime::Handle::current();
@@ -70,6 +83,7 @@ pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
                     warn!("the record of the last run cannot be written: {fault}");
                 }
             }
+            run_ended.notify_one();
             summary
         }
     };
@@ -92,7 +106,32 @@ pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
     };
     stop.cancel();
     let _ = pages.await;
+    let _ = calendar_watch.await;
     exit
+}
+
+/// Keeps the page's figures of what is overdue by the calendar, so that they rise though no run is made.
+async fn watch_calendar(
+    root: std::path::PathBuf,
+    clock: Clock,
+    state: Arc<DaemonState>,
+    run_ended: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    loop {
+        let (root, now) = (root.clone(), clock());
+        let judged = tokio::task::spawn_blocking(move || crate::inspect::overdue_days(&root, now)).await;
+        match judged {
+            Ok(Ok(overdue)) => state.set_overdue(&overdue),
+            Ok(Err(fault)) => warn!("what is overdue cannot be told: {fault}"),
+            Err(_) => error!("telling what is overdue broke off: a defect of ours"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = run_ended.notified() => {}
+            () = tokio::time::sleep(CALENDAR_EVERY) => {}
+        }
+    }
 }
 
 async fn one_night(root: &Path, now: chrono::DateTime<chrono::Utc>, stop: &CancellationToken) -> RunSummary {

@@ -9,16 +9,18 @@ use super::settings::{
     ColumnConfig, ColumnType, ContractConfig, DeliveryMode, FeedConfig, HeaderEntry, MeasureKind, MonthFormat,
 };
 use super::{Loaded, Project, front_matter_span, span_of};
+use crate::agreement::{AgreementKind, person_columns};
 use crate::diagnose::Problem;
 use crate::normalise::contract::is_hidden;
 use crate::normalise::special::has_status;
 use crate::schedule::Calendar;
+use crate::waiver::Effect;
 
 /// Columns that the product itself adds to every dataset.
-const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
+pub(crate) const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
-pub(super) const OWN_TABLES: [&str; 16] = [
+pub(super) const OWN_TABLES: [&str; 19] = [
     "outturn",
     "assessment",
     "signal",
@@ -32,17 +34,22 @@ pub(super) const OWN_TABLES: [&str; 16] = [
     "area",
     "period",
     "feed_delivery",
+    "feed_status",
     "quarantine_summary",
+    "agreement",
     "revision",
+    "waiver",
     "release",
 ];
 
 pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     settings(project, problems);
     feeds(project, problems);
+    agreements(project, problems);
     for contract in project.contracts.values() {
         contract_columns(project, contract, problems);
     }
+    waivers(project, problems);
     datasets(project, problems);
     measures(project, problems);
     assessment::check(project, problems);
@@ -133,6 +140,123 @@ fn feeds(project: &Project, problems: &mut Vec<Problem>) {
                         config.contract, column.name
                     );
                     problems.push(Problem::new(&feed.source, span_of(&feed.source, &["source"]), message));
+                }
+            }
+        }
+    }
+}
+
+fn waivers(project: &Project, problems: &mut Vec<Problem>) {
+    for waiver in project.waivers.values() {
+        let config = &waiver.config;
+        let at = |key: &str, message: String| {
+            Problem::new(&waiver.source, span_of(&waiver.source, &[key]), message)
+        };
+        for (key, text) in [("why", &config.why), ("by", &config.by)] {
+            if text.trim().is_empty() {
+                problems.push(at(key, format!("a waiver says {key}")));
+            }
+        }
+        if !config.lines.is_empty() && config.deliveries.is_empty() {
+            let message = "lines are those of a delivery, and none is named".to_owned();
+            problems.push(at("lines", message).help("name it in `deliveries`, or leave `lines` out"));
+        }
+        let Some(feed) = project.feeds.get(&config.feed) else {
+            if !is_unread(problems, &format!("feeds/{}.toml", config.feed)) {
+                let message = format!("feed `{}` is not defined", config.feed);
+                problems.push(
+                    at("feed", message).nearest(&config.feed, project.feeds.keys().map(String::as_str)),
+                );
+            }
+            continue;
+        };
+        let Some(contract) = project.contracts.get(&feed.config.contract) else { continue };
+        let rules = crate::waiver::rules_of(&contract.config);
+        match rules.get(&config.rule) {
+            None => {
+                let message = format!("contract `{}` has no rule `{}`", contract.config.id, config.rule);
+                problems.push(at("rule", message).nearest(&config.rule, rules.keys().map(String::as_str)));
+            }
+            Some(strongest) if config.effect < *strongest => {
+                let message = format!("rows that break `{}` cannot be taken as they stand", config.rule);
+                problems.push(at("effect", message).help("write effect = \"acknowledge\""));
+            }
+            Some(_) if config.rule == crate::waiver::HELD && config.effect == Effect::Acknowledge => {
+                let message = "a delivery that is held is let in or not".to_owned();
+                problems.push(at("effect", message).help("write effect = \"accept\""));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn agreements(project: &Project, problems: &mut Vec<Problem>) {
+    for agreement in project.agreements.values() {
+        let config = &agreement.config;
+        let at = |key: &str, message: String| {
+            Problem::new(&agreement.source, span_of(&agreement.source, &[key]), message)
+        };
+        if config.kind == AgreementKind::Sharing {
+            let help = "a licence of open data needs none: kind = \"open-licence\"";
+            for (key, lacks) in [
+                ("lawful-basis", config.lawful_basis.is_empty()),
+                ("purposes", config.purposes.is_empty()),
+                ("outputs", config.outputs.is_empty()),
+                ("begins", config.begins.is_none()),
+                ("expires", config.expires.is_none()),
+            ] {
+                if lacks {
+                    problems.push(at(key, format!("a sharing agreement needs `{key}`")).help(help));
+                }
+            }
+        }
+        if let (Some(begins), Some(expires)) = (config.begins, config.expires)
+            && expires < begins
+        {
+            problems.push(at("expires", format!("`expires` ({expires}) lies before `begins` ({begins})")));
+        }
+        if config.retention.is_some_and(|retention| retention.months == 0) {
+            let span = span_of(&agreement.source, &["retention", "months"]);
+            let message = "rows that may be kept for 0 months cannot be counted";
+            problems.push(Problem::new(&agreement.source, span, message).help("write 1 or more"));
+        }
+        for (number, recipient) in config.recipients.iter().enumerate() {
+            if !project.partnerships.contains_key(recipient)
+                && !is_unread(problems, &format!("{recipient}/partnership.toml"))
+            {
+                let span = span_of(&agreement.source, &["recipients", &number.to_string()]);
+                let message = format!("recipient `{recipient}` is no partnership of the project");
+                problems.push(
+                    Problem::new(&agreement.source, span, message)
+                        .nearest(recipient, project.partnerships.keys().map(String::as_str)),
+                );
+            }
+        }
+    }
+    for feed in project.feeds.values() {
+        let known = project.agreements.keys().map(String::as_str);
+        match &feed.config.agreement {
+            Some(id) if project.agreements.contains_key(id) => {}
+            Some(id) if is_unread(problems, &format!("agreements/{id}.toml")) => {}
+            Some(id) => {
+                let message =
+                    format!("feed `{}` names agreement `{id}`, which is not defined", feed.config.id);
+                problems.push(
+                    Problem::new(&feed.source, span_of(&feed.source, &["agreement"]), message)
+                        .nearest(id, known),
+                );
+            }
+            None => {
+                let contract = project.contracts.get(&feed.config.contract);
+                let columns = contract.map(|contract| person_columns(&contract.config)).unwrap_or_default();
+                if let Some(column) = columns.first() {
+                    let message = format!(
+                        "feed `{}` needs an `agreement`: column `{column}` of contract `{}` is about persons",
+                        feed.config.id, feed.config.contract
+                    );
+                    let help = "describe the sharing agreement in pipelines/<partnership>/agreements/ and \
+                                name it here";
+                    problems.push(Problem::new(&feed.source, 0..0, message).help(help));
                 }
             }
         }
@@ -301,25 +425,21 @@ fn header_names(contract: &Loaded<ContractConfig>, entries: &[HeaderEntry], prob
 
 fn datasets(project: &Project, problems: &mut Vec<Problem>) {
     let contracts = project.contracts_by_dataset();
+    // Of each column of a dataset: what it is, and the contract that said so first.
+    let mut known: BTreeMap<(&str, String), (String, &str)> = BTreeMap::new();
     for contract in project.contracts.values() {
-        let Some(first) = contracts.get(contract.config.dataset.as_str()).and_then(|all| all.first()) else {
-            continue;
-        };
-        let shape = |c: &ContractConfig| -> BTreeSet<(String, String)> {
-            let kept = || c.column.iter().filter(|column| !is_hidden(column));
-            let columns = kept().map(|column| {
-                let kind = if column.person { "pseudonym".to_owned() } else { format!("{:?}", column.kind) };
-                (column.name.clone(), kind)
-            });
-            let states = kept().filter(|column| has_status(c, column));
-            columns.chain(states.map(|column| (format!("{}_status", column.name), String::new()))).collect()
-        };
-        if shape(first) != shape(&contract.config) {
-            let message = format!(
-                "contracts `{}` and `{}` both fill dataset `{}` but differ in its columns",
-                first.id, contract.config.id, first.dataset
-            );
-            problems.push(Problem::new(&contract.source, span_of(&contract.source, &["dataset"]), message));
+        let (id, dataset) = (contract.config.id.as_str(), contract.config.dataset.as_str());
+        for (number, name, what) in stored_columns(&contract.config) {
+            let (first, other) =
+                known.entry((dataset, name.clone())).or_insert_with(|| (what.clone(), id)).clone();
+            if first != what {
+                let message = format!(
+                    "column `{name}` of dataset `{dataset}` is {what} here, but {first} in contract `{other}`"
+                );
+                let span = span_of(&contract.source, &["column", &number.to_string(), "name"]);
+                let help = "give it the same type in both, or another name in one of them";
+                problems.push(Problem::new(&contract.source, span, message).help(help));
+            }
         }
     }
     for dataset in project.datasets.values() {
@@ -337,9 +457,18 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
             );
             continue;
         };
-        let Some(contract) = all.first() else { continue };
         for (number, summary) in dataset.config.summary.iter().enumerate() {
             for (position, by) in summary.by.iter().enumerate() {
+                let named = |contract: &&ContractConfig| {
+                    contract.column.iter().any(|column| column.name == *by)
+                        || contract.column.iter().any(|column| {
+                            has_status(contract, column) && *by == format!("{}_status", column.name)
+                        })
+                };
+                // Contracts may lack a column; those that have it agree in what it is.
+                let Some(contract) = all.iter().copied().find(named).or_else(|| all.first().copied()) else {
+                    continue;
+                };
                 let column = contract.column.iter().find(|column| column.name == *by);
                 let counted = column.is_some_and(|c| {
                     let coded = (c.from.is_none() && c.derive.is_none())
@@ -359,7 +488,8 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
                     Some(_) => format!("column `{by}` is not of type category, so it cannot be counted by"),
                     None => format!("dataset `{}` has no column `{by}`", dataset.config.id),
                 };
-                let known = contract.column.iter().map(|column| column.name.as_str());
+                let known =
+                    all.iter().flat_map(|contract| &contract.column).map(|column| column.name.as_str());
                 problems.push(
                     Problem::new(&dataset.source, span_of(&dataset.source, &keys), message)
                         .nearest(by, known),
@@ -367,6 +497,32 @@ fn datasets(project: &Project, problems: &mut Vec<Problem>) {
             }
         }
     }
+}
+
+/// The columns that a contract gives its dataset: number in the contract, name, and what it is, in words. Two contracts
+/// can share a column only if its values are kept alike: a look-up's rows are kept as their numbers in that look-up.
+fn stored_columns(contract: &ContractConfig) -> Vec<(usize, String, String)> {
+    let mut columns = Vec::new();
+    let kept = contract.column.iter().enumerate().filter(|(_, column)| !is_hidden(column));
+    for (number, column) in kept {
+        let kind = format!("{:?}", column.kind).to_lowercase();
+        let what = match (&column.lookup, &column.from_lookup) {
+            _ if column.person => "a pseudonym".to_owned(),
+            (Some(lookup), _) => format!("a key of look-up `{lookup}`"),
+            (None, Some(from)) => {
+                let by = contract.column.iter().find(|other| Some(&other.name) == column.by.as_ref());
+                let lookup = by.and_then(|by| by.lookup.as_deref()).unwrap_or_default();
+                format!("column `{from}` of look-up `{lookup}`")
+            }
+            (None, None) if column.from_path.is_some() => "of type category".to_owned(),
+            (None, None) => format!("of type {kind}"),
+        };
+        columns.push((number, column.name.clone(), what));
+        if has_status(contract, column) {
+            columns.push((number, format!("{}_status", column.name), "of type category".to_owned()));
+        }
+    }
+    columns
 }
 
 fn measures(project: &Project, problems: &mut Vec<Problem>) {

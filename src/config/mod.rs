@@ -13,12 +13,15 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::agreement::AgreementConfig;
 use crate::assess::commentary::{self, Commentary};
 use crate::assess::compare::Break;
 use crate::assess::settings::{
     BreakConfig, CommentaryConfig, FrameworkConfig, MilestoneConfig, TargetsConfig,
 };
 use crate::diagnose::{Problem, Source, shown_path};
+use crate::waiver::WaiverConfig;
+pub(crate) use cross_check::OWN_COLUMNS;
 use settings::{
     ContractConfig, DatasetConfig, FeedConfig, LookupConfig, MeasureConfig, PartnershipConfig, ProjectConfig,
     TableConfig,
@@ -70,9 +73,13 @@ pub struct Project {
     /// By id; those in folders that `outturn.toml` calls inactive.
     pub inactive_feeds: BTreeMap<String, Loaded<FeedConfig>>,
     /// By id.
+    pub agreements: BTreeMap<String, Loaded<AgreementConfig>>,
+    /// By id.
     pub contracts: BTreeMap<String, Loaded<ContractConfig>>,
     /// By id; only those that have a file.
     pub datasets: BTreeMap<String, Loaded<DatasetConfig>>,
+    /// By id.
+    pub waivers: BTreeMap<String, Loaded<WaiverConfig>>,
     /// By id.
     pub lookups: BTreeMap<String, Loaded<LookupConfig>>,
     /// `sql/shared/*.sql`, by the name under which other SQL reads them.
@@ -104,6 +111,12 @@ impl Project {
     #[must_use]
     pub fn warehouse(&self) -> PathBuf {
         self.root.join(&self.settings.warehouse.location)
+    }
+
+    /// The agreement under which a feed is used; `None` when none is recorded.
+    #[must_use]
+    pub fn agreement_of(&self, feed: &FeedConfig) -> Option<&AgreementConfig> {
+        feed.agreement.as_ref().and_then(|id| self.agreements.get(id)).map(|loaded| &loaded.config)
     }
 
     /// The datasets that contracts name, each with its contracts, in order of their names.
@@ -176,11 +189,14 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
         reader.sql_folder(&folder, &mut project);
     }
     reader.lookup_files(&project);
-    let feeds = |path: &PathBuf| {
-        let folders = ["feeds", "targets", "breaks", "milestones"];
-        path.parent().is_some_and(|folder| folders.iter().any(|name| folder.ends_with(name)))
+    let no_table = |path: &PathBuf| {
+        path.parent().is_some_and(|folder| {
+            ["feeds", "waivers", "agreements", "targets", "breaks", "milestones"]
+                .iter()
+                .any(|name| folder.ends_with(name))
+        })
     };
-    project.tables_unread = reader.unread.iter().any(|path| !feeds(path));
+    project.tables_unread = reader.unread.iter().any(|path| !no_table(path));
     cross_check::check(&project, &mut reader.problems);
     let inactive = &project.settings.inactive;
     let is_inactive = |feed: &Loaded<FeedConfig>| {
@@ -302,8 +318,10 @@ impl Reader {
             project.partnerships.insert(name, loaded);
         }
         self.toml_folder(&folder.join("feeds"), &mut project.feeds, |feed| &feed.id);
+        self.toml_folder(&folder.join("agreements"), &mut project.agreements, |agreement| &agreement.id);
         self.toml_folder(&folder.join("contracts"), &mut project.contracts, |contract| &contract.id);
         self.toml_folder(&folder.join("datasets"), &mut project.datasets, |dataset| &dataset.id);
+        self.toml_folder(&folder.join("waivers"), &mut project.waivers, |waiver| &waiver.id);
         self.toml_folder(&folder.join("lookups"), &mut project.lookups, |lookup| &lookup.id);
         self.toml_folder(&folder.join("targets"), &mut project.targets, |targets| &targets.measure);
         self.toml_folder(&folder.join("breaks"), &mut project.breaks, |found| &found.id);
@@ -482,11 +500,13 @@ pub fn schemas() -> BTreeMap<&'static str, serde_json::Value> {
         ("outturn", schemars::schema_for!(ProjectConfig).to_value()),
         ("partnership", schemars::schema_for!(PartnershipConfig).to_value()),
         ("feed", schemars::schema_for!(FeedConfig).to_value()),
+        ("agreement", schemars::schema_for!(AgreementConfig).to_value()),
         ("contract", schemars::schema_for!(ContractConfig).to_value()),
         ("dataset", schemars::schema_for!(DatasetConfig).to_value()),
         ("lookup", schemars::schema_for!(LookupConfig).to_value()),
         ("measure", schemars::schema_for!(MeasureConfig).to_value()),
         ("table", schemars::schema_for!(TableConfig).to_value()),
+        ("waiver", schemars::schema_for!(WaiverConfig).to_value()),
         ("targets", schemars::schema_for!(TargetsConfig).to_value()),
         ("break", schemars::schema_for!(BreakConfig).to_value()),
         ("milestone", schemars::schema_for!(MilestoneConfig).to_value()),

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feed::settings::{AuthConfig, PagingConfig, PostgresConfig, SftpConfig, StoreConfig};
+use crate::freshness::ExpectedConfig;
 pub use crate::normalise::format::settings::FormatConfig;
-use crate::period::{Month, PeriodKind};
+use crate::period::{Every, Month, PeriodKind};
 
 /// `outturn.toml`, at the root of a project.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -172,6 +173,9 @@ pub struct FeedConfig {
     pub supplier: String,
     /// The contract that its rows must meet.
     pub contract: String,
+    /// The sharing agreement, or the licence, under which it is used. Absent: none is recorded, and what is counted from
+    /// it stays in the partnership. Needed where the contract has a column about persons.
+    pub agreement: Option<String>,
     /// What one delivery holds of all that the feed brings.
     #[serde(default)]
     pub mode: DeliveryMode,
@@ -219,9 +223,11 @@ pub struct FeedConfig {
     pub from: Month,
     /// Last month that it delivers. Absent: it goes on.
     pub to: Option<Month>,
-    /// Months until the publisher has a month out: 2 means that June is expected in August.
+    /// Months until the publisher has a month out: 2 means that June is expected in August. Not used with `[expected]`.
     #[serde(default = "two")]
     pub published_after_months: u32,
+    /// By when a delivery should be there, to the day. Absent: `published-after-months` decides.
+    pub expected: Option<ExpectedConfig>,
     /// Months that are known not to come; they stand as not available, and nobody is asked for them.
     #[serde(default)]
     pub gap: Vec<GapConfig>,
@@ -282,31 +288,6 @@ pub enum DeliveryMode {
     Append,
     /// New and changed rows: for each key the row of the latest delivery stands.
     Upsert,
-}
-
-/// How often a period ends for which a feed brings figures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Every {
-    /// Each month.
-    #[default]
-    Month,
-    /// Every third month, counted from `from`.
-    Quarter,
-    /// Every twelfth month, counted from `from`.
-    Year,
-}
-
-impl Every {
-    /// Months of one period.
-    #[must_use]
-    pub fn months(self) -> i32 {
-        match self {
-            Self::Month => 1,
-            Self::Quarter => 3,
-            Self::Year => 12,
-        }
-    }
 }
 
 /// What becomes of a delivery in which something differs from what was agreed or from what is usual.
@@ -509,7 +490,7 @@ impl ContractConfig {
                 HeaderColumn::Agreed(entry) => entry.clone(),
             })
             .collect();
-        if self.header.is_empty() {
+        if self.header.is_empty() && !self.month.from.is_empty() {
             entries.push(HeaderEntry::plain(&self.month.from));
         }
         for column in &self.column {
@@ -968,6 +949,9 @@ pub struct MeasureConfig {
     pub reference: String,
     /// Role that answers for it.
     pub owner: String,
+    /// What it is used for: one of the purposes of the agreements of the feeds that it reads, or it is withheld. Absent:
+    /// no purpose is stated, and none is checked.
+    pub purpose: Option<String>,
     /// The plan's own words.
     #[serde(default)]
     pub quote: String,

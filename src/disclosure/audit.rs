@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::board::{Board, UNBOUNDED};
-use super::bounds::{Extremes, Outer};
+use super::bounds::{Extremes, Outer, cap};
 use super::lattice::Hints;
 use super::net::{self, Group, groups, index};
 use super::search::{Guide, Search};
@@ -111,7 +111,7 @@ impl fmt::Display for Audit {
             };
             match found.high {
                 Some(high) => {
-                    writeln!(f, "cell {}: lies between {} and {high}, {how}", found.cell, found.low)?
+                    writeln!(f, "cell {}: lies between {} and {high}, {how}", found.cell, found.low)?;
                 }
                 None => writeln!(f, "cell {}: lies at or above {}, {how}", found.cell, found.low)?,
             }
@@ -215,8 +215,9 @@ fn audit_group(
     let truth: Vec<i64> =
         group.cells.iter().map(|cell| problem.cells[*cell as usize].count.unwrap_or_default()).collect();
     let (low, high) = limits(group, seen);
-    let outer = Outer::new(&group.net, low.clone(), high.clone());
-    let mut board = Board::new(&group.net, truth.clone(), low, high);
+    // Needed only where tables that were offered do not show enough.
+    let outer = std::cell::LazyCell::new(|| Outer::new(&group.net, low.clone(), high.clone()));
+    let mut board = Board::new(&group.net, truth.clone(), low.clone(), high.clone());
     if let Some(board) = &mut board {
         for change in offered {
             board.apply(change);
@@ -233,6 +234,10 @@ fn audit_group(
             continue;
         }
         let need = problem.cells[*cell as usize].need;
+        if let Some(board) = board.as_ref().filter(|board| board.meets(index(at), need)) {
+            findings.push(exhibited(board, index(at), *cell));
+            continue;
+        }
         let (low, high) = (outer.low[at], outer.high[at]);
         let mut finding = Finding {
             cell: *cell,
@@ -244,7 +249,7 @@ fn audit_group(
         if high >= need.at_least && low <= need.at_most && high.saturating_sub(low) >= need.width {
             match &mut board {
                 Some(board) => {
-                    prove(board, guide, group, &truth, index(at), need, &outer, effort, &mut finding)
+                    prove(board, guide, group, &truth, index(at), need, &outer, effort, &mut finding);
                 }
                 None => finding.proof = Proof::Undecided,
             }
@@ -267,7 +272,7 @@ fn prove(
 ) {
     let mut shown = guide.exhibit(board, &group.cells, truth, at, need);
     if !shown && board.net.cells() <= effort.solver_cells {
-        if let Some(ends) = Extremes::of(board.net, outer, at) {
+        if let Some(ends) = Extremes::of(board.net, outer, at, cap(truth, need)) {
             shown = take(board, truth, at, need, &ends);
             finding.low = ends.low;
             finding.high = ends.high;
@@ -280,12 +285,14 @@ fn prove(
         finding.proof = Proof::Undecided;
     }
     if shown {
-        let (least, most) = board.shown_range(at);
-        finding.low = least as f64;
-        finding.high = Some(most as f64);
-        finding.proof = Proof::Exhibited;
-        finding.passes = true;
+        *finding = exhibited(board, at, finding.cell);
     }
+}
+
+/// A cell whose need is met by the tables that were written down.
+fn exhibited(board: &Board<'_>, at: u32, cell: u32) -> Finding {
+    let (least, most) = board.shown_range(at);
+    Finding { cell, low: least as f64, high: Some(most as f64), proof: Proof::Exhibited, passes: true }
 }
 
 /// Takes the tables that the solver found, where they are of whole numbers.

@@ -8,7 +8,7 @@ use microlp::{ComparisonOp, Error, LinearExpr, OptimizationDirection, Problem as
 
 use super::board::UNBOUNDED;
 use super::net::{Group, Net, groups, index};
-use super::{DisclosureError, Problem, net};
+use super::{DisclosureError, LARGEST, Need, Problem, net};
 
 /// The smallest and largest value that a withheld cell can have, as far as anybody can tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +43,7 @@ pub fn bounds(problem: &Problem, hidden: &[bool]) -> Result<Vec<Bounds>, Disclos
     for group in groups(problem, &open) {
         let outer = Outer::new(&group.net, vec![0; group.cells.len()], vec![UNBOUNDED; group.cells.len()]);
         for (at, cell) in group.cells.iter().enumerate() {
-            let solved = Extremes::of(&group.net, &outer, index(at))
+            let solved = Extremes::of(&group.net, &outer, index(at), 0)
                 .ok_or(DisclosureError::NotSolved { cell: *cell })?;
             found.push(Bounds { cell: *cell, low: solved.low, high: solved.high });
         }
@@ -140,11 +140,15 @@ impl Outer {
             let at = term.at as usize;
             let (low, high) = side(term.sign, self.low[at], self.high[at]);
             if low <= -UNBOUNDED {
-                no_least += 1
+                no_least += 1;
             } else {
-                least += low
+                least += low;
             }
-            if high >= UNBOUNDED { no_most += 1 } else { most += high }
+            if high >= UNBOUNDED {
+                no_most += 1;
+            } else {
+                most += high;
+            }
         }
         let mut changed = Vec::new();
         for term in net.members(relation) {
@@ -178,13 +182,13 @@ pub(super) struct Extremes {
     pub(super) high: Option<f64>,
     /// A table, by cell of the group, in which it has its smallest value.
     pub(super) at_low: Vec<f64>,
-    /// A table in which it has its largest value; empty when there is no limit.
+    /// A table in which it has its largest value, or a large one where there is no limit; may be empty then.
     pub(super) at_high: Vec<f64>,
 }
 
 impl Extremes {
-    /// `None` when the solver does not answer.
-    pub(super) fn of(net: &Net, outer: &Outer, cell: u32) -> Option<Self> {
+    /// `None` when the solver does not answer. Where there is no limit, the table of a large value has none above `cap`.
+    pub(super) fn of(net: &Net, outer: &Outer, cell: u32, cap: i64) -> Option<Self> {
         if outer.low[cell as usize] == outer.high[cell as usize] {
             let value = outer.low[cell as usize] as f64;
             return Some(Self { low: value, high: Some(value), at_low: Vec::new(), at_high: Vec::new() });
@@ -193,9 +197,22 @@ impl Extremes {
         let low = at_low.get(cell as usize).copied()?;
         Some(match solve(net, outer, cell, OptimizationDirection::Maximize)? {
             Some(at_high) => Self { low, high: Some(at_high.get(cell as usize).copied()?), at_low, at_high },
-            None => Self { low, high: None, at_low, at_high: Vec::new() },
+            None => {
+                let capped = Outer {
+                    low: outer.low.clone(),
+                    high: outer.high.iter().map(|high| if *high < UNBOUNDED { *high } else { cap }).collect(),
+                };
+                let at_high = solve(net, &capped, cell, OptimizationDirection::Maximize).flatten();
+                Self { low, high: None, at_low, at_high: at_high.unwrap_or_default() }
+            }
         })
     }
+}
+
+/// More than enough for any value that is looked for: a few times what there is and what is needed.
+pub(super) fn cap(truth: &[i64], need: Need) -> i64 {
+    let most = truth.iter().copied().max().unwrap_or_default();
+    most.saturating_add(need.at_least).min(LARGEST).saturating_mul(4) + 4
 }
 
 /// One program: `None` when the solver does not answer, `Some(None)` when there is no limit.

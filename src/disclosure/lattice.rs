@@ -40,7 +40,7 @@ impl Axis {
     fn ways(&self) -> Vec<Vec<Way>> {
         match self {
             Self::Tree(wholes) => tree_ways(wholes),
-            Self::Line(stretches) => stretches.iter().map(|stretch| line_ways(stretches, *stretch)).collect(),
+            Self::Line(stretches) => (0..stretches.len()).map(|at| line_ways(stretches, at)).collect(),
         }
     }
 }
@@ -95,7 +95,8 @@ fn tree_ways(wholes: &[Option<u32>]) -> Vec<Vec<Way>> {
 /// How many months a change along time may reach before it is let go to the end.
 const REACH: u32 = 11;
 
-fn line_ways(stretches: &[(u32, u32)], (begin, end): (u32, u32)) -> Vec<Way> {
+fn line_ways(stretches: &[(u32, u32)], own: usize) -> Vec<Way> {
+    let Some((begin, end)) = stretches.get(own).copied() else { return Vec::new() };
     let last = stretches.iter().map(|stretch| stretch.1).max().unwrap_or_default();
     // Everything counted up to a month goes up by one, from one month to another: stretches that begin or end between
     // change, all others do not.
@@ -107,7 +108,7 @@ fn line_ways(stretches: &[(u32, u32)], (begin, end): (u32, u32)) -> Vec<Way> {
             .map(|(at, stretch)| (at, change(stretch)))
             .filter(|(_, sign)| *sign != 0)
             .collect();
-        way.sort_by_key(|(at, _)| stretches.get(*at as usize) != Some(&(begin, end)));
+        way.sort_by_key(|(at, _)| *at as usize != own);
         way
     };
     let mut ways: Vec<Way> = Vec::new();
@@ -127,10 +128,13 @@ fn line_ways(stretches: &[(u32, u32)], (begin, end): (u32, u32)) -> Vec<Way> {
     ways
 }
 
+/// A lattice; by axis and coordinate, the ways along it; by axis, how far apart neighbours stand.
+type Hint<'a> = (&'a Lattice, Vec<Vec<Vec<Way>>>, Vec<usize>);
+
 /// Lattices with what is worked out once: the ways along each axis, and where each cell lies.
 #[derive(Debug, Default)]
 pub(super) struct Hints<'a> {
-    lattices: Vec<(&'a Lattice, Vec<Vec<Vec<Way>>>, Vec<usize>)>,
+    lattices: Vec<Hint<'a>>,
     /// By cell of the problem, its lattice and place.
     place: Vec<(u32, u32)>,
     /// By cell of the problem, its place in the group at work.
@@ -200,17 +204,27 @@ impl<'a> Hints<'a> {
         let (number, place) = *self.place.get(cell as usize)?;
         let (lattice, ways, strides) = self.lattices.get(number as usize)?;
         let coordinate = |axis: usize| place as usize / strides[axis] % lattice.axes[axis].len();
+        let start = *self.within.get(cell as usize).filter(|at| **at != NOWHERE)?;
+        if !board.admits(start, board.value(start) + by) {
+            return None;
+        }
         // Cells that change so far, each with its sign, for the few cheapest choices on the axes looked at so far.
         let mut beam: Vec<(u64, Vec<(u32, i32)>)> = vec![(0, vec![(place, 1)])];
         for axis in (0..lattice.axes.len()).rev() {
             let here = coordinate(axis);
             let mut next: Vec<(u64, Vec<(u32, i32)>)> = Vec::new();
-            for (_, places) in &beam {
+            for (before, places) in &beam {
                 for way in &ways[axis][here] {
                     let below = if next.len() < BEAM { u64::MAX } else { next[BEAM - 1].0 };
-                    let Some(price) =
-                        self.price(board, lattice, (places, way), (here, strides[axis]), by, prices, below)
-                    else {
+                    let Some(price) = self.price(
+                        board,
+                        lattice,
+                        (*before, places, way),
+                        (here, strides[axis]),
+                        by,
+                        prices,
+                        below,
+                    ) else {
                         continue;
                     };
                     let spread = spread(places, way, here, strides[axis]).collect();
@@ -239,13 +253,14 @@ impl<'a> Hints<'a> {
         &self,
         board: &Board<'_>,
         lattice: &Lattice,
-        (places, way): (&[(u32, i32)], &Way),
+        (before, places, way): (u64, &[(u32, i32)], &Way),
         (here, stride): (usize, usize),
         by: i64,
         prices: Option<&[u32]>,
         below: u64,
     ) -> Option<u64> {
-        let mut sum = 0;
+        // The first of a way is the place itself, which has been looked at.
+        let (mut sum, way) = (before, way.get(1..).unwrap_or_default());
         for (place, sign) in spread(places, way, here, stride) {
             let cell = lattice.cells[place as usize];
             if cell == NOWHERE || !self.counted[cell as usize] {
@@ -281,7 +296,7 @@ const BEAM: usize = 4;
 /// A change along one axis, at every place of a change along others.
 fn spread<'a>(
     places: &'a [(u32, i32)],
-    way: &'a Way,
+    way: &'a [(u32, i32)],
     here: usize,
     stride: usize,
 ) -> impl Iterator<Item = (u32, i32)> + 'a {

@@ -11,6 +11,9 @@ pub(super) struct Term {
     pub(super) sign: i32,
 }
 
+/// The members of a relation in order, and what they add up to.
+type Row = (Vec<Term>, i64);
+
 /// Relations over cells `0..cells`; only cells whose value is open occur.
 #[derive(Debug, Default)]
 pub(super) struct Net {
@@ -24,7 +27,7 @@ pub(super) struct Net {
 
 impl Net {
     /// Out of relations as sorted lists of members.
-    fn new(cells: usize, rows: &[(Vec<Term>, i64)]) -> Self {
+    fn new(cells: usize, rows: &[Row]) -> Self {
         let mut net = Self {
             relation_start: vec![0],
             cell_start: vec![0; cells + 1],
@@ -41,11 +44,11 @@ impl Net {
         for cell in 0..cells {
             net.cell_start[cell + 1] += net.cell_start[cell];
         }
-        let mut next = net.cell_start.clone();
+        let mut free = net.cell_start.clone();
         net.relations = vec![Term { at: 0, sign: 0 }; net.members.len()];
         for (relation, (row, _)) in rows.iter().enumerate() {
             for term in row {
-                let place = &mut next[term.at as usize];
+                let place = &mut free[term.at as usize];
                 net.relations[*place as usize] = Term { at: index(relation), sign: term.sign };
                 *place += 1;
             }
@@ -161,7 +164,7 @@ pub(super) fn groups(problem: &Problem, open: &[bool]) -> Vec<Group> {
             at_place.push(cell);
         }
     }
-    let mut rows: Vec<(Vec<Term>, i64)> = Vec::with_capacity(problem.relations.len());
+    let mut rows: Vec<Row> = Vec::with_capacity(problem.relations.len());
     let mut root: Vec<u32> = (0..index(at_place.len())).collect();
     for row in problem.relations.iter().filter(|row| holds(row, cells)) {
         let (mut members, mut sum) = (Vec::with_capacity(row.parts.len() + row.whole.len()), 0);
@@ -195,7 +198,7 @@ pub(super) fn groups(problem: &Problem, open: &[bool]) -> Vec<Group> {
 
     let mut group_of = vec![0; at_place.len()];
     let mut within = vec![0; at_place.len()];
-    let mut found: Vec<(Vec<u32>, Vec<(Vec<Term>, i64)>)> = Vec::new();
+    let mut found: Vec<(Vec<u32>, Vec<Row>)> = Vec::new();
     for at in 0..index(at_place.len()) {
         let top = find(&mut root, at);
         if top == at {

@@ -8,10 +8,10 @@ use std::sync::Mutex;
 
 use super::audit::{Audit, Change, Seen, audit_with, take};
 use super::board::{Board, UNBOUNDED};
-use super::bounds::{Extremes, Outer};
+use super::bounds::{Extremes, Outer, cap};
 use super::lattice::Hints;
 use super::net::{self, Group, groups, index};
-use super::search::{CELL, Guide, NEVER, STEPS, Search, Style, Task};
+use super::search::{CELL, Found, Guide, NEVER, ROUNDS, STEPS, Search, Style, Task};
 use super::{Cell, DisclosureError, Effort, Need, Problem, Standing, Status};
 
 /// How many cells there are of each status.
@@ -139,11 +139,10 @@ pub(super) fn seen(problem: &Problem, status: &[Status]) -> Vec<Seen> {
 fn first_status(cell: &Cell) -> Status {
     match (cell.count, cell.standing) {
         (None, _) => Status::Absent,
-        (_, Standing::Known) => Status::Shown,
         (_, Standing::Unpublished) => Status::Unpublished,
         (_, Standing::Publishable | Standing::Held) if cell.sensitive => Status::Primary,
         (_, Standing::Held) => Status::Secondary,
-        (_, Standing::Publishable) => Status::Shown,
+        (_, Standing::Known | Standing::Publishable) => Status::Shown,
     }
 }
 
@@ -184,7 +183,7 @@ impl<'a> Work<'a> {
 
     /// Withholds what is needed; the cells that cannot be protected.
     fn protect(&mut self, guide: &mut Guide<'_>, effort: &Effort, sets: &mut usize) -> Vec<u32> {
-        if !self.status.iter().any(|status| status.is_hidden()) || self.board.net.len() == 0 {
+        if self.asked().is_empty() || self.board.net.len() == 0 {
             return Vec::new();
         }
         if self.board.net.len() == 1 {
@@ -264,16 +263,20 @@ impl<'a> Work<'a> {
     fn give_room(&mut self, guide: &mut Guide<'_>, effort: &Effort, at: u32) -> bool {
         let need = self.cells[at as usize].need;
         while !self.is_open_enough(guide, effort, at, need) {
-            let Some(wanted) = self.board.wanted(at, need) else { return true };
             self.board.reset(&self.truth);
-            let by = wanted - self.board.value(at);
-            let Some(cover) = self.cheapest(guide, at, by) else { return false };
-            if cover.is_empty() {
-                // The way that was found needs no cover, and yet was not found before: it is taken now.
-                continue;
+            // Part of the way may need no cover; the rest is sought from there. Every step goes further than before.
+            let mut covered = false;
+            for _ in 0..ROUNDS {
+                let Some(wanted) = self.board.wanted(at, need) else { return true };
+                let by = wanted - self.board.value(at);
+                let Some(cover) = self.cheapest(guide, at, by) else { return false };
+                if !cover.is_empty() {
+                    covered = true;
+                    break;
+                }
             }
-            for cell in cover {
-                self.hide(cell);
+            if !covered {
+                return false;
             }
         }
         true
@@ -302,14 +305,14 @@ impl<'a> Work<'a> {
         {
             return false;
         }
-        Extremes::of(self.board.net, &outer, at)
+        Extremes::of(self.board.net, &outer, at, cap(&self.truth, need))
             .is_some_and(|ends| take(&mut self.board, &self.truth, at, need, &ends))
     }
 
     /// The cheapest cover that lets a cell change by `by`, or as much of it as can be had.
     fn cheapest(&mut self, guide: &mut Guide<'_>, at: u32, by: i64) -> Option<Vec<u32>> {
         let mut by = by;
-        let mut best: Option<(u64, Vec<u32>, Vec<(u32, i64)>)> = None;
+        let mut best: Option<Found> = None;
         while by != 0 && best.is_none() {
             best = guide.change(&self.board, self.group, (at, by), Some(&self.prices));
             by /= 2;
@@ -323,13 +326,14 @@ impl<'a> Work<'a> {
                 steps: 20 * STEPS,
             };
             if guide.search.find(&self.board, &task) {
-                best = Some((guide.search.cost, guide.search.cover.clone(), guide.search.steps.clone()));
+                best = Some(guide.search.found());
             }
         }
-        let (_, cover, steps) = best?;
+        let Found { cover, steps, .. } = best?;
         for cell in &cover {
             self.hide(*cell);
         }
+        // The change is a completion now that its cover is withheld.
         self.board.apply(&steps).then_some(cover)
     }
 

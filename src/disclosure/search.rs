@@ -41,12 +41,20 @@ pub(super) struct Search {
     place: Vec<u32>,
     upset: Vec<u32>,
     mended: Vec<u32>,
-    /// The change that was found: cells and by how much.
-    pub(super) steps: Vec<(u32, i64)>,
+    steps: Vec<(u32, i64)>,
+    cover: Vec<u32>,
+    cost: u64,
+}
+
+/// A change that keeps every sum.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// What it costs to withhold its cover.
+    pub(super) cost: u64,
     /// Cells that have to be withheld for it, in order.
     pub(super) cover: Vec<u32>,
-    /// What they cost.
-    pub(super) cost: u64,
+    /// Cells, and by how much each changes.
+    pub(super) steps: Vec<(u32, i64)>,
 }
 
 /// What a search is to do.
@@ -86,11 +94,12 @@ impl Search {
         found
     }
 
+    /// What the last search found.
+    pub(super) fn found(&self) -> Found {
+        Found { cost: self.cost, cover: self.cover.clone(), steps: self.steps.clone() }
+    }
+
     fn clear(&mut self, board: &Board<'_>) {
-        self.change.resize(board.net.cells(), 0);
-        self.times.resize(board.net.cells(), 0);
-        self.balance.resize(board.net.len(), 0);
-        self.place.resize(board.net.len(), u32::MAX);
         for cell in self.touched.drain(..) {
             self.change[cell as usize] = 0;
             self.times[cell as usize] = 0;
@@ -99,6 +108,11 @@ impl Search {
             self.balance[relation as usize] = 0;
             self.place[relation as usize] = u32::MAX;
         }
+        // Only now: what was marked above belongs to the group before, which may have been larger.
+        self.change.resize(board.net.cells(), 0);
+        self.times.resize(board.net.cells(), 0);
+        self.balance.resize(board.net.len(), 0);
+        self.place.resize(board.net.len(), u32::MAX);
         self.upset.clear();
         self.steps.clear();
         self.cover.clear();
@@ -231,7 +245,7 @@ impl Search {
 }
 
 /// How many completions are tried for one cell.
-const ROUNDS: usize = 48;
+pub(super) const ROUNDS: usize = 48;
 
 /// How many changes one completion may take from another.
 pub(super) const STEPS: usize = 400;
@@ -246,8 +260,7 @@ pub(super) struct Guide<'a> {
 }
 
 impl Guide<'_> {
-    /// The cheapest change of a cell by exactly `by` that was found: what it costs, the cells to withhold for it, and
-    /// its steps.
+    /// The cheapest change of a cell by exactly `by` that was found.
     ///
     /// `cells` are the cells of the group, as the problem has them.
     pub(super) fn change(
@@ -256,23 +269,26 @@ impl Guide<'_> {
         cells: &[u32],
         (at, by): (u32, i64),
         prices: Option<&[u32]>,
-    ) -> Option<(u64, Vec<u32>, Vec<(u32, i64)>)> {
-        let mut best: Option<(u64, Vec<u32>, Vec<(u32, i64)>)> = None;
+    ) -> Option<Found> {
+        let mut best: Option<Found> = None;
         if let Some((_, start)) = self.hints.find(board, cells[at as usize], by, prices) {
             let task = Task { start: &start, prices, style: Style::Tightest, below: u64::MAX, steps: STEPS };
             if self.search.find(board, &task) {
-                best = Some((self.search.cost, self.search.cover.clone(), self.search.steps.clone()));
+                best = Some(self.search.found());
             }
         }
-        // In a lattice that has no answer, neighbours of one cell rarely have one.
-        let last_resort = self.hints.is_empty() || by.abs() == 1;
+        // Where a lattice has no answer, going from neighbour to neighbour rarely has one, and takes long in a large group.
+        let worth_while = prices.is_some() || board.net.cells() <= SMALL;
+        let last_resort = self.hints.is_empty() || (by.abs() == 1 && worth_while);
         if (best.is_none() && last_resort) || (self.hints.is_empty() && prices.is_some()) {
-            for style in [Style::Tightest, Style::Latest] {
-                let below = best.as_ref().map_or(u64::MAX, |(cost, ..)| *cost);
+            let styles: &[Style] =
+                if self.hints.is_empty() { &[Style::Tightest, Style::Latest] } else { &[Style::Tightest] };
+            for style in styles.iter().copied() {
+                let below = best.as_ref().map_or(u64::MAX, |found| found.cost);
                 let steps = if self.hints.is_empty() { STEPS } else { FEW };
                 let task = Task { start: &[(at, by)], prices, style, below, steps };
                 if self.search.find(board, &task) {
-                    best = Some((self.search.cost, self.search.cover.clone(), self.search.steps.clone()));
+                    best = Some(self.search.found());
                     if prices.is_none() {
                         break;
                     }
@@ -321,8 +337,8 @@ impl Guide<'_> {
     /// Takes a cell as much of the way as it can in one go.
     fn step(&mut self, board: &mut Board<'_>, cells: &[u32], at: u32, mut by: i64) -> bool {
         while by != 0 {
-            if let Some((_, _, steps)) = self.change(board, cells, (at, by), None)
-                && board.apply(&steps)
+            if let Some(found) = self.change(board, cells, (at, by), None)
+                && board.apply(&found.steps)
             {
                 return true;
             }
@@ -331,6 +347,9 @@ impl Guide<'_> {
         false
     }
 }
+
+/// Up to how many cells a group is small.
+const SMALL: usize = 2000;
 
 /// How many changes are tried where a lattice has no answer.
 const FEW: usize = 40;

@@ -116,7 +116,7 @@ mod properties {
             let problem = table(&counts, &[], threshold);
             let found = protect(&problem, &Effort::default()).unwrap();
             let hidden = hidden(&found);
-            let open = possible(&problem, &hidden, 6);
+            let open = possible(&problem, &hidden, 8);
             for (at, cell) in problem.cells.iter().enumerate() {
                 if cell.sensitive {
                     prop_assert!(hidden[at]);
@@ -140,7 +140,7 @@ mod properties {
             let seen: Vec<Seen> =
                 hidden.iter().map(|hidden| if *hidden { Seen::Hidden } else { Seen::Exactly }).collect();
             let audit = audit(&problem, &seen, &Effort::default()).unwrap();
-            let open = possible(&problem, &hidden, 6);
+            let open = possible(&problem, &hidden, 8);
             for finding in &audit.findings {
                 let values = &open[finding.cell as usize];
                 let safe = values.len() > 1 && values.last().copied().unwrap() >= 3;
@@ -181,7 +181,7 @@ mod properties {
             let problem = table(&counts, &[], 5);
             let cells = problem.cells.len();
             let moved = |at: usize| (at * 7 + turn) % cells;
-            prop_assume!(cells % 7 != 0);
+            prop_assume!(!cells.is_multiple_of(7));
             let mut turned = Problem { cells: problem.cells.clone(), ..Problem::default() };
             for (at, cell) in problem.cells.iter().enumerate() {
                 turned.cells[moved(at)] = *cell;

@@ -11,7 +11,7 @@ use url::Url;
 use super::arrival::{Kept, base_name, recorded};
 use super::http::{Authorization, Client, Fetched, Held, HttpSettings, Pace, Patience};
 use super::settings::{AuthConfig, AuthKind};
-use super::{Asking, Haul, Place, Visit, chain, fill, paging, place};
+use super::{Asking, Haul, Place, Probed, Visit, chain, fill, paging, place};
 use crate::config::Project;
 use crate::period::Month;
 use crate::secret;
@@ -249,6 +249,50 @@ async fn ask(
 /// Patience with one feed. Feeds that wait at the same moment must not ask again at the same moment.
 pub(super) fn patience(visit: &Visit<'_>, settings: &HttpSettings) -> Patience {
     Patience::new(settings.deadline, crate::normalise::hash(0, visit.feed.id.as_bytes()))
+}
+
+/// Longest that a probe waits for one answer.
+const PROBE: Duration = Duration::from_secs(15);
+
+/// The feed's settings with the patience of a probe.
+pub(super) fn probing(visit: &Visit<'_>) -> HttpSettings {
+    let mut settings = settings(visit);
+    settings.connect_timeout = settings.connect_timeout.min(PROBE);
+    settings.idle_timeout = settings.idle_timeout.min(PROBE);
+    settings.total_timeout = settings.total_timeout.min(PROBE);
+    settings
+}
+
+/// Whether the address of a month answers; what it has is not taken.
+pub(super) async fn probe(visit: &Visit<'_>, template: &str, month: Month) -> Probed {
+    let key = match key(visit) {
+        Ok(key) => key,
+        Err(fault) => return Probed::Failed(fault),
+    };
+    let mut settings = probing(visit);
+    settings.headers = key.headers;
+    settings.authorization = key.authorization;
+    let url = match address(visit, template, month, key.parameter.as_ref()) {
+        Ok(url) => url,
+        Err(fault) => return Probed::Failed(fault),
+    };
+    let held = visit.landing.lock().await.latest_from(&recorded(&url)).cloned();
+    let tags = held
+        .filter(|_| url.query().is_none())
+        .map(|known| Held { etag: known.etag, last_modified: known.last_modified });
+    let client = match Client::new(&settings) {
+        Ok(client) => client,
+        Err(error) => return Probed::Failed(chain(&error)),
+    };
+    match client.probe(&url, tags.as_ref(), &settings).await {
+        Err(error) => Probed::Failed(chain(&error)),
+        Ok(answered) => match answered.status {
+            200 | 203 => Probed::Reached { found: format!("answers for {month}"), clock: answered.date },
+            304 => Probed::Reached { found: format!("{month} is as it was landed"), clock: answered.date },
+            404 | 410 => Probed::Nothing(format!("the publisher has nothing for {month}")),
+            status => Probed::Failed(format!("{} answers with status {status}", recorded(&url))),
+        },
+    }
 }
 
 /// How patiently the feed's settings ask, whatever is asked.

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::arrival::{Settled, is_fit_name, unfinished};
 use super::template::Shape;
-use super::{Asking, Haul, Visit, fill};
+use super::{Asking, Haul, Probed, Visit, fill};
 use crate::config::Project;
 use crate::config::settings::{FeedConfig, LandingMode};
 use crate::diagnose::{printable, shown_path};
@@ -50,6 +50,8 @@ pub(super) async fn look(visit: &Visit<'_>, pattern: &str, asking: &Asking, synt
     let wanted: Vec<Wanted> = found
         .files
         .into_iter()
+        // What could not be kept is not taken, though the partner still has it.
+        .filter(|file| visit.terms.closed(file.period).is_none())
         .map(|file| {
             let member = visit.feed.member.as_ref().map(|member| fill(member, file.period));
             let name = slot_name(&file.path, member.as_deref());
@@ -550,6 +552,32 @@ fn fits(pattern: &str, name: &str, captures: &mut BTreeMap<String, String>, left
 
 fn ends(text: &str) -> impl Iterator<Item = usize> {
     (0..=text.len()).filter(|at| text.is_char_boundary(*at))
+}
+
+/// Whether the folders of a pattern can be read, and how many files it finds.
+pub(super) fn probe(pattern: &str, asking: &Asking) -> Probed {
+    match find(pattern, asking.undated()).map(|found| found.files) {
+        Err((path, error)) => Probed::Failed(format!("{}: {error}", path.display())),
+        Ok(found) if found.is_empty() => {
+            Probed::Nothing("no file bears the name that `source` says".to_owned())
+        }
+        Ok(found) => match found.last().map(|last| (File::open(&last.path), &last.path)) {
+            Some((Err(error), path)) => Probed::Failed(format!("{}: {error}", path.display())),
+            _ => Probed::Reached { found: format!("{} files", found.len()), clock: None },
+        },
+    }
+}
+
+/// Whether the folder that stands in for an address can be read. The simulator's is there from the first run on.
+pub(super) fn probe_mirror(project: &Project, folder: &Path) -> Probed {
+    let simulated = project.settings.simulate.as_ref().map(|simulate| project.root.join(&simulate.folder));
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && simulated.as_deref() == Some(folder) => {
+            Probed::Reached { found: "the simulator will fill its folder".to_owned(), clock: None }
+        }
+        Err(error) => Probed::Failed(format!("{}: {error}", shown(project, folder))),
+        Ok(_) => Probed::Reached { found: "a folder stands in for it".to_owned(), clock: None },
+    }
 }
 
 #[cfg(test)]

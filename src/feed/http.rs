@@ -8,6 +8,7 @@ mod fault;
 mod pace;
 mod patience;
 mod private;
+mod probe;
 
 use std::io;
 use std::net::IpAddr;
@@ -30,6 +31,7 @@ pub use pace::Pace;
 pub use patience::Patience;
 use private::PrivateAddress;
 pub(in crate::feed) use private::{PublicOnly, is_public};
+pub use probe::Answered;
 
 /// Redirects that are followed for one request; the next one is an error.
 const MOST_HOPS: u32 = 5;

@@ -4,15 +4,18 @@
 mod address;
 mod arrival;
 mod check;
+pub mod draft;
 mod folder;
 pub mod http;
 mod net;
 mod paging;
 mod postgres;
+mod probe;
 pub mod settings;
 mod sftp;
 mod store;
 mod template;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -24,13 +27,18 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::config::Project;
-use crate::config::settings::{DeliveryMode, FeedConfig, GapConfig};
+use crate::config::settings::{DeliveryMode, FeedConfig};
+use crate::erasure::Erasure;
+use crate::freshness;
+pub use crate::freshness::gap_at;
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
 use crate::secret;
 pub use check::missing_secrets;
 pub(crate) use check::problems;
+pub use probe::{Probed, probe};
 use template::fill;
+use terms::Terms;
 
 /// What a run knows of a feed once it has been asked.
 #[derive(Debug, Clone)]
@@ -39,28 +47,95 @@ pub struct FeedState {
     pub feed: Arc<FeedConfig>,
     /// The deliveries of each slot that stand now, the latest first.
     pub slots: BTreeMap<(Month, String), Vec<Delivery>>,
+    /// For a feed of many months at once: when the deliveries that stand were received, the earliest first.
+    pub arrived: Vec<DateTime<Utc>>,
     /// Months that are expected and for which nothing stands, each with the reason in words.
     pub missing: BTreeMap<Month, String>,
     /// Deliveries that this run landed.
     pub landed: usize,
     /// What went wrong in this run, in words; empty when nothing did.
     pub faults: Vec<String>,
+    /// Why its agreement stops it: it is not asked, and nothing of it is used. `None` when it does not.
+    pub stopped: Option<String>,
+    /// Months without a delivery that it may not be asked for, as their rows could not be kept.
+    pub beyond_retention: BTreeSet<Month>,
+    /// Slots whose rows were erased; their deliveries stand in `slots`, their contents are gone.
+    pub erased: BTreeMap<(Month, String), Erasure>,
+}
+
+/// Why nothing stands for an expected month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// The partner did not send it.
+    NotSupplied,
+    /// It is known not to come.
+    KnownGap,
+    /// The agreement of the feed has not begun or has expired.
+    Stopped,
+    /// Its rows could not be kept any more, so it is not asked for.
+    BeyondRetention,
+}
+
+impl Absence {
+    /// The word in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotSupplied => "not_supplied",
+            Self::KnownGap => "known_gap",
+            Self::Stopped => "stopped",
+            Self::BeyondRetention => "beyond_retention",
+        }
+    }
+}
+
+impl FeedState {
+    /// Why nothing stands for one of the missing months.
+    #[must_use]
+    pub fn absence(&self, month: Month) -> Absence {
+        if gap_at(&self.feed, month).is_some() {
+            Absence::KnownGap
+        } else if self.stopped.is_some() {
+            Absence::Stopped
+        } else if self.beyond_retention.contains(&month) {
+            Absence::BeyondRetention
+        } else {
+            Absence::NotSupplied
+        }
+    }
+
+    /// The months that the partner owes: expected, and missing for no reason that is known.
+    #[must_use]
+    pub fn owed(&self) -> Vec<Month> {
+        self.missing.keys().copied().filter(|month| self.absence(*month) == Absence::NotSupplied).collect()
+    }
+
+    /// The state of a feed that its agreement stops: no delivery stands, and every month tells why.
+    fn stopped(feed: Arc<FeedConfig>, landing: &Landing, expected: &[Month], terms: &Terms) -> Self {
+        let why = terms.stopped.clone().unwrap_or_default();
+        let held = landing.of_feed(&feed.id).map(|delivery| delivery.period);
+        let held = held.filter(|month| *month >= feed.from && feed.to.is_none_or(|to| *month <= to));
+        let months: BTreeSet<Month> = expected.iter().copied().chain(held).collect();
+        let reason = |month| gap_at(&feed, month).map_or_else(|| why.clone(), |gap| gap.reason.clone());
+        let missing = months.into_iter().map(|month| (month, reason(month))).collect();
+        Self {
+            slots: BTreeMap::new(),
+            arrived: Vec::new(),
+            missing,
+            landed: 0,
+            faults: Vec::new(),
+            stopped: terms.stopped.clone(),
+            beyond_retention: BTreeSet::new(),
+            erased: BTreeMap::new(),
+            feed,
+        }
+    }
 }
 
 /// The months for which a feed is expected to have delivered by a day.
 #[must_use]
 pub fn expected_months(feed: &FeedConfig, as_of: NaiveDate) -> Vec<Month> {
-    let delay = i32::try_from(feed.published_after_months).unwrap_or(i32::MAX);
-    let newest = Month::containing(as_of).plus(-delay.min(1200));
-    let last = feed.to.map_or(newest, |to| to.min(newest));
-    let ends = |month: &Month| month.since(feed.from) % feed.every.months() == 0;
-    feed.from.through(last).filter(ends).collect()
-}
-
-/// The known gap in which a month lies.
-#[must_use]
-pub fn gap_at(feed: &FeedConfig, month: Month) -> Option<&GapConfig> {
-    feed.gap.iter().find(|gap| gap.from <= month && gap.to.is_none_or(|to| month <= to))
+    freshness::missed_months(feed, as_of)
 }
 
 /// Asks every feed for what it lacks, all feeds at once, and lands what comes.
@@ -79,12 +154,14 @@ pub async fn land_all(
     let feeds: Vec<Arc<FeedConfig>> =
         project.feeds.values().map(|feed| Arc::new(feed.config.clone())).collect();
     let addresses = Arc::new(address::Addresses::of(project));
+    let mut terms = Terms::of_all(project, as_of)?;
     let asked = feeds.iter().map(|feed| {
         let visit = Visit {
             project,
             feed: Arc::clone(feed),
             landing: Arc::clone(&landing),
             addresses: Arc::clone(&addresses),
+            terms: terms.remove(&feed.id).unwrap_or_default(),
             now,
             as_of,
         };
@@ -109,15 +186,21 @@ pub fn foresee(
 ) -> io::Result<(Vec<FeedState>, Vec<Pending>)> {
     let mut states = Vec::new();
     let mut pending = Vec::new();
+    let mut all_terms = Terms::of_all(project, as_of)?;
     for feed in project.feeds.values() {
         let feed = Arc::new(feed.config.clone());
+        let terms = all_terms.remove(&feed.id).unwrap_or_default();
+        if terms.stopped.is_some() {
+            let expected = expected_months(&feed, as_of);
+            states.push(FeedState::stopped(feed, landing, &expected, &terms));
+            continue;
+        }
         let (place, synthetic) = place(project, &feed);
-        let asking = Asking::of(project, &feed, &place, as_of);
-        let expected = asking.months.clone();
-        let mut slots = landed_slots(landing, &feed, synthetic, asking.by_month);
+        let asking = Asking::of(project, &feed, &place, as_of).closed_by(&terms);
+        let mut slots = landed_slots(landing, &feed, synthetic, (asking.by_month, as_of));
         let (new, changed) = match &place {
             Place::Address { .. } if !asking.by_month => {
-                pending.push((feed.id.clone(), "asked once in each run".to_owned(), expected.clone()));
+                pending.push((feed.id.clone(), "asked once in each run".to_owned(), asking.months.clone()));
                 (Vec::new(), Vec::new())
             }
             Place::Address { .. } => {
@@ -135,9 +218,14 @@ pub fn foresee(
                 folder::foresee_mirror(project, landing, &feed, folder, rest, &asking, synthetic)
             }
         };
+        let still_open = |months: Vec<Month>| -> Vec<Month> {
+            months.into_iter().filter(|month| terms.closed(*month).is_none()).collect()
+        };
+        let (new, changed) = (still_open(new), still_open(changed));
         if feed.landing == crate::config::settings::LandingMode::Reference {
-            slots.retain(|_, deliveries| {
-                deliveries.retain(|d| d.reference.as_ref().is_some_and(|path| path.is_file()));
+            slots.retain(|slot, deliveries| {
+                let erased = terms.erased.contains_key(slot);
+                deliveries.retain(|d| erased || d.reference.as_ref().is_some_and(|path| path.is_file()));
                 !deliveries.is_empty()
             });
         }
@@ -146,17 +234,33 @@ pub fn foresee(
                 pending.push((feed.id.clone(), why.to_owned(), months));
             }
         }
-        let missing = asking
-            .missing(&feed, &slots, as_of)
+        let absent = asking.missing(&feed, &slots, as_of);
+        let absent: Vec<Month> =
+            absent.into_iter().filter(|month| !slots.keys().any(|(found, _)| found == month)).collect();
+        let beyond_retention = terms.beyond(&absent);
+        let missing = absent
             .into_iter()
-            .filter(|month| !slots.keys().any(|(found, _)| found == month))
             .map(|month| {
-                let reason =
-                    gap_at(&feed, month).map_or_else(|| "not supplied".to_owned(), |gap| gap.reason.clone());
+                let reason = match (gap_at(&feed, month), terms.closed(month)) {
+                    (Some(gap), _) => gap.reason.clone(),
+                    (None, Some(why)) => why,
+                    (None, None) => "not supplied".to_owned(),
+                };
                 (month, reason)
             })
             .collect();
-        states.push(FeedState { feed, slots, missing, landed: 0, faults: Vec::new() });
+        let arrived = arrivals(&feed, &slots);
+        states.push(FeedState {
+            feed,
+            slots,
+            arrived,
+            missing,
+            landed: 0,
+            faults: Vec::new(),
+            stopped: None,
+            beyond_retention,
+            erased: terms.erased,
+        });
     }
     Ok((states, pending))
 }
@@ -166,13 +270,19 @@ fn landed_slots(
     landing: &Landing,
     feed: &FeedConfig,
     synthetic: bool,
-    by_month: bool,
+    (by_month, as_of): (bool, NaiveDate),
 ) -> BTreeMap<(Month, String), Vec<Delivery>> {
     let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = landing
         .slots(&feed.id)
         .into_iter()
-        // The month of receipt says nothing of the months that the rows are about.
-        .filter(|((month, _), _)| !by_month || (*month >= feed.from && feed.to.is_none_or(|to| *month <= to)))
+        // The month of receipt says nothing of the months that the rows are about. What is about a month that has not begun
+        // waits until it has.
+        .filter(|((month, _), _)| {
+            !by_month
+                || *month >= feed.from
+                    && feed.to.is_none_or(|to| *month <= to)
+                    && *month <= Month::containing(as_of)
+        })
         .map(|(slot, deliveries)| (slot, deliveries.into_iter().cloned().collect()))
         .collect();
     // What the simulator made goes when the feed is real, and the other way round.
@@ -181,6 +291,34 @@ fn landed_slots(
         !deliveries.is_empty()
     });
     slots
+}
+
+fn arrivals(feed: &FeedConfig, slots: &freshness::Slots) -> Vec<DateTime<Utc>> {
+    if feed.mode == DeliveryMode::Month {
+        return Vec::new();
+    }
+    let mut arrived: Vec<DateTime<Utc>> =
+        slots.values().flatten().map(|delivery| delivery.received).collect();
+    arrived.sort_unstable();
+    arrived
+}
+
+/// Files of a feed about months that have not begun.
+fn ahead(
+    landing: &Landing,
+    feed: &FeedConfig,
+    synthetic: bool,
+    as_of: NaiveDate,
+) -> BTreeSet<(Month, String)> {
+    landing
+        .of_feed(&feed.id)
+        .filter(|delivery| {
+            feed.mode == DeliveryMode::Month
+                && delivery.synthetic == synthetic
+                && delivery.period > Month::containing(as_of)
+        })
+        .map(|delivery| (delivery.period, delivery.file.clone()))
+        .collect()
 }
 
 /// Months that are still wanted from an address: those without a delivery, and the latest few again. A feed that is asked
@@ -299,6 +437,8 @@ struct Asking {
     /// The months to ask for; of a yearly edition its first one. For a feed that is asked once a run, the month of the
     /// run.
     months: Vec<Month>,
+    /// These and the months that it may not be asked for, as their rows could not be kept.
+    periods: Vec<Month>,
 }
 
 impl Asking {
@@ -311,9 +451,9 @@ impl Asking {
             || by_query
             || texts.iter().any(|text| template::names_period(text));
         if !by_month {
-            return Self { by_month, months: vec![Month::containing(as_of)] };
+            return Self { by_month, months: vec![Month::containing(as_of)], periods: Vec::new() };
         }
-        let mut months = expected_months(feed, as_of);
+        let mut months = freshness::asked_months(feed, as_of);
         let each = by_query || texts.iter().any(|text| template::names_month(text));
         if !each && !matches!(place, Place::Files { .. }) {
             let mut known = BTreeSet::new();
@@ -321,7 +461,15 @@ impl Asking {
                 known.insert(texts.iter().map(|text| fill(text, *month)).collect::<Vec<_>>())
             });
         }
-        Self { by_month, months }
+        Self { by_month, periods: months.clone(), months }
+    }
+
+    /// The same without the months that the terms close.
+    fn closed_by(mut self, terms: &Terms) -> Self {
+        if self.by_month {
+            self.months.retain(|month| terms.closed(*month).is_none());
+        }
+        self
     }
 
     /// The latest delivery of the same file: of that month, or for a feed that is asked once a run of any.
@@ -353,7 +501,10 @@ impl Asking {
         as_of: NaiveDate,
     ) -> Vec<Month> {
         match self.by_month {
-            true => self.months.clone(),
+            true => {
+                let due = expected_months(feed, as_of);
+                self.periods.iter().copied().filter(|month| due.contains(month)).collect()
+            }
             false if slots.is_empty() => expected_months(feed, as_of),
             false => Vec::new(),
         }
@@ -366,6 +517,7 @@ struct Visit<'a> {
     feed: Arc<FeedConfig>,
     landing: Arc<Mutex<Landing>>,
     addresses: Arc<address::Addresses>,
+    terms: Terms,
     now: DateTime<Utc>,
     as_of: NaiveDate,
 }
@@ -404,8 +556,14 @@ impl Haul {
 
 impl Visit<'_> {
     async fn ask(self) -> io::Result<FeedState> {
+        if let Some(why) = &self.terms.stopped {
+            warn!(feed.id = %self.feed.id, "feed `{}` is not asked: {why}", self.feed.id);
+            let expected = expected_months(&self.feed, self.as_of);
+            let landing = self.landing.lock().await;
+            return Ok(FeedState::stopped(Arc::clone(&self.feed), &landing, &expected, &self.terms));
+        }
         let (place, synthetic) = place(self.project, &self.feed);
-        let asking = Asking::of(self.project, &self.feed, &place, self.as_of);
+        let asking = Asking::of(self.project, &self.feed, &place, self.as_of).closed_by(&self.terms);
         let mut haul = match &place {
             Place::Files { pattern } => folder::look(&self, pattern, &asking, synthetic).await,
             Place::Mirror { folder, rest } => {
@@ -421,18 +579,22 @@ impl Visit<'_> {
         let landed = haul.deliveries.len();
         let mut landing = self.landing.lock().await;
         landing.record(haul.deliveries)?;
-        let mut slots = landed_slots(&landing, &self.feed, synthetic, asking.by_month);
+        let mut slots = landed_slots(&landing, &self.feed, synthetic, (asking.by_month, self.as_of));
+        let ahead = ahead(&landing, &self.feed, synthetic, self.as_of);
         drop(landing);
         if let Some(done) = haul.done.take() {
             haul.general.extend(done.finish(&self).await);
         }
         if let Some(present) = haul.present {
             slots.retain(|(month, file), deliveries| {
+                // A closed month was not looked for; its rows go with the next purge, not before.
+                let closed = self.terms.closed(*month).is_some();
                 deliveries.retain(|delivery| {
                     let of_month = |found: &Month| found == month || !asking.by_month;
-                    present
-                        .iter()
-                        .any(|(m, f, digest)| of_month(m) && f == file && *digest == delivery.sha256)
+                    closed
+                        || present
+                            .iter()
+                            .any(|(m, f, digest)| of_month(m) && f == file && *digest == delivery.sha256)
                 });
                 !deliveries.is_empty()
             });
@@ -448,14 +610,18 @@ impl Visit<'_> {
             waiting.insert(*month, file);
         }
         let mut missing = BTreeMap::new();
+        let mut beyond_retention = BTreeSet::new();
         for month in asking.missing(&self.feed, &slots, self.as_of) {
             if slots.keys().any(|(found, _)| *found == month) {
                 continue;
             }
+            let closed = self.terms.closed(month).inspect(|_| {
+                beyond_retention.insert(month);
+            });
             let told_of = [&told, &waiting]
                 .into_iter()
                 .find_map(|told| if asking.by_month { told.get(&month) } else { told.values().next() });
-            let reason = match (gap_at(&self.feed, month), told_of) {
+            let reason = match (gap_at(&self.feed, month), closed.as_ref().or(told_of)) {
                 (Some(gap), _) => gap.reason.clone(),
                 (None, Some(fault)) => fault.clone(),
                 (None, None) if haul.absent.contains(&month) => "the publisher has nothing for it".to_owned(),
@@ -463,6 +629,9 @@ impl Visit<'_> {
             };
             missing.insert(month, reason);
         }
+        faults.extend(
+            ahead.iter().map(|(month, file)| clean(&format!("{file} is about {month}, which has not begun"))),
+        );
         faults.extend(
             told.iter().map(
                 |(month, fault)| {
@@ -476,7 +645,23 @@ impl Visit<'_> {
         if landed > 0 {
             info!(feed.id = %self.feed.id, "feed `{}` landed {landed} deliveries", self.feed.id);
         }
-        Ok(FeedState { feed: self.feed, slots, missing, landed, faults })
+        let arrived = arrivals(&self.feed, &slots);
+        Ok(FeedState {
+            feed: self.feed,
+            slots,
+            arrived,
+            missing,
+            landed,
+            faults,
+            stopped: None,
+            beyond_retention,
+            erased: self.terms.erased,
+        })
+    }
+
+    /// Whether the feed delivers a month.
+    fn is_within(&self, month: Month) -> bool {
+        month >= self.feed.from && self.feed.to.is_none_or(|to| month <= to)
     }
 
     /// See [`Asking::known`].

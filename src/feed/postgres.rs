@@ -22,7 +22,7 @@ use super::arrival::{Arrival, Kept};
 use super::http::{HttpSettings, causes, is_tls};
 use super::net::{Authority, Trouble, step};
 use super::settings::SslMode;
-use super::{Asking, Haul, Visit, chain};
+use super::{Asking, Haul, Probed, Visit, chain};
 use crate::config::Project;
 use crate::config::settings::FeedConfig;
 use crate::diagnose::printable;
@@ -103,8 +103,9 @@ pub(super) async fn fetch(visit: &Visit<'_>, template: &str, asking: &Asking, sy
         let mut attempts = 0;
         let trouble = loop {
             attempts += 1;
-            let trouble = match step(patience.left(), errand.ask(month)).await {
-                Ok(kept) => {
+            let trouble = match step(patience.left(), errand.ask(Some(month))).await {
+                Ok(None) => continue 'months,
+                Ok(Some(kept)) => {
                     let file = format!("{}.csv", visit.feed.id);
                     let delivery = visit.delivery(month, &file, &errand.server.shown(), kept, synthetic);
                     visit.deliver(asking, delivery, &mut haul).await;
@@ -123,6 +124,19 @@ pub(super) async fn fetch(visit: &Visit<'_>, template: &str, asking: &Asking, sy
         break;
     }
     haul
+}
+
+/// Whether the database lets us in; its query is not run.
+pub(super) async fn probe(visit: &Visit<'_>, template: &str) -> Probed {
+    let settings = super::address::probing(visit);
+    let errand = match Errand::of(visit, template, &settings) {
+        Ok(errand) => errand,
+        Err(fault) => return Probed::Failed(fault),
+    };
+    match step(settings.total_timeout, errand.ask(None)).await {
+        Ok(_) => Probed::Reached { found: "the database answers".to_owned(), clock: None },
+        Err(trouble) => Probed::Failed(trouble.text),
+    }
 }
 
 /// One feed's question.
@@ -157,7 +171,7 @@ impl<'a> Errand<'a> {
         Ok(Self { visit, server, query, monthly, password, tls, settings })
     }
 
-    async fn ask(&self, month: Month) -> Result<Kept, Trouble> {
+    async fn ask(&self, month: Option<Month>) -> Result<Option<Kept>, Trouble> {
         let stream = self.server.authority.connect(self.settings).await?;
         let mut config = Config::new();
         config
@@ -183,7 +197,13 @@ impl<'a> Errand<'a> {
         }
     }
 
-    async fn talk<T>(&self, config: &Config, stream: TcpStream, tls: T, month: Month) -> Result<Kept, Trouble>
+    async fn talk<T>(
+        &self,
+        config: &Config,
+        stream: TcpStream,
+        tls: T,
+        month: Option<Month>,
+    ) -> Result<Option<Kept>, Trouble>
     where
         T: TlsConnect<TcpStream>,
         T::Stream: Send + 'static,
@@ -193,7 +213,15 @@ impl<'a> Errand<'a> {
         // It carries what the client asks, until the client is gone.
         let carried = tokio::spawn(connection);
         let allowed = self.settings.total_timeout;
-        let read = step(allowed, self.read(&client, month)).await;
+        let answered = async {
+            let Some(month) = month else {
+                // Whether it answers is all that is asked.
+                client.simple_query("SELECT 1").await.map_err(|error| told(&error))?;
+                return Ok(None);
+            };
+            self.read(&client, month).await.map(Some)
+        };
+        let read = step(allowed, answered).await;
         drop(client);
         carried.abort();
         read

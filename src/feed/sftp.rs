@@ -25,7 +25,7 @@ use super::arrival::{Arrival, Settled, base_name, is_fit_name, unfinished};
 use super::folder::matches;
 use super::http::HttpSettings;
 use super::net::{Authority, Trouble, step};
-use super::{Asking, Haul, Visit, chain, gap_at};
+use super::{Asking, Haul, Probed, Visit, chain};
 use crate::diagnose::printable;
 use crate::landing::Delivery;
 use crate::period::Month;
@@ -136,6 +136,32 @@ pub(super) async fn fetch(visit: &Visit<'_>, template: &str, asking: &Asking, sy
             return errand.haul;
         }
         info!(feed.id = %visit.feed.id, "feed `{}`: {}; asking again", visit.feed.id, trouble.text);
+    }
+}
+
+/// Whether the server lets us in, and how many files it has; none is taken.
+pub(super) async fn probe(visit: &Visit<'_>, template: &str, asking: &Asking) -> Probed {
+    let login = match Login::of(visit) {
+        Ok(login) => login,
+        Err(fault) => return Probed::Failed(fault),
+    };
+    let remote = match Remote::of(template) {
+        Ok(remote) => remote,
+        Err(fault) => return Probed::Failed(format!("`source`: {fault}")),
+    };
+    let (haul, read) = (Haul::default(), BTreeSet::new());
+    let settings = super::address::probing(visit);
+    let errand = Errand { visit, remote, login, settings, asking, synthetic: false, haul, read };
+    let looked = async {
+        let session = Box::pin(errand.connect()).await?;
+        session.list(&errand).await
+    };
+    match Box::pin(step(errand.settings.total_timeout, looked)).await {
+        Ok(listing) if listing.files.is_empty() => {
+            Probed::Nothing("no file bears the name that `source` says".to_owned())
+        }
+        Ok(listing) => Probed::Reached { found: format!("{} files", listing.files.len()), clock: None },
+        Err(trouble) => Probed::Failed(trouble.text),
     }
 }
 
@@ -279,13 +305,11 @@ impl Errand<'_> {
             && known.synthetic == self.synthetic
     }
 
-    /// The month of a file, if it is one that the feed is asked for.
+    /// The month of a file, if it is one that the feed delivers; an early one is taken too.
     fn period(&self, captures: &mut BTreeMap<String, String>) -> Option<Month> {
         match captures.remove("period") {
             None => self.asking.undated(),
-            Some(text) => text.parse().ok().filter(|month| {
-                self.asking.months.contains(month) && gap_at(&self.visit.feed, *month).is_none()
-            }),
+            Some(text) => text.parse().ok().filter(|month| self.visit.is_within(*month)),
         }
     }
 

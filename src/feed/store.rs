@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use object_store::client::{ClientConfigKey, HttpClient, HttpConnector};
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientOptions, Error, GetOptions, ObjectMeta, ObjectStore, RetryConfig};
+use object_store::{
+    BackoffConfig, ClientOptions, Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig,
+};
 use url::Url;
 
 use super::address::{patience, settings};
@@ -16,7 +18,7 @@ use super::arrival::{Arrival, base_name, is_fit_name};
 use super::folder::matches;
 use super::http::{HttpSettings, PublicOnly, is_public};
 use super::net::{Trouble, step};
-use super::{Asking, Haul, Visit, chain, fill, gap_at};
+use super::{Asking, Haul, Probed, Visit, chain, fill};
 use crate::diagnose::printable;
 use crate::landing::Delivery;
 use crate::period::Month;
@@ -98,6 +100,45 @@ pub(super) async fn fetch(visit: &Visit<'_>, template: &str, asking: &Asking, sy
         errand.haul.general.push(format!("{at}: {}", trouble.text));
     }
     errand.haul
+}
+
+/// Whether the bucket lets us in, and has what is asked for; nothing is taken.
+pub(super) async fn probe(visit: &Visit<'_>, template: &str, asking: &Asking, month: Month) -> Probed {
+    let bucket = match Bucket::of(template) {
+        Ok(bucket) => bucket,
+        Err(fault) => return Probed::Failed(format!("`source`: {fault}")),
+    };
+    let settings = super::address::probing(visit);
+    let store = match open(visit, &bucket, &settings) {
+        Ok(store) => store,
+        Err(fault) => return Probed::Failed(fault),
+    };
+    let allowed = settings.total_timeout;
+    let key = fill(&bucket.pattern, month);
+    let haul = Haul::default();
+    let errand = Errand { visit, bucket, store, settings, asking, synthetic: false, haul };
+    if key.contains(['{', '*']) {
+        return match step(allowed, errand.list()).await {
+            Ok(found) if found.is_empty() => {
+                Probed::Nothing("no object bears the name that `source` says".to_owned())
+            }
+            Ok(found) => Probed::Reached { found: format!("{} objects", found.len()), clock: None },
+            Err(trouble) => Probed::Failed(trouble.text),
+        };
+    }
+    let Ok(place) = Path::parse(&key) else { return Probed::Failed("`source` is not a key".to_owned()) };
+    let head = async {
+        match errand.store.head(&place).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(told(&error)),
+        }
+    };
+    match step(allowed, head).await {
+        Ok(true) => Probed::Reached { found: format!("has {month}"), clock: None },
+        Ok(false) => Probed::Nothing(format!("there is no object for {month}")),
+        Err(trouble) => Probed::Failed(trouble.text),
+    }
 }
 
 /// One feed's visit to its bucket. The library asks again where that can help.
@@ -209,13 +250,11 @@ impl Errand<'_> {
         Ok(found)
     }
 
-    /// The month of an object, if it is one that the feed is asked for.
+    /// The month of an object, if it is one that the feed delivers; an early one is taken too.
     fn period(&self, captures: &mut BTreeMap<String, String>) -> Option<Month> {
         match captures.remove("period") {
             None => self.asking.undated(),
-            Some(text) => text.parse().ok().filter(|month| {
-                self.asking.months.contains(month) && gap_at(&self.visit.feed, *month).is_none()
-            }),
+            Some(text) => text.parse().ok().filter(|month| self.visit.is_within(*month)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A contract made ready for reading: which field goes to which column, and what it must be.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::StringArray;
@@ -80,6 +80,18 @@ pub struct Contract {
     pub(super) rules: Option<Rules>,
     /// SHA-256 over everything that decides what becomes of a row.
     pub digest: String,
+}
+
+impl Contract {
+    /// The same contract without the lists of codes and the ranges of columns that stand under these rules: a waiver lets
+    /// their values in as they are.
+    pub(super) fn without(&self, rules: &BTreeSet<&str>) -> Self {
+        let mut lenient = self.clone();
+        for column in lenient.columns.iter_mut().filter(|column| rules.contains(column.rule.as_str())) {
+            (column.codes, column.range) = (None, None);
+        }
+        lenient
+    }
 }
 
 /// A dataset: the contracts that fill it, its columns and its summaries.
@@ -177,27 +189,33 @@ pub fn datasets(
                 continue;
             }
         };
-        let dataset = datasets.entry(config.dataset.clone()).or_insert_with(|| {
-            let kept = || contract.columns.iter().filter(|column| !column.hidden);
-            let mut fields: Vec<Field> =
-                kept().map(|column| Field::new(&column.name, column.stored.clone(), true)).collect();
-            fields.extend(own_columns());
-            let hex = kept().filter(|c| c.stored == DataType::Binary).map(|c| c.name.clone()).collect();
-            Dataset {
-                id: config.dataset.clone(),
-                title: told.map(|dataset| dataset.title.clone()).unwrap_or_default(),
-                contracts: BTreeMap::new(),
-                schema: Arc::new(Schema::new(fields)),
-                hex_columns: hex,
-                summaries,
-            }
+        let dataset = datasets.entry(config.dataset.clone()).or_insert_with(|| Dataset {
+            id: config.dataset.clone(),
+            title: told.map(|dataset| dataset.title.clone()).unwrap_or_default(),
+            contracts: BTreeMap::new(),
+            schema: Arc::new(Schema::empty()),
+            hex_columns: Vec::new(),
+            summaries,
         });
         dataset.contracts.insert(config.id.clone(), Arc::new(contract));
     }
     for dataset in datasets.values_mut() {
+        let columns = all_columns(dataset.contracts.values());
+        let fields = columns.iter().map(|column| Field::new(&column.name, column.stored.clone(), true));
+        dataset.schema = Arc::new(Schema::new(fields.chain(own_columns()).collect::<Vec<Field>>()));
+        let hex = columns.iter().filter(|column| column.stored == DataType::Binary);
+        dataset.hex_columns = hex.map(|column| column.name.clone()).collect();
         recheck_codes(dataset);
     }
     (datasets.into_iter().map(|(id, dataset)| (id, Arc::new(dataset))).collect(), problems)
+}
+
+/// Columns of the dataset that these contracts fill: those of the first contract in its order, then those that each
+/// further one adds. A row of a contract that lacks a column has nothing there.
+pub(super) fn all_columns<'a>(contracts: impl Iterator<Item = &'a Arc<Contract>>) -> Vec<&'a Column> {
+    let mut known: HashSet<&str> = HashSet::new();
+    let kept = contracts.flat_map(|contract| contract.columns.iter().filter(|column| !column.hidden));
+    kept.filter(|column| known.insert(&column.name)).collect()
 }
 
 /// Marks the columns for which the contracts of a dataset take different codes.

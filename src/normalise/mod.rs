@@ -51,6 +51,12 @@ pub struct DeliveryReport {
     pub quarantined: u64,
     /// Quarantined rows by rule.
     pub rules: std::collections::BTreeMap<String, u64>,
+    /// Quarantined rows by rule that somebody knows of and that no longer count as open.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub acknowledged: std::collections::BTreeMap<String, u64>,
+    /// Rows by waiver that it let in, or that it acknowledges.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub waived: std::collections::BTreeMap<String, u64>,
     /// One bit for each day of the month that its rows tell, the first day being the lowest; 0 where days are not told.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub days: u32,
@@ -60,6 +66,9 @@ pub struct DeliveryReport {
     /// Rows that this month had in the delivery before, where this one tells the month anew and otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restated: Option<u64>,
+    /// When the rows were erased under a retention rule; the counts are those of before. Absent: they are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<chrono::NaiveDate>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

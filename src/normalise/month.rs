@@ -1,6 +1,6 @@
 //! All deliveries of one month become the rows, the quarantine and the summaries of that month.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
@@ -18,6 +18,7 @@ use super::{DeliveryReport, DeliveryStatus, Finding, Rejection, drift};
 use crate::config::settings::{DriftConfig, FeedConfig, Repeats};
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
+use crate::waiver::{self, Effect, WaiverConfig};
 
 /// Rows that are laid out before they go to the file.
 const BATCH: usize = 1 << 16;
@@ -31,6 +32,8 @@ pub struct Slot {
     pub contract: Arc<Contract>,
     /// The latest first.
     pub deliveries: Vec<Delivery>,
+    /// The rows were erased: this is what had become of them, and nothing is read.
+    pub erased: Option<Vec<DeliveryReport>>,
     /// For a feed of many months at once: the part of its only delivery that stands in this month.
     pub standing: Option<Standing>,
     /// Deliveries that somebody approved though they would be held, by digest of their contents, each with the words for
@@ -38,6 +41,8 @@ pub struct Slot {
     pub approved: BTreeMap<String, String>,
     /// Deliveries that are unusual by what is known of other months, by digest of their contents.
     pub unusual: BTreeMap<String, Unusual>,
+    /// The waivers that apply.
+    pub waivers: Vec<Arc<WaiverConfig>>,
 }
 
 impl Slot {
@@ -45,7 +50,16 @@ impl Slot {
     #[must_use]
     pub fn new(feed: Arc<FeedConfig>, contract: Arc<Contract>, deliveries: Vec<Delivery>) -> Self {
         let (approved, unusual) = (BTreeMap::new(), BTreeMap::new());
-        Self { feed, contract, deliveries, standing: None, approved, unusual }
+        Self {
+            feed,
+            contract,
+            deliveries,
+            erased: None,
+            standing: None,
+            approved,
+            unusual,
+            waivers: Vec::new(),
+        }
     }
 }
 
@@ -106,6 +120,15 @@ impl MonthJob {
             take(&slot.feed.id);
             take(&slot.feed.hold_above_quarantined_share.to_string());
             take(if slot.feed.allow_empty { "may be empty" } else { "" });
+            if slot.erased.is_some() {
+                take("erased");
+            }
+            for waiver in &slot.waivers {
+                take(&waiver.id);
+                take(&waiver.rule);
+                take(waiver.effect.name());
+                take(&format!("{:?} {:?}", waiver.deliveries, waiver.lines));
+            }
             // An earlier delivery stands in where a later one is turned down, so all of them decide.
             for delivery in &slot.deliveries {
                 take(&delivery.file);
@@ -221,6 +244,10 @@ pub fn normalise(
         let mut reports: Vec<DeliveryReport> = Vec::new();
         let mut written = 0;
         for (number, slot) in job.slots.iter().enumerate() {
+            if let Some(before) = &slot.erased {
+                reports.extend(before.iter().cloned());
+                continue;
+            }
             let skip = turned_down.get(number).copied().unwrap_or_default();
             let Some(delivery) = slot.deliveries.get(skip) else { continue };
             deliveries.push(delivery);
@@ -399,12 +426,12 @@ pub(super) fn judge_whole(
     report.findings.extend(drift::of_rows(&feed.drift, &contract.config, received, &judged.broken));
     let allowed = feed.hold_above_quarantined_share;
     let mut held = None;
-    if report.quarantined as f64 / received.max(1) as f64 > allowed {
+    let open = report.quarantined - report.acknowledged.values().sum::<u64>();
+    if open as f64 / received.max(1) as f64 > allowed {
         let worst = report.rules.iter().max_by_key(|(_, n)| **n);
         let worst = worst.map(|(rule, _)| rule.clone()).unwrap_or_default();
         let note = format!(
-            "{} of {received} rows break the contract, most of them `{worst}`; the feed allows {} %",
-            report.quarantined,
+            "{open} of {received} rows break the contract, most of them `{worst}`; the feed allows {} %",
             allowed * 100.0
         );
         report.findings.push(finding(drift::QUARANTINED_SHARE, report.quarantined, &note));
@@ -476,7 +503,7 @@ enum Ended {
     Unreadable(std::io::Error),
 }
 
-impl<S: RowSink> Reading<'_, S> {
+impl<'a, S: RowSink> Reading<'a, S> {
     fn report(&self, status: DeliveryStatus, note: String) -> DeliveryReport {
         DeliveryReport {
             delivery: self.delivery.clone(),
@@ -487,10 +514,63 @@ impl<S: RowSink> Reading<'_, S> {
             duplicate: 0,
             quarantined: 0,
             rules: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            waived: BTreeMap::new(),
             days: 0,
             findings: Vec::new(),
             restated: None,
+            erased: None,
         }
+    }
+
+    /// The waiver of this delivery with this effect that covers a row which breaks `rule`.
+    fn waiver(&self, effect: Effect, rule: &str, line: u64) -> Option<&'a WaiverConfig> {
+        let slot = self.slot;
+        let about = |waiver: &&Arc<WaiverConfig>| {
+            waiver.effect == effect
+                && waiver.is_about(&self.delivery.content_sha256)
+                && waiver.covers(rule, line)
+        };
+        slot.waivers.iter().find(about).map(AsRef::as_ref)
+    }
+
+    /// Whether a row that breaks a rule is taken all the same, because waivers let the rule pass on its line and it breaks
+    /// no other.
+    fn let_pass(
+        &mut self,
+        broken: &Broken<'_>,
+        lenient: &mut BTreeMap<BTreeSet<&'a str>, Contract>,
+        sent: &Sent,
+        fields: &Fields,
+        line: u64,
+    ) -> bool {
+        let rules = self.rules_let_pass(line);
+        if !rules.contains(broken.rule) {
+            return false;
+        }
+        let slot = self.slot;
+        let lenient = lenient.entry(rules).or_insert_with_key(|rules| slot.contract.without(rules));
+        self.rows.judge(lenient, sent, fields).is_ok()
+    }
+
+    /// Rules that waivers of this delivery let pass on a line.
+    fn rules_let_pass(&self, line: u64) -> BTreeSet<&'a str> {
+        let slot = self.slot;
+        let passing = slot.waivers.iter().filter(|waiver| {
+            waiver.effect == Effect::Accept
+                && waiver.is_about(&self.delivery.content_sha256)
+                && waiver.covers(&waiver.rule, line)
+        });
+        passing.map(|waiver| waiver.rule.as_str()).collect()
+    }
+
+    /// Words of those who let the delivery in though it would be held.
+    fn approval(&self) -> Option<String> {
+        let approved = self.slot.approved.get(&self.delivery.content_sha256).cloned();
+        approved.or_else(|| {
+            let waiver = self.waiver(Effect::Accept, waiver::HELD, 0)?;
+            Some(format!("let in by {} until {} (waiver `{}`)", waiver.by, waiver.until, waiver.id))
+        })
     }
 
     fn refused(&self, note: String, received: u64) -> DeliveryReport {
@@ -553,8 +633,13 @@ impl<S: RowSink> Reading<'_, S> {
             }
         };
         add_note(&mut report.note, &records.note());
-        let approved = self.slot.approved.get(&self.delivery.content_sha256);
-        let mut report = judge_whole(&self.slot.feed, &contract, approved, report, &judged);
+        let approved = self.approval();
+        let mut report = judge_whole(&self.slot.feed, &contract, approved.as_ref(), report, &judged);
+        if report.status == DeliveryStatus::Accepted
+            && let Some(waiver) = self.waiver(Effect::Accept, waiver::HELD, 0)
+        {
+            report.waived.insert(waiver.id.clone(), report.quarantined);
+        }
         report.findings.extend(unusual.map(|unusual| unusual.finding.clone()));
         Ok(report)
     }
@@ -605,6 +690,8 @@ impl<S: RowSink> Reading<'_, S> {
         let sent = self.rows.begin(&contract, self.delivery, positions);
         let mut multiplicity: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
         let mut broken_columns: BTreeMap<String, u64> = BTreeMap::new();
+        // As the contract, but for the rules that waivers let pass; judged by it is only what the contract turned away.
+        let mut lenient: BTreeMap<BTreeSet<&'a str>, Contract> = BTreeMap::new();
         loop {
             let (place, result) = match records.next(&mut fields) {
                 Ok(Some(record)) => record,
@@ -631,12 +718,25 @@ impl<S: RowSink> Reading<'_, S> {
                     self.rows.judge(&contract, &sent, &fields)
                 }
             };
+            let judged = match judged {
+                Err(broken) if self.let_pass(&broken, &mut lenient, &sent, &fields, place.line) => {
+                    if let Some(waiver) = self.waiver(Effect::Accept, broken.rule, place.line) {
+                        *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
+                    }
+                    Ok(())
+                }
+                judged => judged,
+            };
             match judged {
                 Err(broken) if broken.refuses => {
                     report.received += count_rest(records, &mut fields);
                     return Ok(Ended::Refused(refusal(place, &broken)));
                 }
                 Err(broken) => {
+                    if let Some(waiver) = self.waiver(Effect::Acknowledge, broken.rule, place.line) {
+                        *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
+                        *report.acknowledged.entry(broken.rule.to_owned()).or_insert(0) += 1;
+                    }
                     if !broken.column.is_empty() {
                         *broken_columns.entry(broken.column.to_owned()).or_insert(0) += 1;
                     }
@@ -915,8 +1015,13 @@ fn add_note(note: &mut String, text: &str) {
     note.push_str(text);
 }
 
+/// Names in a message: the first few, and how many more.
 fn quoted<S: AsRef<str>>(names: &[S]) -> String {
-    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+    const SHOWN: usize = 20;
+    let shown = names.iter().take(SHOWN).map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>();
+    let more = names.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }
 
 fn count_rest(records: &mut dyn RecordReader, fields: &mut Fields) -> u64 {
@@ -961,7 +1066,7 @@ fn quarantine(
 ) -> Result<RecordBatch, NormaliseError> {
     // A delivery that was turned down stands as one line: all of it is set aside.
     let whole: Vec<&DeliveryReport> =
-        reports.iter().filter(|report| report.status != DeliveryStatus::Accepted).collect();
+        reports.iter().filter(|r| r.status != DeliveryStatus::Accepted && r.erased.is_none()).collect();
     let of = |rejection: &Rejection| deliveries.get(rejection.delivery).copied();
     let text = |row: fn(&Delivery) -> String, last: fn(&DeliveryReport) -> String| -> ArrayRef {
         let rows = rejections.iter().map(|rejection| of(rejection).map(row));

@@ -12,7 +12,7 @@ use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use sha2::{Digest, Sha256};
 
-use super::contract::{Column, Contract, Dataset, Origin};
+use super::contract::{Column, Contract, Dataset, Origin, all_columns};
 use super::csv::Fields;
 use super::dates;
 use super::month_of::month_of;
@@ -169,6 +169,8 @@ pub(super) struct Sent {
     month_text: String,
     /// Column of the dataset for each column of the contract.
     targets: Vec<usize>,
+    /// Columns that only other contracts of the dataset have; they are empty in its rows.
+    lacking: Vec<usize>,
     /// Parts of the key of each summary.
     summary_keys: Vec<Vec<KeyPart>>,
     /// Codes of feed, file and digest, and of the columns that are taken from the path.
@@ -190,10 +192,9 @@ impl Rows {
         contracts: impl Iterator<Item = &'a Arc<Contract>> + Clone,
         summaries: &[SummaryConfig],
     ) -> Self {
-        let first = contracts.clone().next();
-        let kept = first.iter().flat_map(|first| first.columns.iter().filter(|column| !column.hidden));
+        let kept = all_columns(contracts.clone());
         let (mut names, mut builders): (Vec<String>, Vec<Builder>) =
-            kept.map(|column| (column.name.clone(), builder(column))).unzip();
+            kept.into_iter().map(|column| (column.name.clone(), builder(column))).unzip();
         let kept = names.len();
         for contract in contracts {
             for column in contract.columns.iter().filter(|column| column.hidden) {
@@ -262,6 +263,7 @@ impl Rows {
                 _ => ABSENT,
             })
             .collect();
+        let lacking = (0..self.builders.len()).filter(|place| !targets.contains(place)).collect();
         let part = |by: &By| match by {
             By::Feed => KeyPart::Same(codes[0]),
             By::File => KeyPart::Same(codes[1]),
@@ -279,6 +281,7 @@ impl Rows {
             month: delivery.period,
             month_text: delivery.period.to_string(),
             targets,
+            lacking,
             codes,
             path_codes,
         }
@@ -477,6 +480,10 @@ impl Rows {
         for (value, target) in self.scratch.iter().zip(&sent.targets) {
             let Some(builder) = self.builders.get_mut(*target) else { continue };
             append(builder, *value, fields, &self.own, &mut self.hex);
+        }
+        for place in &sent.lacking {
+            let Some(builder) = self.builders.get_mut(*place) else { continue };
+            append(builder, Value::Absent, fields, "", &mut self.hex);
         }
         let [feed, file, digest] = sent.codes;
         self.feed_codes.push(feed);
@@ -1015,4 +1022,200 @@ pub(super) fn clip(text: &str) -> String {
         short.push('…');
     }
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::Float64Type;
+
+    use super::*;
+    use crate::normalise::contract;
+
+    /// Two partners who fill one dataset: the first counts by place, the second by kind and with a note.
+    const COUNTS: &str = r#"
+id = "counts"
+dataset = "figure"
+grain = "a figure"
+header = ["Month", "Place", "Count"]
+
+[month]
+from = "Month"
+
+[[column]]
+name = "place"
+from = "Place"
+
+[[column]]
+name = "value"
+from = "Count"
+type = "number"
+"#;
+    const KINDS: &str = r#"
+id = "kinds"
+dataset = "figure"
+grain = "a figure"
+header = ["Month", "Kind", "Rate", "Note", "Secret"]
+
+[month]
+from = "Month"
+
+[[column]]
+name = "kind"
+from = "Kind"
+type = "category"
+
+[[column]]
+name = "value"
+from = "Rate"
+type = "number"
+suppressed-markers = ["*"]
+
+[[column]]
+name = "secret"
+from = "Secret"
+type = "integer"
+drop = true
+
+[[column]]
+name = "note"
+from = "Note"
+
+[[column]]
+name = "known"
+type = "flag"
+derive = "secret > 1"
+
+[[column]]
+name = "shown"
+derive = "COALESCE(note, kind)"
+"#;
+
+    fn project(contracts: &[(&str, &str)]) -> (crate::config::Project, Vec<crate::diagnose::Problem>) {
+        let folder = tempfile::tempdir().unwrap();
+        let contracts_folder = folder.path().join("pipelines/town/contracts");
+        std::fs::create_dir_all(&contracts_folder).unwrap();
+        std::fs::write(folder.path().join("outturn.toml"), "").unwrap();
+        for (name, text) in contracts {
+            std::fs::write(contracts_folder.join(format!("{name}.toml")), text).unwrap();
+        }
+        crate::config::load(folder.path())
+    }
+
+    fn figure() -> Arc<Dataset> {
+        let (project, problems) = project(&[("counts", COUNTS), ("kinds", KINDS)]);
+        assert!(problems.is_empty(), "{problems:?}");
+        let (mut datasets, problems) = contract::datasets(&project, &BTreeMap::new(), None);
+        assert!(problems.is_empty(), "{problems:?}");
+        datasets.remove("figure").unwrap()
+    }
+
+    fn delivery() -> crate::landing::Delivery {
+        crate::landing::Delivery {
+            feed: "f".to_owned(),
+            period: "2025-06".parse().unwrap(),
+            file: "f".to_owned(),
+            source: "f".to_owned(),
+            sha256: "00".to_owned(),
+            content_sha256: "00".to_owned(),
+            bytes: 1,
+            member: None,
+            captures: BTreeMap::new(),
+            received: "2025-08-01T05:30:00Z".parse().unwrap(),
+            etag: None,
+            last_modified: None,
+            modified_ns: None,
+            reference: None,
+            synthetic: false,
+        }
+    }
+
+    fn record(fields: &[&str]) -> Fields {
+        let mut record = Fields::default();
+        record.set(fields);
+        record
+    }
+
+    #[test]
+    fn a_dataset_has_the_columns_of_all_its_contracts_in_the_order_in_which_they_come() {
+        let dataset = figure();
+        let names: Vec<&str> = dataset.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(names[..7], ["place", "value", "kind", "value_status", "note", "known", "shown"]);
+        assert_eq!(names[7..], ["feed", "source_file", "delivery", "line", "synthetic"]);
+    }
+
+    #[test]
+    fn a_column_that_a_contract_lacks_is_empty_in_its_rows() {
+        let dataset = figure();
+        let (counts, kinds) = (&dataset.contracts["counts"], &dataset.contracts["kinds"]);
+        let mut rows = Rows::new(&dataset);
+        let sent = rows.begin(counts, &delivery(), (0..counts.fields.len()).collect());
+        // Nothing is to be done for a row whose contract has every column; here all but two are lacking.
+        assert_eq!(sent.lacking.len(), 6);
+        for place in ["Hill", "Dale"] {
+            let fields = record(&["2025-06", place, "3"]);
+            rows.judge(counts, &sent, &fields).unwrap();
+            rows.push(&sent, &fields, 2);
+        }
+        assert_eq!(kinds.fields, ["Month", "Kind", "Rate", "Secret", "Note"]);
+        let sent = rows.begin(kinds, &delivery(), (0..kinds.fields.len()).collect());
+        assert_eq!(sent.lacking.len(), 1);
+        let fields = record(&["2025-06", "arson", "*", "7", "new"]);
+        rows.judge(kinds, &sent, &fields).unwrap();
+        rows.push(&sent, &fields, 2);
+        let batch = rows.take().unwrap();
+        assert_eq!(batch.num_rows(), 3);
+        let text = |name: &str| -> Vec<Option<String>> {
+            let column = cast(batch.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
+            column.as_string::<i32>().iter().map(|value| value.map(str::to_owned)).collect()
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(text("place"), [some("Hill"), some("Dale"), None]);
+        assert_eq!(text("kind"), [None, None, some("arson")]);
+        assert_eq!(text("value_status"), [None, None, some("suppressed")]);
+        assert_eq!(text("note"), [None, None, some("new")]);
+        let values: Vec<Option<f64>> =
+            batch.column_by_name("value").unwrap().as_primitive::<Float64Type>().iter().collect();
+        assert_eq!(values, [Some(3.0), Some(3.0), None]);
+        assert!(batch.column_by_name("secret").is_none());
+    }
+
+    #[test]
+    fn rows_of_an_expression_stand_beside_rows_of_a_contract_without_it() {
+        let dataset = figure();
+        let kinds = &dataset.contracts["kinds"];
+        let mut rows = Rows::new(&dataset);
+        let sent = rows.begin(kinds, &delivery(), (0..kinds.fields.len()).collect());
+        for (kind, note) in [("arson", ""), ("theft", "new")] {
+            let fields = record(&["2025-06", kind, "1", "7", note]);
+            rows.judge(kinds, &sent, &fields).unwrap();
+            rows.lay(&sent, &fields, 2);
+        }
+        let columns = rows.columns().unwrap();
+        let rules = kinds.rules.as_ref().unwrap();
+        let verdict = rules
+            .apply(&kinds.columns, &kinds.config.column, 2, |place| Rows::column_of(&sent, &columns, place))
+            .unwrap();
+        assert!(verdict.broken.is_empty(), "{:?}", verdict.broken);
+        let good = BooleanArray::from(vec![true, true]);
+        let batch = rows.admit(&sent, columns, verdict.derived, &good).unwrap();
+        let shown = cast(batch.column_by_name("shown").unwrap(), &DataType::Utf8).unwrap();
+        let shown: Vec<Option<&str>> = shown.as_string::<i32>().iter().collect();
+        assert_eq!(shown, [Some("arson"), Some("new")]);
+        assert_eq!(batch.column_by_name("place").unwrap().null_count(), 2);
+    }
+
+    #[test]
+    fn a_column_that_is_not_the_same_in_two_contracts_is_named() {
+        let other =
+            KINDS.replace("from = \"Kind\"\ntype = \"category\"", "from = \"Kind\"\ntype = \"integer\"");
+        let other = other.replace("id = \"kinds\"", "id = \"other\"").replace("COALESCE(note, kind)", "note");
+        let (_, problems) = project(&[("kinds", KINDS), ("other", &other)]);
+        let told: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "column `kind` of dataset `figure` is of type integer here, but of type category in contract `kinds`"
+            ]
+        );
+    }
 }

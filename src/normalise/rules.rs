@@ -11,7 +11,9 @@ use arrow::error::ArrowError;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, Volatility};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -122,7 +124,7 @@ impl Planner<'_> {
         }
         let planned = parsed.and_then(|expression| {
             // The physical plan brings the types of both sides of an operator together; so its type is the true one.
-            let physical = self.context.create_physical_expr(expression.clone(), schema)?;
+            let physical = self.executable(expression.clone(), schema)?;
             let kind = physical.data_type(schema.as_arrow())?;
             Ok((expression, kind))
         });
@@ -134,6 +136,19 @@ impl Planner<'_> {
                 None
             }
         }
+    }
+
+    /// The expression ready to run. Functions such as COALESCE are only a way to write a CASE, which simplifying puts in
+    /// their place; they cannot run as they stand.
+    fn executable(
+        &self,
+        expression: Expr,
+        schema: &DFSchema,
+    ) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
+        let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
+        let simplifier = ExprSimplifier::new(context);
+        let expression = simplifier.simplify(simplifier.coerce(expression, schema)?)?;
+        self.context.create_physical_expr(expression, schema)
     }
 
     fn schema(&self, places: impl Iterator<Item = usize>) -> Option<DFSchema> {
@@ -323,7 +338,7 @@ impl Planner<'_> {
         for (column, expression) in parsed {
             let planned = self
                 .schema(places.iter().copied())
-                .and_then(|schema| self.context.create_physical_expr(expression, &schema).ok());
+                .and_then(|schema| self.executable(expression, &schema).ok());
             places.push(column);
             match (planned, self.columns.get(column)) {
                 (Some(expression), Some(known)) => {
@@ -334,7 +349,7 @@ impl Planner<'_> {
         }
         let Some(schema) = self.schema(places.iter().copied()) else { return Err(self.misfits) };
         for (check, expression) in checks {
-            match self.context.create_physical_expr(expression, &schema) {
+            match self.executable(expression, &schema) {
                 Ok(expression) => rules.checks.push(Check {
                     rule: check.rule.clone(),
                     message: check.message.clone(),

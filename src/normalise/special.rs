@@ -440,6 +440,40 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_number_comes_back_from_between_its_separators(number: i64, signed: bool) {
+            let column = special("type = \"integer\"\nthousands-separator = \",\"\nsigns = [\"£\"]");
+            // Groups of three from the right, laid out here.
+            let digits = number.unsigned_abs().to_string();
+            let groups: Vec<String> = digits
+                .as_bytes()
+                .rchunks(3)
+                .rev()
+                .map(|group| String::from_utf8_lossy(group).into_owned())
+                .collect();
+            let minus = if number < 0 { "-" } else { "" };
+            let text = format!("{minus}{}{}", if signed { "£" } else { "" }, groups.join(","));
+            let read = column.number(&text, true);
+            proptest::prop_assert_eq!(read.and_then(|text| text.parse().ok()), Some(number), "{}", text);
+        }
+
+        #[test]
+        fn any_text_is_read_to_the_end(text: String) {
+            let column = special(
+                "type = \"integer\"\nthousands-separator = \",\"\nsigns = [\"£\", \"%\"]\nleading-zeros = true\n\
+                 point-zero = true\nnull-markers = [\"é\"]\n[note-markers]\n\"[é]\" = \"x\"\n\"\" = \"y\"",
+            );
+            let (rest, _) = column.read(&text);
+            proptest::prop_assert!(text.contains(rest));
+            // Nothing is made up: the digits of the number are digits of the text.
+            let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+            let number = column.number(rest, true).unwrap_or_default();
+            let (read, written) = (digits(&number), digits(rest));
+            proptest::prop_assert!(written.contains(&read) || read == "0", "{} of {}", number, rest);
+        }
+    }
+
     #[test]
     fn the_partners_words_become_ours() {
         let column = special(

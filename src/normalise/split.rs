@@ -18,7 +18,7 @@ use super::contract::Contract;
 use super::csv::{Fields, Flaw, Place};
 use super::format::{self, RecordReader};
 use super::month::header_positions;
-use super::month_of::month_of;
+use super::month_of::{Told, month_of};
 use crate::config::settings::FeedConfig;
 use crate::durable;
 use crate::landing::{Delivery, Landing};
@@ -250,7 +250,7 @@ impl Parts {
         let latest = latest_month(delivery, feed);
         let telling = position.is_some() || contract.config.month.from.is_empty();
         // Neighbouring rows mostly tell the same.
-        let mut last: Option<(String, Option<(Month, Option<u32>)>)> = None;
+        let mut last: Option<(String, Option<Told>)> = None;
         loop {
             let (place, result) = match records.next(&mut fields) {
                 Ok(Some(record)) => record,
@@ -351,7 +351,7 @@ impl<'a> Splitting<'a> {
 
     fn add(
         &mut self,
-        told: Option<(Month, Option<u32>)>,
+        told: Option<Told>,
         place: Place,
         result: Result<(), Flaw>,
         fields: &Fields,
@@ -446,10 +446,15 @@ fn check(bytes: &[u8]) -> u64 {
 
 fn put_number(into: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        into.push((number & 0x7f) as u8 | 0x80);
+        into.push(low_byte(number) | 0x80);
         number >>= 7;
     }
-    into.push(number as u8);
+    into.push(low_byte(number));
+}
+
+fn low_byte(number: u64) -> u8 {
+    let [low, ..] = number.to_le_bytes();
+    low
 }
 
 /// Reads a part as if it were a delivery: the header first, then the rows with their places in the delivery.

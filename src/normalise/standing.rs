@@ -210,9 +210,12 @@ impl Judge<'_> {
             duplicate: 0,
             quarantined: 0,
             rules: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            waived: BTreeMap::new(),
             days: 0,
             findings: Vec::new(),
             restated: None,
+            erased: None,
         };
         let index = self.parts.index(self.landing, &delivery, feed, contract);
         let index = match index.map_err(Self::failed(&delivery))? {
@@ -340,7 +343,7 @@ impl Judge<'_> {
         self.tell_turned_down(later.iter().filter(|one| !one.accepted()), standing);
         let Some(latest) = accepted.last() else { return };
         for (month, part) in latest.parts(self.feed) {
-            self.unchanged_since(month, part, &accepted, true, standing);
+            Self::unchanged_since(month, part, &accepted, true, standing);
         }
         for earlier in accepted.iter().rev().skip(1) {
             for (month, _) in earlier.parts(self.feed).filter(|(month, _)| latest.part(*month).is_none()) {
@@ -348,7 +351,7 @@ impl Judge<'_> {
                 standing.reasons.entry(month).or_insert(why);
             }
         }
-        self.tell(latest, Vec::new(), standing);
+        Self::tell(latest, Vec::new(), standing);
     }
 
     /// Each month stands as the latest accepted delivery that holds it has it.
@@ -365,12 +368,12 @@ impl Judge<'_> {
             let Some(latest) = holding.last() else { continue };
             used.insert(&latest.delivery.content_sha256);
             if let Some(part) = latest.part(month) {
-                self.unchanged_since(month, part, &holding, false, standing);
+                Self::unchanged_since(month, part, &holding, false, standing);
             }
         }
         for (number, one) in accepted.iter().enumerate() {
             if number + 1 == accepted.len() || used.contains(one.delivery.content_sha256.as_str()) {
-                self.tell(one, Vec::new(), standing);
+                Self::tell(one, Vec::new(), standing);
             }
         }
         let open = known.iter().enumerate().filter(|(number, one)| {
@@ -392,7 +395,6 @@ impl Judge<'_> {
     /// did stands, so that its rows keep their place and nothing is made anew. `holding` has deliveries that hold the
     /// month, or with `gaps` also others.
     fn unchanged_since(
-        &self,
         month: Month,
         part: &Part,
         holding: &[&Known],
@@ -480,7 +482,7 @@ impl Judge<'_> {
                 );
                 more.push(finding(drift::KEY_STANDS, stand, &detail));
             }
-            self.tell(one, more, standing);
+            Self::tell(one, more, standing);
         }
         let open = known.iter().enumerate().filter(|(number, one)| {
             let later = known.get(number + 1..).unwrap_or_default();
@@ -497,7 +499,7 @@ impl Judge<'_> {
     }
 
     /// What is to be told of an accepted delivery as a whole, and its rows that tell no month, stand in its own month.
-    fn tell(&self, one: &Known, more: Vec<super::Finding>, standing: &mut FeedStanding) {
+    fn tell(one: &Known, more: Vec<super::Finding>, standing: &mut FeedStanding) {
         let mut findings = one.report.findings.clone();
         findings.extend(more);
         let untold = one.untold();

@@ -5,7 +5,7 @@ pub mod assessed;
 pub mod revision;
 pub mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -498,6 +498,28 @@ pub fn rows_where(
         .collect()
 }
 
+/// Tables of a release whose Parquet file is not as it was released.
+#[must_use]
+pub fn damaged_tables(folder: &Path, manifest: &Manifest) -> BTreeSet<String> {
+    let differs = |files: &&TableFiles| {
+        let digest = File::open(folder.join(&files.parquet.file)).and_then(|mut file| file_digest(&mut file));
+        !digest.is_ok_and(|digest| digest == files.parquet.sha256)
+    };
+    manifest.tables.iter().filter(|(_, files)| differs(files)).map(|(table, _)| table.clone()).collect()
+}
+
+fn file_digest(file: &mut File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hex::encode(hash.finalize()));
+        }
+        hash.update(buffer.get(..read).unwrap_or_default());
+    }
+}
+
 /// Files of a release that differ from its manifest, each with what is wrong.
 ///
 /// # Errors
@@ -507,24 +529,12 @@ pub fn verify(folder: &Path) -> Result<Vec<String>, ReleaseError> {
     let mut wrong = Vec::new();
     for files in manifest.tables.values() {
         for expected in [&files.parquet, &files.csv] {
-            let path = folder.join(&expected.file);
-            let mut hash = Sha256::new();
-            let read = File::open(&path).and_then(|mut file| {
-                let mut buffer = vec![0; 1 << 18];
-                loop {
-                    let read = file.read(&mut buffer)?;
-                    if read == 0 {
-                        return Ok(());
-                    }
-                    hash.update(buffer.get(..read).unwrap_or_default());
-                }
-            });
-            match read {
+            match File::open(folder.join(&expected.file)).and_then(|mut file| file_digest(&mut file)) {
                 Err(error) => wrong.push(format!("{}: {error}", expected.file)),
-                Ok(()) if hex::encode(hash.finalize()) != expected.sha256 => {
+                Ok(digest) if digest != expected.sha256 => {
                     wrong.push(format!("{}: differs from its digest in the manifest", expected.file));
                 }
-                Ok(()) => {}
+                Ok(_) => {}
             }
         }
     }

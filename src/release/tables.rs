@@ -13,15 +13,18 @@ use chrono::NaiveDate;
 use super::assessed::{
     ASSESSMENT, COMMENTARY, MILESTONE, SCORECARD, SERIES_BREAK, SIGNAL, SIGNAL_SUMMARY, TARGET,
 };
+use crate::agreement::AgreementConfig;
 use crate::assess::Figure;
 use crate::assess::interval::confidence;
 use crate::assess::settings::FrameworkItem;
-use crate::config::SqlFile;
-use crate::config::settings::MeasureConfig;
+use crate::config::settings::{FeedConfig, MeasureConfig};
+use crate::config::{Loaded, Project, SqlFile};
 use crate::feed::FeedState;
+use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
-use crate::normalise::{DeliveryReport, drift};
+use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::{Month, Period};
+use crate::waiver::WaiverConfig;
 
 /// One column: name, type, and what it means.
 pub struct Column(pub &'static str, pub Kind, pub &'static str);
@@ -108,6 +111,16 @@ pub const MEASURE: Table = Table {
         Column("priority", Text, "Priority of the plan"),
         Column("ref", Text, "Number of the measure in the plan"),
         Column("owner", Text, "Role that answers for it"),
+        Column(
+            "purpose",
+            Text,
+            "What it is used for, in the words of the agreements; empty where none is stated",
+        ),
+        Column(
+            "audiences",
+            Text,
+            "Who may see it under the agreements of the feeds that it reads: partnership, public, both, or nobody",
+        ),
         Column("quote", Text, "The plan's own words"),
         Column("kind", Text, "How the value follows from numerator and denominator"),
         Column("unit", Text, "What one of the value is"),
@@ -128,6 +141,14 @@ pub const MEASURE: Table = Table {
         ),
         Column("reason", Text, "Why it was withheld, or what is missing; empty otherwise"),
         Column("latest_period", Text, "Latest period with a value; empty where there is none"),
+        Column(
+            "oldest_source",
+            Day,
+            "Last day of what was delivered by the feed that lags most of those that it counts from; empty where one \
+             has nothing",
+        ),
+        Column("stale", Flag, "True where one of these feeds is past its due day with its latest period"),
+        Column("stale_reason", Text, "Which, and since when; empty otherwise"),
         Column("reads", Text, "Tables that its SQL reads, separated by commas"),
         Column("sql_file", Text, "File of its SQL"),
         Column("sql", Text, "Its SQL, as it was run"),
@@ -182,7 +203,8 @@ pub const FEED_DELIVERY: Table = Table {
         Column(
             "status",
             Text,
-            "accepted, partial (accepted, but only part of the month), refused, held, known_gap or not_supplied",
+            "accepted, partial (accepted, but only part of the month), erased, refused, held; without a delivery \
+             known_gap, stopped by the agreement, beyond_retention or not_supplied",
         ),
         Column("note", Text, "Why, or what a reader should know; empty otherwise"),
         Column("received", Whole, "Rows that it brought; equals accepted + duplicate + quarantined"),
@@ -203,6 +225,40 @@ pub const FEED_DELIVERY: Table = Table {
     ],
 };
 
+/// Every feed and period: whether it came when it should have.
+pub const FEED_STATUS: Table = Table {
+    name: "feed_status",
+    title: "Every feed and every period that has ended: when it was due, whether it came, and how late, on the day of \
+            the release",
+    columns: &[
+        Column("feed", Text, "Short name of the feed"),
+        Column("supplier", Text, "Who supplies it"),
+        Column("period", Text, "The period, such as 2025-06, 2025/26 Q1 or 2024/25"),
+        Column("period_end", Day, "Its last day"),
+        Column("rule", Text, "By when it should be there"),
+        Column("due_on", Day, "The last day on which it is on time"),
+        Column(
+            "state",
+            Text,
+            "on_time, early (before the period was over), late, history (came with the first fetch of the feed), empty, \
+             partial, refused, held, overdue, not_yet_due or known_gap",
+        ),
+        Column(
+            "days_late",
+            Whole,
+            "Days past the due day: until it came, or until the release while nothing usable came; empty where it is \
+             not late",
+        ),
+        Column(
+            "last_delivery",
+            Moment,
+            "When it was received first in a form that can be used; empty where none was",
+        ),
+        Column("note", Text, "What a reader should know; empty otherwise"),
+        Column("release", Text, "The release"),
+    ],
+};
+
 /// Rows that are set aside, by rule.
 pub const QUARANTINE_SUMMARY: Table = Table {
     name: "quarantine_summary",
@@ -217,7 +273,62 @@ pub const QUARANTINE_SUMMARY: Table = Table {
             "The rule; delivery_refused and delivery_held where the delivery as a whole is set aside",
         ),
         Column("rows", Whole, "How many rows"),
+        Column(
+            "acknowledged",
+            Whole,
+            "How many of them a waiver acknowledges, so that they no longer count as open",
+        ),
         Column("synthetic", Flag, "True where the simulator made them"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// What somebody decided about rows that break a rule.
+pub const WAIVER: Table = Table {
+    name: "waiver",
+    title: "Every waiver: which rows that break a rule are taken as they stand, or are known and stay out, and who decided \
+            it",
+    columns: &[
+        Column("waiver", Text, "Its short name"),
+        Column("feed", Text, "The feed"),
+        Column("period", Text, "Month of the delivery"),
+        Column("rule", Text, "The rule that the rows break"),
+        Column("effect", Text, "accept (the rows are taken as they stand) or acknowledge (they stay out)"),
+        Column(
+            "lines",
+            Text,
+            "The lines that are meant, separated by commas; empty for every row that breaks the rule",
+        ),
+        Column("rows", Whole, "Rows that it let in, or acknowledges, in this release"),
+        Column("why", Text, "Why"),
+        Column("by", Text, "Role of the person who decided it"),
+        Column("until", Day, "The last day on which it applies"),
+        Column("active", Flag, "False where that day has passed: the rows are judged by the contract again"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// Every agreement, and the feeds without one.
+pub const AGREEMENT: Table = Table {
+    name: "agreement",
+    title: "Every sharing agreement and licence under which feeds are used, and the feeds without one",
+    columns: &[
+        Column("agreement", Text, "Short name; empty in the row of the feeds for which none is recorded"),
+        Column("kind", Text, "sharing, or open-licence"),
+        Column("reference", Text, "Reference by which the partners file it, or name of the licence"),
+        Column("title", Text, "What it is called"),
+        Column("controller", Text, "Who decides over the data"),
+        Column("lawful_basis", Text, "Lawful basis of the sharing; empty for a licence"),
+        Column("purposes", Text, "Purposes agreed on, separated by semicolons; empty: any"),
+        Column("outputs", Text, "Audiences that may see what is counted: partnership, public, or both"),
+        Column("recipients", Text, "Partnerships whose measures may use the data; empty: all"),
+        Column("begins", Day, "First day on which it holds; empty: it holds already"),
+        Column("expires", Day, "Last day on which it holds; empty: it does not end"),
+        Column("retention", Text, "How long rows are kept; empty: no limit was agreed"),
+        Column("contact", Text, "Role to ask about it"),
+        Column("feeds", Text, "Feeds that are used under it, separated by commas"),
+        Column("state", Text, "in_force, not_begun or expired on the day of the release; or none_recorded"),
+        Column("as_of", Day, "Day of the release"),
         Column("release", Text, "The release"),
     ],
 };
@@ -281,7 +392,7 @@ pub const REVISION: Table = Table {
 };
 
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 16] = [
+pub const TABLES: [&Table; 19] = [
     &OUTTURN,
     &ASSESSMENT,
     &SIGNAL,
@@ -295,8 +406,11 @@ pub const TABLES: [&Table; 16] = [
     &AREA,
     &PERIOD,
     &FEED_DELIVERY,
+    &FEED_STATUS,
     &QUARANTINE_SUMMARY,
+    &AGREEMENT,
     &REVISION,
+    &WAIVER,
     &RELEASE,
 ];
 
@@ -355,16 +469,14 @@ pub(super) fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
     Arc::new(values.into_iter().map(Some).collect::<BooleanArray>())
 }
 
-pub(super) fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
-    let since =
-        |day: NaiveDate| i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).ok();
-    Arc::new(values.into_iter().map(since).collect::<Date32Array>())
+pub(super) fn some_days(values: impl IntoIterator<Item = Option<NaiveDate>>) -> ArrayRef {
+    let since = |day: NaiveDate| day.signed_duration_since(NaiveDate::default()).num_days();
+    let values = values.into_iter().map(|day| day.and_then(|day| i32::try_from(since(day)).ok()));
+    Arc::new(values.collect::<Date32Array>())
 }
 
-pub(super) fn some_days(values: impl IntoIterator<Item = Option<NaiveDate>>) -> ArrayRef {
-    let since =
-        |day: NaiveDate| i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).ok();
-    Arc::new(values.into_iter().map(|day| day.and_then(since)).collect::<Date32Array>())
+pub(super) fn days(values: impl IntoIterator<Item = NaiveDate>) -> ArrayRef {
+    some_days(values.into_iter().map(Some))
 }
 
 pub(super) fn same<'a>(value: &'a str, rows: usize) -> ArrayRef {
@@ -418,8 +530,12 @@ pub struct MeasureRow<'a> {
     pub reason: String,
     /// Latest period with a value.
     pub latest: String,
+    /// How fresh the feeds are that it counts from.
+    pub freshness: Freshness,
     /// Tables that it reads.
     pub reads: String,
+    /// Audiences that the agreements of its feeds permit.
+    pub audiences: String,
     /// Digest of everything that its figures follow from.
     pub fingerprint: String,
 }
@@ -445,6 +561,8 @@ pub fn measure(
     let status = rows.iter().map(|row| if row.reason.is_empty() { "released" } else { "withheld" });
     let reasons = rows.iter().map(|row| row.reason.as_str());
     let per = rows.iter().map(|row| row.file.config.per.map(u64::from));
+    let oldest = rows.iter().map(|row| row.freshness.oldest_source);
+    let stale = rows.iter().map(|row| !row.freshness.stale.is_empty());
     MEASURE.batch(vec![
         both(|m| &m.id, |item| &item.id),
         text(partnerships.chain(items.iter().map(|(partnership, _)| *partnership))),
@@ -454,6 +572,8 @@ pub fn measure(
         both(|m| &m.priority, |item| &item.priority),
         both(|m| &m.reference, |item| &item.reference),
         both(|m| &m.owner, |item| &item.owner),
+        of(|m| m.purpose.as_deref().unwrap_or_default()),
+        told(&|row| row.audiences.clone()),
         both(|m| &m.quote, |item| &item.quote),
         of(|m| m.kind.name()),
         of(|m| &m.unit),
@@ -466,6 +586,9 @@ pub fn measure(
         text(status.chain(items.iter().map(|_| "to_be_developed"))),
         some_text(reasons.chain(items.iter().map(|(_, item)| item.reason.as_str()))),
         told(&|row| row.latest.clone()),
+        some_days(oldest.chain(items.iter().map(|_| None))),
+        flags(stale.chain(items.iter().map(|_| false))),
+        told(&|row| row.freshness.stale.clone()),
         told(&|row| row.reads.clone()),
         told(&|row| row.file.source.path.to_string_lossy().replace('\\', "/")),
         told(&|row| row.file.sql().to_owned()),
@@ -534,19 +657,22 @@ fn delivery_rows<'a>(
                     dataset,
                     month: *month,
                     report: Some(report),
-                    status: if partial.is_some() { "partial" } else { report.status.name() },
+                    status: match partial {
+                        _ if report.erased.is_some() && report.status == DeliveryStatus::Accepted => "erased",
+                        Some(_) => "partial",
+                        None => report.status.name(),
+                    },
                     note: partial.unwrap_or(&report.note),
                 });
             }
         }
         for (month, reason) in &state.missing {
-            let known = crate::feed::gap_at(&state.feed, *month).is_some();
             by_month.entry(*month).or_default().push(DeliveryRow {
                 state,
                 dataset,
                 month: *month,
                 report: None,
-                status: if known { "known_gap" } else { "not_supplied" },
+                status: state.absence(*month).name(),
                 note: reason,
             });
         }
@@ -596,14 +722,46 @@ pub fn feed_delivery<'a>(
     )
 }
 
+/// Table `feed_status`: how each feed stands on the day of the release.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn feed_status(
+    feeds: &[(&FeedConfig, &[Standing])],
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let rows: Vec<(&FeedConfig, &Standing)> = feeds
+        .iter()
+        .flat_map(|(feed, standings)| standings.iter().map(move |standing| (*feed, standing)))
+        .collect();
+    let received = rows.iter().map(|(_, row)| row.received.map(|time| time.timestamp_millis()));
+    FEED_STATUS.batch(vec![
+        text(rows.iter().map(|(feed, _)| feed.id.as_str())),
+        text(rows.iter().map(|(feed, _)| feed.supplier.as_str())),
+        text(rows.iter().map(|(_, row)| row.period.to_string())),
+        days(rows.iter().map(|(_, row)| row.period.last.last_day())),
+        text(rows.iter().map(|(feed, _)| freshness::rule(feed))),
+        days(rows.iter().map(|(_, row)| row.due_on)),
+        text(rows.iter().map(|(_, row)| row.state.name())),
+        whole(rows.iter().map(|(_, row)| row.days_late.and_then(|days| u64::try_from(days).ok()))),
+        Arc::new(received.collect::<TimestampMillisecondArray>().with_timezone("UTC")),
+        some_text(rows.iter().map(|(_, row)| row.note.as_str())),
+        same(release, rows.len()),
+    ])
+}
+
+/// Feed, month, file and rule, and whether the rows are synthetic.
+type RuleOfFile<'a> = (&'a str, Month, &'a str, &'a str, bool);
+
 /// Table `quarantine_summary`.
 ///
 /// # Errors
 /// Columns that do not fit: a defect of ours.
 pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let mut rows: BTreeMap<(&str, Month, &str, &str, bool), u64> = BTreeMap::new();
+    let mut rows: BTreeMap<RuleOfFile<'_>, (u64, u64)> = BTreeMap::new();
     for (month, reports) in reports.values().flatten() {
-        for report in reports {
+        // What was erased is not set aside any more.
+        for report in reports.iter().filter(|report| report.erased.is_none()) {
             let delivery = &report.delivery;
             for (rule, n) in &report.rules {
                 let key = (
@@ -613,7 +771,9 @@ pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatc
                     rule.as_str(),
                     delivery.synthetic,
                 );
-                *rows.entry(key).or_default() += n;
+                let acknowledged = report.acknowledged.get(rule).copied().unwrap_or_default();
+                let sums = rows.entry(key).or_default();
+                *sums = (sums.0 + n, sums.1 + acknowledged);
             }
         }
     }
@@ -622,8 +782,93 @@ pub fn quarantine_summary(reports: &Reports, release: &str) -> Result<RecordBatc
         text(rows.keys().map(|key| key.1.to_string())),
         text(rows.keys().map(|key| key.2)),
         text(rows.keys().map(|key| key.3)),
-        whole(rows.values().map(|n| Some(*n))),
+        whole(rows.values().map(|(n, _)| Some(*n))),
+        whole(rows.values().map(|(_, acknowledged)| Some(*acknowledged))),
         flags(rows.keys().map(|key| key.4)),
+        same(release, rows.len()),
+    ])
+}
+
+/// Table `waiver`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn waiver(
+    waivers: &BTreeMap<String, Loaded<WaiverConfig>>,
+    reports: &Reports,
+    as_of: NaiveDate,
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let mut covered: BTreeMap<&str, u64> = BTreeMap::new();
+    for report in reports.values().flat_map(BTreeMap::values).flatten() {
+        for (id, rows) in &report.waived {
+            *covered.entry(id).or_default() += rows;
+        }
+    }
+    let rows: Vec<&WaiverConfig> = waivers.values().map(|waiver| &waiver.config).collect();
+    let lines =
+        |waiver: &WaiverConfig| waiver.lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    WAIVER.batch(vec![
+        text(rows.iter().map(|row| row.id.as_str())),
+        text(rows.iter().map(|row| row.feed.as_str())),
+        text(rows.iter().map(|row| row.period.to_string())),
+        text(rows.iter().map(|row| row.rule.as_str())),
+        text(rows.iter().map(|row| row.effect.name())),
+        some_text(rows.iter().map(|row| lines(row))),
+        whole(rows.iter().map(|row| Some(covered.get(row.id.as_str()).copied().unwrap_or_default()))),
+        text(rows.iter().map(|row| row.why.as_str())),
+        text(rows.iter().map(|row| row.by.as_str())),
+        days(rows.iter().map(|row| row.until)),
+        flags(rows.iter().map(|row| row.is_active(as_of))),
+        same(release, rows.len()),
+    ])
+}
+
+/// Table `agreement`: those of the project, used or not, then one row for the feeds without one, if there are any.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn agreement(
+    project: &Project,
+    as_of: NaiveDate,
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let feeds_of = |id: Option<&str>| -> String {
+        let feeds = project.feeds.values().map(|feed| &feed.config);
+        let feeds = feeds.filter(|feed| feed.agreement.as_deref() == id).map(|feed| feed.id.as_str());
+        feeds.collect::<Vec<_>>().join(", ")
+    };
+    let mut rows: Vec<(Option<&AgreementConfig>, String)> = project
+        .agreements
+        .values()
+        .map(|agreement| (Some(&agreement.config), feeds_of(Some(&agreement.config.id))))
+        .collect();
+    rows.extend(Some(feeds_of(None)).filter(|feeds| !feeds.is_empty()).map(|feeds| (None, feeds)));
+    let words = |of: &dyn Fn(&AgreementConfig) -> String| -> ArrayRef {
+        some_text(rows.iter().map(|(agreement, _)| agreement.map(of).unwrap_or_default()))
+    };
+    let day = |of: fn(&AgreementConfig) -> Option<NaiveDate>| -> ArrayRef {
+        some_days(rows.iter().map(|(agreement, _)| agreement.and_then(of)))
+    };
+    AGREEMENT.batch(vec![
+        words(&|a| a.id.clone()),
+        words(&|a| a.kind.name().to_owned()),
+        words(&|a| a.reference.clone()),
+        words(&|a| a.title.clone()),
+        words(&|a| a.controller.clone()),
+        words(&|a| a.lawful_basis.clone()),
+        words(&|a| a.purposes.join("; ")),
+        words(&|a| {
+            a.audiences().into_iter().map(crate::agreement::Audience::name).collect::<Vec<_>>().join(", ")
+        }),
+        words(&|a| a.recipients.join(", ")),
+        day(|a| a.begins),
+        day(|a| a.expires),
+        words(&|a| a.retention.map(|retention| retention.words()).unwrap_or_default()),
+        words(&|a| a.contact.clone()),
+        some_text(rows.iter().map(|(_, feeds)| feeds.as_str())),
+        text(rows.iter().map(|(agreement, _)| agreement.map_or("none_recorded", |a| a.state(as_of).name()))),
+        days(std::iter::repeat_n(as_of, rows.len())),
         same(release, rows.len()),
     ])
 }

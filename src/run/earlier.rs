@@ -45,8 +45,8 @@ impl Fingerprints {
         }
         for report in all_reports(&stored.reports) {
             deliveries.update(format!(
-                "{} {} {:?};",
-                report.delivery.feed, report.delivery.content_sha256, report.rules
+                "{} {} {:?} {:?};",
+                report.delivery.feed, report.delivery.content_sha256, report.rules, report.erased
             ));
         }
         parts.insert("feed_delivery", hex::encode(deliveries.finalize()));
@@ -73,9 +73,10 @@ impl Fingerprints {
                 .collect();
             let judged_by = project.judged_by(id, &planned.datasets);
             let more = format!(
-                "{FORM} {span:?} {covered:?} {} {} {judged_by}",
+                "{FORM} {span:?} {covered:?} {} {} {} {judged_by}",
                 reference("area"),
-                reference("population")
+                reference("population"),
+                supply.retained.digest(id)
             );
             Some((id.clone(), of(&file.digest, &planned.reads, &more)))
         });
@@ -99,6 +100,8 @@ impl Fingerprints {
 /// The release before, from which what did not change is taken.
 pub(super) struct Earlier {
     folder: Option<PathBuf>,
+    /// Its tables that differ from their digests; nothing of them is lent, for it would stand as good in the new release.
+    damaged: BTreeSet<String>,
     measures: BTreeMap<String, String>,
     tables: BTreeMap<String, String>,
     /// Tables by measure, as far as they were read.
@@ -125,8 +128,17 @@ pub(super) struct Kept {
 impl Earlier {
     pub(super) fn of(published: &Published, manifest: Option<&Manifest>) -> Self {
         let manifest = manifest.filter(|m| m.program == env!("CARGO_PKG_VERSION"));
+        let folder = published.current();
+        let damaged = match (&folder, manifest) {
+            (Some(folder), Some(manifest)) => release::damaged_tables(folder, manifest),
+            _ => BTreeSet::new(),
+        };
+        for table in &damaged {
+            tracing::warn!("table `{table}` of the release before is damaged; what it held is computed anew");
+        }
         Self {
-            folder: published.current(),
+            damaged,
+            folder,
             measures: manifest.map(|m| m.measures.clone()).unwrap_or_default(),
             tables: manifest.map(|m| m.own_tables.clone()).unwrap_or_default(),
             rows: LENT.into_iter().map(|table| (table, OnceCell::new())).collect(),
@@ -137,12 +149,15 @@ impl Earlier {
     /// Whether a measure's figures can be taken over.
     pub(super) fn has_measure(&self, id: &str, now: &Fingerprints) -> bool {
         self.folder.is_some()
+            && !["outturn", "measure"].iter().any(|table| self.damaged.contains(*table))
             && self.measures.get(id).is_some_and(|known| now.measures.get(id) == Some(known))
     }
 
     /// Whether a table can be taken over.
     pub(super) fn has_table(&self, id: &str, now: &Fingerprints) -> bool {
-        self.folder.is_some() && self.tables.get(id).is_some_and(|known| now.tables.get(id) == Some(known))
+        self.folder.is_some()
+            && !self.damaged.contains(id)
+            && self.tables.get(id).is_some_and(|known| now.tables.get(id) == Some(known))
     }
 
     /// The figures of a measure, unless something that they follow from changed, or it was withheld.

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::NaiveDate;
+
 use super::RunError;
-use crate::feed::{self, FeedState};
+use crate::config::Project;
+use crate::feed::FeedState;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
 use crate::release;
@@ -24,8 +27,11 @@ pub(super) fn accepted(reports: &Reports) -> impl Iterator<Item = &DeliveryRepor
 pub(crate) fn delivery_gaps(states: &[FeedState], reports: &Reports) -> Vec<String> {
     let mut gaps = Vec::new();
     for state in states {
-        let months: Vec<Month> =
-            state.missing.keys().copied().filter(|m| feed::gap_at(&state.feed, *m).is_none()).collect();
+        if let Some(why) = &state.stopped {
+            gaps.push(stopped_line(&state.feed.id, why));
+            continue;
+        }
+        let months = state.owed();
         if !months.is_empty() {
             gaps.push(format!("feed `{}`: nothing for {}", state.feed.id, spans(&months)));
         }
@@ -35,6 +41,10 @@ pub(crate) fn delivery_gaps(states: &[FeedState], reports: &Reports) -> Vec<Stri
         gaps.push(format!("feed `{}`: {file} {what}: {note}", report.delivery.feed));
     }
     gaps
+}
+
+fn stopped_line(feed: &str, why: &str) -> String {
+    format!("feed `{feed}`: {why}; it is not asked, and nothing of it is used")
 }
 
 /// The same, of a release that was made before.
@@ -52,6 +62,13 @@ pub(crate) fn delivery_gaps_of(folder: &Path) -> Result<Vec<String>, RunError> {
         };
         for row in 0..batch.num_rows() {
             match status.value(row) {
+                "stopped" => {
+                    let why = if note.is_null(row) { "" } else { note.value(row) };
+                    let line = stopped_line(feed.value(row), why);
+                    if !gaps.contains(&line) {
+                        gaps.push(line);
+                    }
+                }
                 "not_supplied" => {
                     if let Ok(month) = period.value(row).parse() {
                         missing.entry(feed.value(row).to_owned()).or_default().push(month);
@@ -73,10 +90,40 @@ pub(crate) fn delivery_gaps_of(folder: &Path) -> Result<Vec<String>, RunError> {
     Ok(lines)
 }
 
+/// The last month of which each feed has rows in a release.
+pub(super) fn latest_months_of(folder: &Path) -> Result<BTreeMap<String, Month>, RunError> {
+    use arrow::array::{Array as _, AsArray as _};
+    use arrow::datatypes::Int64Type;
+    let (_, batches) = release::read_table(folder, "feed_delivery")?;
+    let mut latest: BTreeMap<String, Month> = BTreeMap::new();
+    for batch in &batches {
+        let column = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+        let accepted = batch.column_by_name("accepted").and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let (Some(feed), Some(period), Some(accepted)) = (column("feed"), column("period"), accepted) else {
+            continue;
+        };
+        for row in (0..batch.num_rows()).filter(|row| accepted.is_valid(*row) && accepted.value(*row) > 0) {
+            if let Ok(month) = period.value(row).parse::<Month>() {
+                let known = latest.entry(feed.value(row).to_owned()).or_insert(month);
+                *known = month.max(*known);
+            }
+        }
+    }
+    Ok(latest)
+}
+
 /// What went wrong in asking the feeds.
 pub(super) fn fault_lines(states: &[FeedState]) -> Vec<String> {
     let lines = states.iter().flat_map(|state| state.faults.iter().map(move |fault| (state, fault)));
     lines.map(|(state, fault)| format!("feed `{}`: {fault}", state.feed.id)).collect()
+}
+
+/// Waivers that no longer apply, each in a line: what they let in or let be is judged by the contract again.
+pub(super) fn expired_waivers(project: &Project, as_of: NaiveDate) -> impl Iterator<Item = String> {
+    let expired = project.waivers.values().map(|waiver| &waiver.config);
+    expired.filter(move |waiver| !waiver.is_active(as_of)).map(|waiver| {
+        format!("waiver `{}` expired on {}; renew it or remove its file", waiver.id, waiver.until)
+    })
 }
 
 /// Measures that a release withholds, each with the reason.

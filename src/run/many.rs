@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::RunError;
 use crate::approval::approvals;
@@ -18,6 +18,7 @@ use crate::normalise::split::Parts;
 use crate::normalise::standing::{FeedStanding, Judge};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::Month;
+use crate::waiver::WaiverConfig;
 
 /// Deliveries whose number of rows is unusual, by feed and digest of their contents.
 pub(crate) type UnusualDeliveries = BTreeMap<(String, String), Unusual>;
@@ -28,6 +29,26 @@ pub(crate) struct Standings {
     by_feed: BTreeMap<String, FeedStanding>,
     /// By feed and digest of the contents: words for the note.
     approved: BTreeMap<String, BTreeMap<String, String>>,
+    /// Those that apply.
+    waivers: Vec<Arc<WaiverConfig>>,
+}
+
+/// What is landed, as a run would look at it, without asking anybody or keeping anything.
+///
+/// # Errors
+/// What the landing reports.
+pub(crate) async fn look(
+    checked: &Checked,
+    now: DateTime<Utc>,
+) -> Result<(Arc<Landing>, Vec<FeedState>, Standings), RunError> {
+    let place = checked.project.warehouse();
+    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
+    let landing = Arc::new(Landing::open(&place).map_err(RunError::Landing)?);
+    let (mut states, _) =
+        crate::feed::foresee(&checked.project, &landing, as_of).map_err(RunError::Landing)?;
+    let parts = Parts::look(&place).map_err(RunError::Landing)?;
+    let standings = Standings::settle(checked, &landing, &mut states, as_of, parts).await?;
+    Ok((landing, states, standings))
 }
 
 impl Standings {
@@ -45,7 +66,9 @@ impl Standings {
     ) -> Result<Self, RunError> {
         let approved = approvals(&checked.project.warehouse()).map_err(RunError::Landing)?;
         let mut by_feed = BTreeMap::new();
-        for state in states.iter_mut().filter(|state| state.feed.mode != DeliveryMode::Month) {
+        let of_many =
+            |state: &&mut FeedState| state.feed.mode != DeliveryMode::Month && state.stopped.is_none();
+        for state in states.iter_mut().filter(of_many) {
             let contract = checked
                 .datasets
                 .values()
@@ -66,11 +89,20 @@ impl Standings {
                 judge.stand(deliveries)
             });
             let standing = work.await.map_err(RunError::Broken)?;
-            let standing = standing.map_err(|source| RunError::Normalise {
+            let mut standing = standing.map_err(|source| RunError::Normalise {
                 dataset: dataset.id.clone(),
                 month: Month::containing(as_of),
                 source: Box::new(source),
             })?;
+            // Rows of a month that may not be kept any longer leave the dataset, though the delivery holds other months too.
+            let retention =
+                checked.project.agreement_of(&state.feed).and_then(|agreement| agreement.retention);
+            let is_kept = |month: &Month| {
+                retention
+                    .and_then(|rule| rule.last_day(*month, None))
+                    .is_none_or(|last_day| as_of <= last_day)
+            };
+            standing.months.retain(|month, _| is_kept(month));
             let expected = expected_months(&state.feed, as_of);
             state.missing = standing.missing(&state.feed, contract, &expected, &state.missing);
             state.slots = standing
@@ -82,7 +114,9 @@ impl Standings {
                 .collect();
             by_feed.insert(state.feed.id.clone(), standing);
         }
-        Ok(Self { parts, by_feed, approved })
+        let waivers = checked.project.waivers.values().map(|waiver| &waiver.config);
+        let waivers = waivers.filter(|w| w.is_active(as_of)).cloned().map(Arc::new).collect();
+        Ok(Self { parts, by_feed, approved, waivers })
     }
 
     /// One job a month for which a feed of the dataset has a delivery, in order of the months.
@@ -102,8 +136,10 @@ impl Standings {
         for state in states {
             let Some(contract) = dataset.contracts.get(&state.feed.contract) else { continue };
             let Some(standing) = self.by_feed.get(&state.feed.id) else {
-                for ((month, _), deliveries) in &state.slots {
-                    let slot = self.slot(state, contract, deliveries.clone(), unusual);
+                for ((month, file), deliveries) in &state.slots {
+                    let mut slot = self.slot(state, contract, deliveries.clone(), unusual);
+                    slot.erased = state.erased.get(&(*month, file.clone())).map(|one| one.reports.clone());
+                    slot.waivers = self.waivers_of(&state.feed.id, *month);
                     months.entry(*month).or_insert_with(|| job(*month)).slots.push(slot);
                 }
                 continue;
@@ -115,6 +151,7 @@ impl Standings {
                     let delivery = Delivery { period, ..delivery.clone() };
                     let mut slot = Slot::new(Arc::clone(&state.feed), Arc::clone(contract), vec![delivery]);
                     slot.standing = Some(one.clone());
+                    slot.waivers = self.waivers_of(&state.feed.id, *month);
                     job.slots.push(slot);
                 }
             }
@@ -124,6 +161,27 @@ impl Standings {
             }
         }
         months.into_values().collect()
+    }
+
+    /// One job a month, as if no number of rows were unusual, each ready to be read.
+    pub(crate) fn jobs_to_look_at(
+        &self,
+        dataset: &Arc<Dataset>,
+        states: &[FeedState],
+        landing: &Landing,
+        months: impl Fn(Month) -> bool,
+    ) -> Result<Vec<MonthJob>, NormaliseError> {
+        let mut jobs = self.month_jobs(dataset, states, &UnusualDeliveries::new());
+        jobs.retain(|job| months(job.month));
+        for job in &mut jobs {
+            self.find_parts(job, landing)?;
+        }
+        Ok(jobs)
+    }
+
+    /// The waivers that apply to what a feed delivered for a month.
+    fn waivers_of(&self, feed: &str, month: Month) -> Vec<Arc<WaiverConfig>> {
+        self.waivers.iter().filter(|waiver| waiver.feed == feed && waiver.period == month).cloned().collect()
     }
 
     fn slot(
@@ -176,7 +234,6 @@ impl Standings {
     /// Deliveries of feeds of mode `month` that bring far more or fewer rows than those of the months before, judged by
     /// what is known of them; one of which nothing is known yet is not judged.
     pub(crate) fn unusual(
-        &self,
         jobs: &[MonthJob],
         reports: &BTreeMap<Month, Vec<DeliveryReport>>,
     ) -> UnusualDeliveries {

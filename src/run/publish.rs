@@ -5,28 +5,32 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use chrono::NaiveDate;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::earlier::{Earlier, Fingerprints, Kept};
-use super::gaps::{accepted, all_reports, delivery_gaps, fault_lines, table_gaps};
+use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
+use crate::agreement;
 use crate::assess::compare::{self, Subject};
 use crate::assess::settings::FrameworkItem;
 use crate::assess::{self, Figure};
 use crate::check::Checked;
 use crate::config::SqlFile;
-use crate::config::settings::MeasureConfig;
+use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::engine::{Engine, Selected};
 use crate::feed::FeedState;
+use crate::freshness::{self, Came, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
 use crate::period::Period;
 use crate::release::assessed::{self, Judged};
-use crate::release::tables::{self, MeasureRow, ReleaseRow};
+use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles, revision};
+use crate::retained::Retained;
 use crate::warehouse::Snapshot;
 
 /// How many measures, or tables of the project, are computed at once.
@@ -46,6 +50,8 @@ enum Counts {
     Kept(Kept),
     /// What its SELECT yields, or why it yields nothing.
     New(Selected),
+    /// Nothing: an agreement does not allow it, for this reason.
+    Refused(String),
 }
 
 /// What goes into a release, as far as it is computed.
@@ -59,6 +65,8 @@ struct Publication<'a> {
     /// Name of the release.
     name: String,
     gaps: Vec<String>,
+    /// How each feed stands, by its id.
+    standings: BTreeMap<&'a str, Vec<Standing>>,
     outturn: Vec<RecordBatch>,
     judged: Judged,
     measures: Vec<MeasureRow<'a>>,
@@ -82,7 +90,9 @@ impl Run<'_> {
             self.project.contracts.get(&state.feed.contract).map(|contract| contract.config.dataset.as_str())
         };
         let deliveries = tables::feed_delivery(states, &stored.reports, &dataset_of)?;
+        let retained = Retained::open(&self.place).map_err(RunError::Landing)?;
         let supply = Supply {
+            retained: &retained,
             project: &self.project,
             feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
             reports: &stored.reports,
@@ -100,7 +110,12 @@ impl Run<'_> {
             fingerprints: Fingerprints::new(checked, &stored, states, &supply),
             before: Earlier::of(&self.published, current),
             name: draft.name().to_owned(),
-            gaps: gaps.into_iter().chain(fault_lines(states)).collect(),
+            gaps: gaps
+                .into_iter()
+                .chain(fault_lines(states))
+                .chain(expired_waivers(&self.project, self.as_of))
+                .collect(),
+            standings: standings(states, &stored.reports, self.as_of),
             outturn: Vec::new(),
             judged: Judged { assessment: Vec::new(), signal: Vec::new(), scorecard: Vec::new() },
             measures: Vec::new(),
@@ -121,8 +136,14 @@ impl Run<'_> {
             measures: checked.measures.len() as u64,
             measures_released: released as u64,
             deliveries: accepted(&stored.reports).count() as u64,
-            rows_accepted: accepted(&stored.reports).map(|report| report.accepted).sum(),
-            rows_quarantined: all_reports(&stored.reports).map(|report| report.quarantined).sum(),
+            rows_accepted: accepted(&stored.reports)
+                .filter(|report| report.erased.is_none())
+                .map(|report| report.accepted)
+                .sum(),
+            rows_quarantined: all_reports(&stored.reports)
+                .filter(|report| report.erased.is_none())
+                .map(|report| report.quarantined)
+                .sum(),
             gaps: delivery_gap_count,
             synthetic: publication.synthetic,
         };
@@ -215,13 +236,17 @@ impl<'a> Publication<'a> {
         let (run, checked) = (self.run, self.checked);
         let mut wanted = Vec::new();
         for (id, (planned, areas)) in &checked.measures {
-            if let Some(file) = run.project.measures.get(id) {
-                wanted.push((file, planned, areas, self.before.measure(id, &self.fingerprints)?));
-            }
+            let Some(file) = run.project.measures.get(id) else { continue };
+            let feeds = agreement::reads(&run.project, &planned.datasets, Some((&checked.areas, areas)));
+            let at_hand = match agreement::allows(&feeds, &file.config, &file.partnership) {
+                Ok(()) => self.before.measure(id, &self.fingerprints)?.map(Counts::Kept),
+                Err(why) => Some(Counts::Refused(why.to_string())),
+            };
+            wanted.push((file, planned, areas, at_hand));
         }
-        let pending = wanted.into_iter().map(async |(file, planned, areas, kept)| {
-            let made = match kept {
-                Some(kept) => Counts::Kept(kept),
+        let pending = wanted.into_iter().map(async |(file, planned, areas, at_hand)| {
+            let made = match at_hand {
+                Some(made) => made,
                 None => Counts::New(engine.run_in_order(file.sql()).await),
             };
             (file, planned, areas, made)
@@ -244,15 +269,21 @@ impl<'a> Publication<'a> {
         counts: Counts,
     ) -> Result<(), RunError> {
         let id = &file.config.id;
+        let freshness = self.freshness(planned, areas);
+        let feeds =
+            agreement::reads(&self.run.project, &planned.datasets, Some((&self.checked.areas, areas)));
         let row = |reason: String, latest: String, fingerprints: &Fingerprints| MeasureRow {
             file,
             reason,
             latest,
+            freshness,
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
+            audiences: agreement::audiences(&feeds),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
         let counted = match counts {
-            Counts::New(counted) => counted,
+            Counts::New(counted) => Ok(counted),
+            Counts::Refused(why) => Err(measure::Withheld(why)),
             Counts::Kept(kept) => {
                 for batch in &kept.rows {
                     self.outturn.push(release::stamped(batch, &self.name, self.run.as_of, None)?);
@@ -265,8 +296,9 @@ impl<'a> Publication<'a> {
             }
         };
         self.computed += 1;
-        let evaluated =
-            measure::evaluate(counted, file, planned, areas, self.supply, &self.checked.residents);
+        let evaluated = counted.and_then(|counted| {
+            measure::evaluate(counted, file, planned, areas, self.supply, &self.checked.residents)
+        });
         let (mut figures, reason) = match evaluated {
             Ok(figures) => (figures, String::new()),
             Err(why) => {
@@ -283,6 +315,16 @@ impl<'a> Publication<'a> {
         self.add(&judged)?;
         self.outturn.push(tables::outturn(file, &figures, self.run.as_of, &self.name)?);
         Ok(())
+    }
+
+    /// How fresh the feeds are that a measure counts from.
+    fn freshness(&self, planned: &Planned, areas: &[String]) -> Freshness {
+        let feeds = self.supply.feeds_of(&planned.datasets, areas);
+        freshness::of_feeds(
+            feeds.filter_map(|feed| {
+                Some((feed.id.as_str(), self.standings.get(feed.id.as_str())?.as_slice()))
+            }),
+        )
     }
 
     /// What the figures of a measure mean; marks the breaks in them.
@@ -391,6 +433,14 @@ impl<'a> Publication<'a> {
             outturn.push(RecordBatch::new_empty(tables::OUTTURN.schema()));
         }
         let quarantine = tables::quarantine_summary(&self.stored.reports, name)?;
+        let waivers = tables::waiver(&self.run.project.waivers, &self.stored.reports, self.run.as_of, name)?;
+        let standings: Vec<(&FeedConfig, &[Standing])> = self
+            .standings
+            .iter()
+            .filter_map(|(id, standings)| {
+                Some((self.supply.feeds.get(id)?.feed.as_ref(), standings.as_slice()))
+            })
+            .collect();
         let Judged { assessment, mut signal, mut scorecard } = self.judged.clone();
         let exceptions = assessed::mark_exceptions(&mut signal, &mut scorecard)?;
         let summary = assessed::signal_summary(&exceptions, self.synthetic, name)?;
@@ -418,13 +468,30 @@ impl<'a> Publication<'a> {
             (&tables::AREA, vec![tables::area(&self.checked.areas, name)?]),
             (&tables::PERIOD, vec![tables::period(&self.periods, name)?]),
             (&tables::FEED_DELIVERY, vec![release::stamped(deliveries, name, self.run.as_of, None)?]),
+            (&tables::FEED_STATUS, vec![tables::feed_status(&standings, name)?]),
             (&tables::QUARANTINE_SUMMARY, vec![quarantine]),
+            (&tables::WAIVER, vec![waivers]),
+            (&tables::AGREEMENT, vec![tables::agreement(&self.run.project, self.run.as_of, name)?]),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
             write(writing, draft, table.name, table.title, batches);
         }
         Ok(())
     }
+}
+
+/// How each feed stands on a day, by its id.
+fn standings<'a>(
+    states: &'a [FeedState],
+    reports: &Reports,
+    as_of: NaiveDate,
+) -> BTreeMap<&'a str, Vec<Standing>> {
+    let verdicts = Verdicts::of_reports(reports);
+    let of = |state: &FeedState| {
+        let came = Came { slots: &state.slots, arrived: &state.arrived, settled: true };
+        freshness::judge(&state.feed, came, &verdicts, as_of)
+    };
+    states.iter().map(|state| (state.feed.id.as_str(), of(state))).collect()
 }
 
 type Written = Result<(String, TableFiles), ReleaseError>;

@@ -49,6 +49,7 @@ struct Metrics {
     rows_read: IntCounter,
     rows_quarantined: IntCounter,
     feed_age: GaugeVec,
+    feed_overdue: GaugeVec,
     release: GaugeVec,
 }
 
@@ -81,6 +82,16 @@ impl DaemonState {
     /// The loop lives.
     pub fn beat(&self) {
         self.now().heartbeat = Instant::now();
+    }
+
+    /// By how many days each feed is past the earliest due day that it missed; judged by the calendar, with or without
+    /// a run.
+    pub fn set_overdue(&self, overdue_days: &[(String, i64)]) {
+        let _whole = self.now();
+        self.metrics.feed_overdue.reset();
+        for (feed, days) in overdue_days {
+            self.metrics.feed_overdue.with_label_values(&[feed]).set(*days as f64);
+        }
     }
 
     /// When the next run is due. `None`: never.
@@ -227,6 +238,17 @@ impl Metrics {
                     &["feed"],
                 )?,
             )?,
+            feed_overdue: keep(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "outturn_feed_overdue_days",
+                        "Days past the earliest due day that a feed missed and of which nothing can be used; 0 when it \
+                         missed none.",
+                    ),
+                    &["feed"],
+                )?,
+            )?,
             release: keep(
                 &registry,
                 GaugeVec::new(
@@ -333,6 +355,8 @@ mod tests {
         };
         state.run_finished(at("2026-06-10T04:31:00.5Z"), &second);
         state.run_finished(at("2026-06-10T05:31:00Z"), &RunSummary::of(Outcome::Failed));
+        state.set_overdue(&[("cleveland-crime".to_owned(), 12)]);
+        state.set_overdue(&[("cleveland-crime".to_owned(), 0), ("stockport-asb".to_owned(), 3)]);
         let text = state.metrics().unwrap();
         // How long these runs took is not for a snapshot.
         let text: Vec<&str> = text.lines().filter(|line| !line.contains("_seconds_sum")).collect();
@@ -340,6 +364,10 @@ mod tests {
         # HELP outturn_feed_age_days Days from the end of the last month that a feed delivered to the last run.
         # TYPE outturn_feed_age_days gauge
         outturn_feed_age_days{feed="stockport-asb"} 11.5
+        # HELP outturn_feed_overdue_days Days past the earliest due day that a feed missed and of which nothing can be used; 0 when it missed none.
+        # TYPE outturn_feed_overdue_days gauge
+        outturn_feed_overdue_days{feed="cleveland-crime"} 0
+        outturn_feed_overdue_days{feed="stockport-asb"} 3
         # HELP outturn_last_run_timestamp_seconds When the last run ended or the current one began, as Unix time; 0 when there was none.
         # TYPE outturn_last_run_timestamp_seconds gauge
         outturn_last_run_timestamp_seconds 1781069460

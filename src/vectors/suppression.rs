@@ -249,7 +249,7 @@ pub(super) fn accept_2d(case: &Comparison<'_>) -> Vec<Difference> {
         let at = |part: usize| place.get(part)?.as_u64().and_then(|at| usize::try_from(at).ok());
         case.input.get("table")?.get(at(0)?)?.get(at(1)?)?.as_i64()
     };
-    let positive = || case.input.get("table").into_iter().flat_map(Value::as_array).flatten();
+    let positive = || case.input.get("table").into_iter().filter_map(Value::as_array).flatten();
     let positive = positive().filter_map(Value::as_array).flatten().filter(|n| n.as_i64() > Some(0)).count();
     let covered = suppressed.iter().filter(|place| count(place) > Some(0)).count();
     if let Some(zero) = suppressed.iter().find(|place| count(place) == Some(0)).filter(|_| covered < positive)

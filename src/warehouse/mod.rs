@@ -453,6 +453,36 @@ impl Warehouse {
         Ok(())
     }
 
+    /// Removes for good every file of a month that the table's current version does not list: how many, and their bytes.
+    /// Earlier versions can then not be read any more.
+    ///
+    /// # Errors
+    /// What the storage reports.
+    pub async fn erase_replaced(
+        &self,
+        snapshot: &Snapshot,
+        month: Month,
+    ) -> Result<(u64, u64), WarehouseError> {
+        let folder = self.place(&snapshot.table, &format!("{MONTH}={month}"));
+        let failed = |source: object_store::Error| WarehouseError::File {
+            table: snapshot.table.clone(),
+            path: folder.to_string(),
+            source: source.into(),
+        };
+        let live = snapshot.months.get(&month).map(|file| self.place(&snapshot.table, &file.path));
+        let listed = self.store.list_with_delimiter(Some(&folder)).await.map_err(failed)?;
+        let (mut files, mut bytes) = (0, 0);
+        for object in listed.objects.iter().filter(|object| Some(&object.location) != live.as_ref()) {
+            self.store.delete(&object.location).await.map_err(failed)?;
+            files += 1;
+            bytes += object.size;
+        }
+        if let (Some(root), None) = (&self.local, &live) {
+            let _ = std::fs::remove_dir(root.join(&snapshot.table).join(format!("{MONTH}={month}")));
+        }
+        Ok((files, bytes))
+    }
+
     /// What became of the deliveries of each month, from the files' own metadata.
     ///
     /// # Errors

@@ -56,15 +56,14 @@ impl World {
         self.write(file, &text.replace(from, to));
     }
 
-    /// Runs the program with these arguments.
+    /// Runs the program with these arguments, at [`NOW`] unless they say when.
     pub(crate) fn outturn(&self, arguments: &[&str]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_outturn"));
-        command
-            .env_remove("OUTTURN_LOG")
-            .arg("--project")
-            .arg(&self.folder)
-            .args(["--now", NOW])
-            .args(arguments);
+        command.env_remove("OUTTURN_LOG").arg("--project").arg(&self.folder);
+        if !arguments.contains(&"--now") {
+            command.args(["--now", NOW]);
+        }
+        command.args(arguments);
         let output = command.output().expect("the program starts");
         Said {
             code: output.status.code().unwrap_or(-1),

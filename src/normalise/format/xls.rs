@@ -15,6 +15,9 @@ use super::{cells, invalid};
 /// First bytes of a compound file, the container of the older Office.
 pub(super) const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
+/// Name of the stream in which a workbook of any kind lies that is protected by a password: `EncryptedPackage`.
+const ENCRYPTED: &[u8] = b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0";
+
 const END_OF_CHAIN: u32 = 0xffff_fffe;
 
 /// Reads a sheet of a workbook.
@@ -29,6 +32,9 @@ pub(super) fn read(file: File, format: &FormatConfig, outbox: &mut Outbox) -> io
         return Err(invalid(format!(
             "the workbook has more than the {limit} bytes that `limits.xml-bytes` allows"
         )));
+    }
+    if memchr::memmem::find(&bytes, ENCRYPTED).is_some() {
+        return Err(invalid("the workbook is protected by a password"));
     }
     measure(&workbook_stream(&bytes)?, &format.limits)?;
     let mut workbook = Xls::new(Cursor::new(bytes)).map_err(unreadable)?;

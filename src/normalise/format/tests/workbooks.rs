@@ -255,6 +255,13 @@ fn an_xls_that_declares_a_giant_sheet_is_refused_before_room_is_made_for_it() {
     assert!(error(&giant, SAMPLE).starts_with("the sheets span more than the 5000000 cells"));
 }
 
+#[test]
+fn a_workbook_that_is_protected_by_a_password_says_so() {
+    let mut bytes = WARDS_XLS.to_vec();
+    bytes.extend("EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes));
+    assert_eq!(error(&bytes, SAMPLE), "the workbook is protected by a password");
+}
+
 fn ods_of(tables: &str) -> Vec<u8> {
     let content = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><office:document-content><office:automatic-styles>\

@@ -1,0 +1,321 @@
+//! Erasing what may not be kept any longer, so that no release that was made changes and the next one says the same.
+//!
+//! In this order: what measures counted is put aside, the erasure is recorded, the months are made anew without the rows,
+//! the files that held them are removed. Broken off anywhere, the next purge finishes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::{Run, RunError, Standings};
+use crate::assess::Coverage;
+use crate::check::{Checked, check};
+use crate::engine::{Engine, quarantine_table};
+use crate::erasure::{Erasure, Erasures};
+use crate::feed::{self, FeedState};
+use crate::landing::{Delivery, Landing};
+use crate::lock::Lock;
+use crate::measure::{self, Supply};
+use crate::normalise::split::Parts;
+use crate::normalise::{DeliveryReport, DeliveryStatus};
+use crate::period::Month;
+use crate::progress::Progress;
+use crate::release::tables::Reports;
+use crate::retained::{self, Retained};
+use crate::retention::{self, Due, Purged, PurgedFile};
+use crate::warehouse::Snapshot;
+
+/// Enforces the retention rules of the project in `root` at the moment `now`; `by` is the role of whoever has it done.
+/// With `dry_run` nothing is touched.
+///
+/// # Errors
+/// A project with problems, another run, or a warehouse that cannot be read or written.
+pub async fn purge(
+    root: &Path,
+    now: DateTime<Utc>,
+    by: &str,
+    dry_run: bool,
+    progress: &Progress,
+) -> Result<Purged, RunError> {
+    let checked = check(root).await.map_err(RunError::Invalid)?;
+    let project = checked.project.clone();
+    let place = project.warehouse();
+    let mut lock = if dry_run { None } else { Some(Lock::take(&place)?) };
+    if let Some(lock) = &mut lock {
+        lock.sign(&now.format("%Y-%m-%d %H:%M:%S UTC").to_string())?;
+    }
+    let run = Run::open(project, place, now, progress)?;
+    run.purge(&checked, by, dry_run).await
+}
+
+/// The datasets as they are.
+struct Held {
+    snapshots: BTreeMap<String, Snapshot>,
+    reports: Reports,
+}
+
+impl Run<'_> {
+    async fn purge(&self, checked: &Checked, by: &str, dry_run: bool) -> Result<Purged, RunError> {
+        let landing = Landing::open(&self.place).map_err(RunError::Landing)?;
+        let mut erasures = Erasures::open(&self.place).map_err(RunError::Landing)?;
+        let due = retention::due(&self.project, &landing, &erasures, self.as_of);
+        let held = self.held(checked).await?;
+        let mut purged = Purged { dry_run, ..Purged::default() };
+        let mut retained = Retained::open(&self.place).map_err(RunError::Landing)?;
+        if !due.is_empty() {
+            let uncounted = self.put_aside(checked, &landing, &due, &held, &mut retained).await?;
+            purged.notes.extend(uncounted);
+        }
+        let lines: Vec<Erasure> = due.iter().map(|one| self.line(one, by, &held.reports)).collect();
+        tell(&mut purged, &due, &lines);
+        let unknown = landing.all().iter().filter(|d| !self.project.feeds.contains_key(&d.feed)).count();
+        if unknown > 0 {
+            purged.notes.push(format!(
+                "{unknown} deliveries belong to feeds that the project no longer has; no rule says how long they are kept"
+            ));
+        }
+        let mut slots = slots_of(erasures.lines());
+        slots.extend(slots_of(&lines));
+        let is_erased = |d: &Delivery| slots.contains(&(d.feed.clone(), d.period, d.file.clone()));
+        for sha256 in retention::unreferenced(&landing, is_erased) {
+            if let Some(bytes) = landing.object_bytes(sha256) {
+                purged.objects += 1;
+                purged.object_bytes += bytes;
+            }
+        }
+        let shared = landing.all().iter().filter(|d| is_erased(d) && d.reference.is_none());
+        let gone = retention::unreferenced(&landing, is_erased);
+        let shared: BTreeSet<&str> =
+            shared.map(|d| d.sha256.as_str()).filter(|sha256| !gone.contains(sha256)).collect();
+        if !shared.is_empty() {
+            purged.notes.push(format!(
+                "{} landed files stay: deliveries that may still be kept are in the same archive",
+                shared.len()
+            ));
+        }
+        if dry_run {
+            return Ok(purged);
+        }
+        if !due.is_empty() {
+            retained.write(&self.place).map_err(RunError::Landing)?;
+            erasures.append(lines).map_err(RunError::Landing)?;
+        }
+        if erasures.lines().is_empty() {
+            return Ok(purged);
+        }
+        self.remove(checked, landing, &erasures, &slots, &mut purged).await?;
+        Ok(purged)
+    }
+
+    async fn held(&self, checked: &Checked) -> Result<Held, RunError> {
+        let mut held = Held { snapshots: BTreeMap::new(), reports: Reports::new() };
+        for dataset in checked.datasets.values() {
+            let snapshot = self.warehouse.snapshot(&dataset.id).await?;
+            held.reports.insert(dataset.id.clone(), self.warehouse.reports(&snapshot).await?);
+            held.snapshots.insert(dataset.id.clone(), snapshot);
+            let mut names = vec![quarantine_table(&dataset.id)];
+            names.extend(dataset.summaries.iter().map(|summary| summary.id.clone()));
+            for name in names {
+                held.snapshots.insert(name.clone(), self.warehouse.snapshot(&name).await?);
+            }
+        }
+        Ok(held)
+    }
+
+    /// Counts every measure in the months that are due, while their rows are there. Gives a line for each measure whose
+    /// figures will be lost, as it cannot be counted.
+    async fn put_aside(
+        &self,
+        checked: &Checked,
+        landing: &Landing,
+        due: &[Due<'_>],
+        held: &Held,
+        retained: &mut Retained,
+    ) -> Result<Vec<String>, RunError> {
+        let (states, _) = feed::foresee(&self.project, landing, self.as_of).map_err(RunError::Landing)?;
+        let dataset_of = |state: &FeedState| {
+            self.project.contracts.get(&state.feed.contract).map(|contract| contract.config.dataset.as_str())
+        };
+        let deliveries = crate::release::tables::feed_delivery(&states, &held.reports, &dataset_of)?;
+        let stored = Some((&self.warehouse, &held.snapshots));
+        let (engine, _) =
+            Engine::new(&self.project, &checked.datasets, &checked.lookups, stored, Some(deliveries), false)
+                .await?;
+        let before = retained.clone();
+        let supply = Supply {
+            retained: &before,
+            project: &self.project,
+            feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
+            reports: &held.reports,
+            areas: &checked.areas,
+            as_of: self.as_of,
+        };
+        let mut lost = Vec::new();
+        for (id, (planned, areas)) in &checked.measures {
+            let Some(file) = self.project.measures.get(id) else { continue };
+            let concerned: Vec<&Due<'_>> =
+                due.iter().filter(|one| planned.datasets.contains(one.dataset)).collect();
+            if concerned.is_empty() {
+                continue;
+            }
+            let counted = engine.run_in_order(file.sql()).await;
+            let monthly = match measure::counts(counted, file, planned, areas, &supply) {
+                Ok(monthly) => monthly,
+                Err(why) => {
+                    lost.push(format!(
+                        "measure `{id}` cannot be counted, so its figures of these months are lost: {why}"
+                    ));
+                    continue;
+                }
+            };
+            let definition = retained::definition(&self.project, file, planned);
+            for area in areas {
+                let covers =
+                    |one: &&&Due<'_>| one.feed.covers.iter().any(|whole| checked.areas.lies_in(area, whole));
+                let months: BTreeSet<Month> = concerned.iter().filter(covers).map(|one| one.month).collect();
+                for month in months {
+                    let delivered = monthly.coverage.get(area).and_then(|months| months.get(&month));
+                    if supply.is_erased(&planned.datasets, area, month)
+                        || !matches!(delivered, Some(Coverage::Delivered { .. }))
+                    {
+                        continue;
+                    }
+                    let counts = monthly.counts.iter().filter(|((found, _), _)| found == area);
+                    let counts = counts.filter_map(|((_, breakdown), series)| {
+                        Some((breakdown.clone(), *series.get(&month)?))
+                    });
+                    retained.keep(id, &definition, area, month, counts.collect());
+                }
+            }
+        }
+        Ok(lost)
+    }
+
+    /// What the record says of one file of a month.
+    fn line(&self, one: &Due<'_>, by: &str, reports: &Reports) -> Erasure {
+        let note = format!("erased on {} under agreement `{}`: {}", self.as_of, one.agreement, one.rule);
+        let found = reports.get(one.dataset).and_then(|months| months.get(&one.month)).into_iter().flatten();
+        let mut reports: Vec<DeliveryReport> = found
+            .filter(|report| report.delivery.feed == one.feed.id && report.delivery.file == one.file)
+            .cloned()
+            .collect();
+        if let (true, Some(latest)) = (reports.is_empty(), one.deliveries.last()) {
+            // It was landed and never read, as when every run since was broken off.
+            reports.push(DeliveryReport {
+                delivery: latest.clone(),
+                status: DeliveryStatus::Refused,
+                note: String::new(),
+                received: 0,
+                accepted: 0,
+                duplicate: 0,
+                quarantined: 0,
+                rules: BTreeMap::new(),
+                acknowledged: BTreeMap::new(),
+                waived: BTreeMap::new(),
+                days: 0,
+                findings: Vec::new(),
+                restated: None,
+                erased: None,
+            });
+        }
+        for report in &mut reports {
+            // A note may quote the delivery.
+            report.note.clone_from(&note);
+            report.erased = Some(self.as_of);
+        }
+        let deliveries: BTreeSet<&str> = one.deliveries.iter().map(|d| d.sha256.as_str()).collect();
+        Erasure {
+            number: 0,
+            at: self.now,
+            by: by.to_owned(),
+            why: one.rule.clone(),
+            agreement: one.agreement.to_owned(),
+            reference: one.reference.to_owned(),
+            feed: one.feed.id.clone(),
+            dataset: one.dataset.to_owned(),
+            period: one.month,
+            file: one.file.clone(),
+            deliveries: deliveries.into_iter().map(str::to_owned).collect(),
+            reports,
+            previous: String::new(),
+        }
+    }
+
+    /// Makes the months anew without the rows, and removes every file that held them.
+    async fn remove(
+        &self,
+        checked: &Checked,
+        landing: Landing,
+        erasures: &Erasures,
+        slots: &BTreeSet<(String, Month, String)>,
+        purged: &mut Purged,
+    ) -> Result<(), RunError> {
+        landing.remove_leftovers().map_err(RunError::Landing)?;
+        self.warehouse.remove_leftovers().map_err(RunError::Landing)?;
+        let (mut states, _) =
+            feed::foresee(&self.project, &landing, self.as_of).map_err(RunError::Landing)?;
+        let months: BTreeSet<(String, Month)> =
+            erasures.lines().iter().map(|line| (line.dataset.clone(), line.period)).collect();
+        let again = Arc::new(Landing::open(&self.place).map_err(RunError::Landing)?);
+        let parts = Parts::open(&self.place);
+        let standings = Standings::settle(checked, &again, &mut states, self.as_of, parts).await?;
+        let stop = CancellationToken::new();
+        self.store(checked, &again, &states, (&standings, Some(&months)), &stop).await?;
+        for dataset in checked.datasets.values() {
+            let mut tables = vec![dataset.id.clone(), quarantine_table(&dataset.id)];
+            tables.extend(dataset.summaries.iter().map(|summary| summary.id.clone()));
+            for table in tables {
+                let snapshot = self.warehouse.snapshot(&table).await?;
+                for (_, month) in months.iter().filter(|(name, _)| *name == dataset.id) {
+                    let (files, bytes) = self.warehouse.erase_replaced(&snapshot, *month).await?;
+                    purged.dataset_files += files;
+                    purged.dataset_bytes += bytes;
+                }
+            }
+        }
+        let is_erased = |d: &Delivery| slots.contains(&(d.feed.clone(), d.period, d.file.clone()));
+        for sha256 in retention::unreferenced(&landing, is_erased) {
+            landing.remove_object(sha256).map_err(RunError::Landing)?;
+        }
+        landing.remove_parts().map_err(RunError::Landing)
+    }
+}
+
+fn slots_of(lines: &[Erasure]) -> BTreeSet<(String, Month, String)> {
+    lines.iter().map(|line| (line.feed.clone(), line.period, line.file.clone())).collect()
+}
+
+/// Counts what is due.
+fn tell(purged: &mut Purged, due: &[Due<'_>], lines: &[Erasure]) {
+    let months: BTreeSet<(&str, Month)> = due.iter().map(|one| (one.dataset, one.month)).collect();
+    purged.months = months.len();
+    let mut partners: BTreeMap<&str, usize> = BTreeMap::new();
+    for (one, line) in due.iter().zip(lines) {
+        let accepted = line.reports.iter().filter(|report| report.status == DeliveryStatus::Accepted);
+        let rows = accepted.map(|report| report.accepted).sum();
+        let quarantined = line.reports.iter().map(|report| report.quarantined).sum();
+        purged.rows += rows;
+        purged.quarantined += quarantined;
+        purged.erased.push(PurgedFile {
+            feed: one.feed.id.clone(),
+            month: one.month,
+            file: one.file.clone(),
+            agreement: one.agreement.to_owned(),
+            rule: one.rule.clone(),
+            last_day: one.last_day,
+            rows,
+            quarantined,
+        });
+        if one.deliveries.iter().any(|delivery| delivery.reference.is_some()) {
+            *partners.entry(&one.feed.id).or_default() += 1;
+        }
+    }
+    for (feed, files) in partners {
+        purged.notes.push(format!(
+            "feed `{feed}`: {files} files lie in the partner's own folder and are not ours to remove"
+        ));
+    }
+}
