@@ -141,14 +141,21 @@ severity = "refuse"
 const HEADER: &str =
     "Ref,Month,Opened,Kind,Calls,Cost,Waited,Urgent,Team,NHS number,Date of birth,Postcode,Notes";
 
-/// The small project with a further feed, of cases.
+/// The small project with a further feed, of cases, which a sharing agreement covers.
 fn project() -> World {
     let world = World::complete();
+    world.write(
+        "pipelines/northport/agreements/isa-9.toml",
+        "id = \"isa-9\"\nreference = \"ISA 2025/9\"\ntitle = \"Cases for the partnership\"\n\
+         controller = \"Northport Council\"\nlawful-basis = \"Crime and Disorder Act 1998, section 115\"\n\
+         purposes = [\"strategic assessment\"]\noutputs = [\"partnership\"]\nbegins = \"2025-04-01\"\n\
+         contact = \"Data Protection Officer\"\n",
+    );
     world.write(CONTRACT, CASES);
     world.write(
         "pipelines/northport/feeds/northport-cases.toml",
         "id = \"northport-cases\"\ntitle = \"Cases\"\nsupplier = \"Northport Council\"\ncontract = \"cases\"\n\
-         source = \"deliveries/cases/{period}.csv\"\ncovers = [\"P01\"]\nfrom = \"2025-07\"\n\
+         agreement = \"isa-9\"\nsource = \"deliveries/cases/{period}.csv\"\ncovers = [\"P01\"]\nfrom = \"2025-07\"\n\
          published-after-months = 1\nhold-above-quarantined-share = 1.0\n",
     );
     world.write(

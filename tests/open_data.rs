@@ -86,6 +86,7 @@ fn every_feed_has_a_public_address_of_its_own_says_what_was_tried_and_stands_in_
         assert!(address.starts_with("https://"), "{id}: {address}");
         let one = (address, text_of(feed, "member").to_owned(), text_of(feed, "contract").to_owned());
         assert!(seen.insert(one), "{id}: another feed asks the same");
+        assert_eq!(text_of(feed, "agreement"), "open-government-licence", "{id}");
         let notes = text_of(feed, "notes");
         assert!(notes.contains("not asked from here"), "{id}: its notes do not say what was tried");
         assert!(guide.contains(&format!("| `{id}` |")), "{id}: docs/feeds.md lacks it");

@@ -98,7 +98,8 @@ pub fn of_header(contract: &ContractConfig, header: &[String]) -> Vec<Finding> {
         let detail = format!("column `{}` was not agreed; it is left out", super::rows::clip(name));
         findings.push(find(NEW_COLUMN, name, detail));
     }
-    if !known.is_sorted() {
+    // Without a list of the header no order was agreed.
+    if !contract.header.is_empty() && !known.is_sorted() {
         let detail =
             "the columns come in another order than was agreed; they are read by their names".to_owned();
         findings.push(find(REORDERED_COLUMNS, "", detail));
@@ -331,6 +332,7 @@ pub fn partial(report: &DeliveryReport) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings::HeaderColumn;
 
     fn contract() -> ContractConfig {
         toml::from_str(
@@ -372,6 +374,16 @@ mod tests {
             [pair(MISSING_COLUMN, "Beat"), pair(NEW_COLUMN, "Postcode")]
         );
         assert_eq!(rules(&["Month", "Ref", "Beat", "Value"]), [pair(REORDERED_COLUMNS, "")]);
+    }
+
+    #[test]
+    fn where_no_header_was_agreed_no_order_was() {
+        let bare = ContractConfig { header: Vec::new(), ..contract() };
+        let header: Vec<String> = ["Value", "Beat", "Month"].map(str::to_owned).to_vec();
+        assert_eq!(of_header(&bare, &header), []);
+        let agreed = ["Month", "Beat", "Value"].map(|name| HeaderColumn::Name(name.to_owned())).to_vec();
+        let told = of_header(&ContractConfig { header: agreed, ..contract() }, &header);
+        assert_eq!(told.into_iter().map(|found| found.rule).collect::<Vec<_>>(), [REORDERED_COLUMNS]);
     }
 
     #[test]
