@@ -155,7 +155,7 @@ enum Command {
     /// Holds the statistics against published reference values.
     #[command(subcommand)]
     Statistics(statistics::Statistics),
-    /// Erases what the retention rules of the agreements do not let be kept any longer; releases stay as they are.
+    /// Erases what the agreements do not let be kept any longer; releases stay.
     Purge {
         /// Say what would be erased, and touch nothing.
         #[arg(long)]
@@ -167,8 +167,10 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
-    /// Looks at every feed, secret, folder and agreement, at the clock and the schedule; loads and changes nothing. Exits
-    /// with 0 when all is well, 1 on a failure, 3 on warnings.
+    /// Looks at all that a run needs, and changes nothing; exits with 0, 1 or 3.
+    ///
+    /// Every feed, secret, folder and agreement, the clock and the schedule: 0 when all is well, 1 on a failure, 3 on
+    /// warnings.
     Doctor {
         /// How to print.
         #[arg(long, value_enum, default_value_t)]
