@@ -148,7 +148,7 @@ fn project() -> World {
         "pipelines/northport/agreements/isa-9.toml",
         "id = \"isa-9\"\nreference = \"ISA 2025/9\"\ntitle = \"Cases for the partnership\"\n\
          controller = \"Northport Council\"\nlawful-basis = \"Crime and Disorder Act 1998, section 115\"\n\
-         purposes = [\"strategic assessment\"]\noutputs = [\"partnership\"]\nbegins = \"2025-04-01\"\n\
+         purposes = [\"strategic assessment\"]\noutputs = [\"partnership\"]\nbegins = \"2025-04-01\"\nexpires = \"2099-03-31\"\n\
          contact = \"Data Protection Officer\"\n",
     );
     world.write(CONTRACT, CASES);
