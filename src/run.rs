@@ -443,7 +443,7 @@ impl<'a> Run<'a> {
                 }
             }
             stored.months_made += made.len();
-            self.commit(dataset, before, summaries, made, dropped, reports, &mut stored).await?;
+            self.commit(dataset, (before, summaries), made, dropped, reports, &mut stored).await?;
         }
         mark_partial(&self.project, &mut stored.reports);
         Ok(stored)
@@ -482,8 +482,7 @@ impl<'a> Run<'a> {
     async fn commit(
         &self,
         dataset: &crate::normalise::contract::Dataset,
-        before: Snapshot,
-        summaries_before: Vec<Snapshot>,
+        (before, summaries_before): (Snapshot, Vec<Snapshot>),
         made: Vec<MadeMonth>,
         dropped: Vec<Month>,
         reports: BTreeMap<Month, Vec<DeliveryReport>>,

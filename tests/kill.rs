@@ -94,8 +94,8 @@ fn reader_sees_a_whole_release(world: &World) -> bool {
     );
     world.outturn(&["verify"]).exits(0);
     let tables = world.files("warehouse/published/current/", |_| ());
-    // Eleven tables in two files each, and the manifest.
-    assert_eq!(tables.len(), 23, "{tables:?}");
+    // Twenty tables in two files each, and the manifest.
+    assert_eq!(tables.len(), 41, "{tables:?}");
     for row in world.table("outturn") {
         assert_eq!(row["release"], name);
     }

@@ -43,7 +43,8 @@ fn in_words(rows: &[revision::Revision]) -> String {
         None => "no longer published".to_owned(),
         Some(shown) => shown.value.map_or_else(|| shown.status.clone(), |value| value.to_string()),
     };
-    rows.iter()
+    let lines: Vec<String> = rows
+        .iter()
         .map(|row| {
             let (measure, area, period, breakdown) = &row.key;
             let breakdown = if breakdown == "all" { String::new() } else { format!(" {breakdown}") };
@@ -51,7 +52,8 @@ fn in_words(rows: &[revision::Revision]) -> String {
             let (old, new) = (shown(row.before.as_ref()), shown(row.after.as_ref()));
             format!("{measure} {area} {period}{breakdown}: {old} -> {new} ({why})\n")
         })
-        .collect()
+        .collect();
+    lines.concat()
 }
 
 /// Holds the files of a release (the current one when `None`) against their digests.

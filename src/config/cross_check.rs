@@ -290,6 +290,10 @@ fn mode(feed: &Loaded<FeedConfig>, contract: &ContractConfig, problems: &mut Vec
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one rule behind the other, in the order in which a contract is written"
+)]
 fn contract_columns(project: &Project, contract: &Loaded<ContractConfig>, problems: &mut Vec<Problem>) {
     let config = &contract.config;
     let at = |keys: &[&str], message: String| {

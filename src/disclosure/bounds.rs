@@ -195,17 +195,15 @@ impl Extremes {
         }
         let at_low = solve(net, outer, cell, OptimizationDirection::Minimize)??;
         let low = at_low.get(cell as usize).copied()?;
-        Some(match solve(net, outer, cell, OptimizationDirection::Maximize)? {
-            Some(at_high) => Self { low, high: Some(at_high.get(cell as usize).copied()?), at_low, at_high },
-            None => {
-                let capped = Outer {
-                    low: outer.low.clone(),
-                    high: outer.high.iter().map(|high| if *high < UNBOUNDED { *high } else { cap }).collect(),
-                };
-                let at_high = solve(net, &capped, cell, OptimizationDirection::Maximize).flatten();
-                Self { low, high: None, at_low, at_high: at_high.unwrap_or_default() }
-            }
-        })
+        if let Some(at_high) = solve(net, outer, cell, OptimizationDirection::Maximize)? {
+            return Some(Self { low, high: Some(at_high.get(cell as usize).copied()?), at_low, at_high });
+        }
+        let capped = Outer {
+            low: outer.low.clone(),
+            high: outer.high.iter().map(|high| if *high < UNBOUNDED { *high } else { cap }).collect(),
+        };
+        let at_high = solve(net, &capped, cell, OptimizationDirection::Maximize).flatten();
+        Some(Self { low, high: None, at_low, at_high: at_high.unwrap_or_default() })
     }
 }
 

@@ -555,6 +555,7 @@ impl Haul {
 }
 
 impl Visit<'_> {
+    #[expect(clippy::too_many_lines, reason = "asking, landing and what is missing then are one story")]
     async fn ask(self) -> io::Result<FeedState> {
         if let Some(why) = &self.terms.stopped {
             warn!(feed.id = %self.feed.id, "feed `{}` is not asked: {why}", self.feed.id);

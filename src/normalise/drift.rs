@@ -79,19 +79,15 @@ pub fn of_header(contract: &ContractConfig, header: &[String]) -> Vec<Finding> {
     };
     let missing = agreed.iter().zip(&places).filter(|(entry, at)| at.is_none() && !entry.optional);
     for (HeaderEntry { name, .. }, _) in missing {
-        match nearest(name, &unknown) {
-            Some(other) => {
-                unknown.retain(|known| *known != other);
-                let other = super::rows::clip(other);
-                let detail = format!(
-                    "column `{name}` was agreed and is missing; `{other}` may be it under a new name"
-                );
-                findings.push(find(RENAMED_COLUMN, name, detail));
-            }
-            None => {
-                let detail = format!("column `{name}` was agreed and is missing");
-                findings.push(find(MISSING_COLUMN, name, detail));
-            }
+        if let Some(other) = nearest(name, &unknown) {
+            unknown.retain(|known| *known != other);
+            let other = super::rows::clip(other);
+            let detail =
+                format!("column `{name}` was agreed and is missing; `{other}` may be it under a new name");
+            findings.push(find(RENAMED_COLUMN, name, detail));
+        } else {
+            let detail = format!("column `{name}` was agreed and is missing");
+            findings.push(find(MISSING_COLUMN, name, detail));
         }
     }
     for name in unknown {

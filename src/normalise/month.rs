@@ -669,6 +669,10 @@ impl<'a, S: RowSink> Reading<'a, S> {
     }
 
     /// Reads the rows behind the header.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the way of one row, from its record to where it ends, is read in one piece"
+    )]
     fn read_rows(
         &mut self,
         records: &mut dyn RecordReader,

@@ -179,8 +179,8 @@ impl Edition<'_> {
     }
 
     /// By measure: its file as it was run, and the tables that it reads.
-    fn definitions(&self) -> Result<BTreeMap<String, (String, Vec<String>)>, ReleaseError> {
-        let mut definitions = BTreeMap::new();
+    fn definitions(&self) -> Result<Definitions, ReleaseError> {
+        let mut definitions = Definitions::new();
         for batch in read_table(self.folder, tables::MEASURE.name)?.1 {
             let text = |name: &str| text_column(&batch, name);
             let (Some(measure), Some(sql), Some(reads)) = (text("measure"), text("sql"), text("reads"))
@@ -261,6 +261,9 @@ impl Edition<'_> {
     }
 }
 
+/// By measure: its file as it was run, and the tables that it reads.
+type Definitions = BTreeMap<String, (String, Vec<String>)>;
+
 /// Digest of each accepted file, by feed and name, of each dataset and month.
 type Deliveries = BTreeMap<(String, Month), BTreeMap<(String, String), String>>;
 
@@ -268,7 +271,7 @@ type Deliveries = BTreeMap<(String, Month), BTreeMap<(String, String), String>>;
 struct Causes<'a> {
     before: &'a Edition<'a>,
     after: &'a Edition<'a>,
-    definitions: (BTreeMap<String, (String, Vec<String>)>, BTreeMap<String, (String, Vec<String>)>),
+    definitions: (Definitions, Definitions),
     deliveries: (Deliveries, Deliveries),
     periods: BTreeMap<String, (Month, Month)>,
 }
