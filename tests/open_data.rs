@@ -165,7 +165,7 @@ fn make_mirror(mirror: &Path, data: &Path) {
     let manifest = Table::read(&manifest, &["file"]);
     let link = |address: &str, file: &str| {
         let mut place = address.strip_prefix("https://").expect("a public address").to_owned();
-        if file.ends_with(".gz") && !place.ends_with(".gz") {
+        if Path::new(file).extension().is_some_and(|packing| packing == "gz") {
             place.push_str(".gz");
         }
         let place = mirror.join(place);
@@ -191,7 +191,7 @@ fn make_mirror(mirror: &Path, data: &Path) {
         }
     }
     let feeds = shipped();
-    let of = |id: &str| feeds.get(id).map(address).unwrap_or_else(|| panic!("no feed `{id}`"));
+    let of = |id: &str| feeds.get(id).map_or_else(|| panic!("no feed `{id}`"), address);
     for month in ["2025-01", "2025-02", "2025-03", "2025-04"] {
         let file = format!("police-api-json/cheltenham-AA3/{month}-crimes-street-all-crime.json");
         link(&of("api-cheltenham-st-marks").replace("{period}", month), &file);
