@@ -1,5 +1,4 @@
 //! Earlier releases stay readable, and every figure that changes is told with its old value, its new one and the reason.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers too")]
 
 #[path = "support/small.rs"]
 #[expect(dead_code, reason = "what a test of messages needs is not needed here")]
