@@ -1,6 +1,7 @@
 //! From the datasets to a release: figures, tables, and the step that makes them current.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -195,18 +196,26 @@ impl Run<'_> {
         manifest: &Manifest,
         current: Option<&Manifest>,
     ) -> Result<(), RunError> {
-        let rows = match (self.published.current(), current) {
-            (Some(folder), Some(current)) => {
-                revision::revisions((&folder, current), (draft.folder(), manifest))?
-            }
-            _ => Vec::new(),
+        let before = current.filter(|current| !current.measures.is_empty()).and_then(|_| self.last_whole());
+        let rows = match &before {
+            Some((folder, before)) => revision::revisions((folder, before), (draft.folder(), manifest))?,
+            None => Vec::new(),
         };
-        let previous = current.map(|manifest| manifest.release.as_str()).unwrap_or_default();
+        let previous = before.as_ref().map(|(_, manifest)| manifest.release.as_str()).unwrap_or_default();
         let batch = revision::table(&rows, previous, draft.name())?;
         let table = &tables::REVISION;
         let files = release::write_table(draft.folder(), table.name, table.title, &batch.schema(), &[batch])?;
         draft.add(table.name, files);
         Ok(())
+    }
+
+    /// The latest release that is still as it was released; a damaged one is no measure of what changed.
+    fn last_whole(&self) -> Option<(PathBuf, Manifest)> {
+        self.published.names().iter().rev().find_map(|name| {
+            let folder = self.published.release(name)?;
+            let manifest = release::read_manifest(&folder).ok()?;
+            release::damaged_tables(&folder, &manifest).is_empty().then_some((folder, manifest))
+        })
     }
 }
 
