@@ -1,8 +1,8 @@
 //! Disclosure control: which figures are withheld so that nobody can be identified, and the proof that it is enough.
 //!
 //! A [`Problem`] is a set of counts that stand to be published together and the sums that tie them to one another.
-//! [`protect`] withholds what a rule calls sensitive (*primary*), then as few others as it finds (*secondary*), so that
-//! no sum gives a withheld count back; [`audit`] proves the result from what the audience sees. Everything here is
+//! [`protect()`] withholds what a rule calls sensitive (*primary*), then as few others as it finds (*secondary*), so that
+//! no sum gives a withheld count back; [`audit()`] proves the result from what the audience sees. Everything here is
 //! numbers in, numbers out. `docs/disclosure.md` tells an information-governance officer what is proven and what is not.
 //!
 //! Source: Hundepool A et al (2012) Statistical Disclosure Control, chapter 4; Fischetti M, Salazar JJ (2001) Solving

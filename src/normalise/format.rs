@@ -1,7 +1,7 @@
 //! Deliveries as records, whatever their format: the first record is the header, each has its place in the delivery.
 //!
-//! A reader of bytes ([`Source`]) gives every record that it finds, title rows and footnotes among them; [`table`] finds
-//! the heading and the end of the table; [`unpivot`] makes a wide table long. Plain lines of UTF-8 take none of these
+//! A reader of bytes (`Source`) gives every record that it finds, title rows and footnotes among them; `table` finds
+//! the heading and the end of the table; `unpivot` makes a wide table long. Plain lines of UTF-8 take none of these
 //! steps.
 
 use std::fs::File;
