@@ -856,6 +856,8 @@ fn is_fed(name: &str, row: Row<'_>) -> bool {
     match name {
         "feed_delivery" => ["accepted", "refused", "held"].contains(&row.get("status")),
         "outturn" => row.get("status") == "available",
+        // Where nothing was delivered there is nothing to compare.
+        "assessment" => !row.get("value").is_empty(),
         _ => true,
     }
 }
