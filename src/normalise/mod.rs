@@ -71,6 +71,29 @@ pub struct DeliveryReport {
     pub erased: Option<chrono::NaiveDate>,
 }
 
+impl DeliveryReport {
+    /// That of a delivery none of whose rows was looked at.
+    #[must_use]
+    pub fn new(delivery: crate::landing::Delivery, status: DeliveryStatus, note: String) -> Self {
+        Self {
+            delivery,
+            status,
+            note,
+            received: 0,
+            accepted: 0,
+            duplicate: 0,
+            quarantined: 0,
+            rules: std::collections::BTreeMap::new(),
+            acknowledged: std::collections::BTreeMap::new(),
+            waived: std::collections::BTreeMap::new(),
+            days: 0,
+            findings: Vec::new(),
+            restated: None,
+            erased: None,
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0

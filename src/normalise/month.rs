@@ -505,22 +505,7 @@ enum Ended {
 
 impl<'a, S: RowSink> Reading<'a, S> {
     fn report(&self, status: DeliveryStatus, note: String) -> DeliveryReport {
-        DeliveryReport {
-            delivery: self.delivery.clone(),
-            status,
-            note,
-            received: 0,
-            accepted: 0,
-            duplicate: 0,
-            quarantined: 0,
-            rules: BTreeMap::new(),
-            acknowledged: BTreeMap::new(),
-            waived: BTreeMap::new(),
-            days: 0,
-            findings: Vec::new(),
-            restated: None,
-            erased: None,
-        }
+        DeliveryReport::new(self.delivery.clone(), status, note)
     }
 
     /// The waiver of this delivery with this effect that covers a row which breaks `rule`.

@@ -201,22 +201,7 @@ impl Judge<'_> {
         known: &mut BTreeMap<String, Judged>,
     ) -> Result<Known, NormaliseError> {
         let (feed, contract) = (self.feed, self.contract);
-        let mut report = DeliveryReport {
-            delivery: delivery.clone(),
-            status: DeliveryStatus::Accepted,
-            note: String::new(),
-            received: 0,
-            accepted: 0,
-            duplicate: 0,
-            quarantined: 0,
-            rules: BTreeMap::new(),
-            acknowledged: BTreeMap::new(),
-            waived: BTreeMap::new(),
-            days: 0,
-            findings: Vec::new(),
-            restated: None,
-            erased: None,
-        };
+        let mut report = DeliveryReport::new(delivery.clone(), DeliveryStatus::Accepted, String::new());
         let index = self.parts.index(self.landing, &delivery, feed, contract);
         let index = match index.map_err(Self::failed(&delivery))? {
             Ok(index) => index,

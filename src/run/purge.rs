@@ -204,22 +204,7 @@ impl Run<'_> {
             .collect();
         if let (true, Some(latest)) = (reports.is_empty(), one.deliveries.last()) {
             // It was landed and never read, as when every run since was broken off.
-            reports.push(DeliveryReport {
-                delivery: latest.clone(),
-                status: DeliveryStatus::Refused,
-                note: String::new(),
-                received: 0,
-                accepted: 0,
-                duplicate: 0,
-                quarantined: 0,
-                rules: BTreeMap::new(),
-                acknowledged: BTreeMap::new(),
-                waived: BTreeMap::new(),
-                days: 0,
-                findings: Vec::new(),
-                restated: None,
-                erased: None,
-            });
+            reports.push(DeliveryReport::new(latest.clone(), DeliveryStatus::Refused, String::new()));
         }
         for report in &mut reports {
             // A note may quote the delivery.
