@@ -714,6 +714,9 @@ proptest! {
 
     #[test]
     fn every_row_is_accepted_a_repeat_or_set_aside(rows in prop::collection::vec(any_row(), 1..60)) {
+        // As many good rows beside them, so that the delivery is not held as one whose column changed its type.
+        let sound = (0_u16..60).map(|number| (format!("AC-{number:03},2025-07,03/07/2025,noise,7,,,,,,,,"), Some(100 + number)));
+        let rows: Vec<(String, Option<u16>)> = sound.chain(rows).collect();
         let lines: Vec<&str> = rows.iter().map(|(line, _)| line.as_str()).collect();
         let (world, _) = july(HEADER, &lines);
         let good: Vec<u16> = rows.iter().filter_map(|(_, good)| *good).collect();
