@@ -3,6 +3,7 @@
 mod earlier;
 mod gaps;
 mod many;
+pub(crate) mod public;
 mod publish;
 mod purge;
 
@@ -372,6 +373,9 @@ impl<'a> Run<'a> {
         }
         gaps.extend(fault_lines(states));
         gaps.extend(expired_waivers(&self.project, self.as_of));
+        gaps.extend(manifest.public_gaps.iter().cloned());
+        // A run that was killed behind its release leaves this to the next one.
+        self.show_to_public(&manifest.release)?;
         Ok(RunReport {
             release: Some(manifest.release.clone()),
             measures: manifest.measures.len(),
