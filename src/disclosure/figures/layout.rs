@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::net::index;
-use super::super::{Cell, Counts, Problem, Protection, Relation, Seen, Standing, Status, recoverable};
+use super::super::{
+    Cell, Counts, Lattice, Problem, Protection, Relation, Seen, Standing, Status, recoverable,
+};
 use super::shape::{Addend, Grid};
 use super::{
     CellName, Edition, Figure, FiguresError, Key, Measure, MeasureSum, Protected, Rule, Side, Tied, key,
@@ -13,9 +15,19 @@ use crate::geography::Area;
 
 /// The cells of one measure in the problem of its family.
 pub(super) struct Laid {
-    /// By figure, the cell of its numerator and of its denominator.
+    /// By figure, the cell of its numerator and of its denominator; several measures may share one.
     cells: Vec<(Option<u32>, Option<u32>)>,
-    known_from_earlier: Vec<usize>,
+    /// Counts that are to be withheld for their own sake, by figure and side.
+    sensitive: Vec<(usize, Side)>,
+    /// Those of them that the audience has already.
+    told: Vec<(usize, Side)>,
+}
+
+impl Laid {
+    fn cell(&self, figure: usize, side: Side) -> Option<u32> {
+        let (numerator, denominator) = *self.cells.get(figure)?;
+        if side == Side::Numerator { numerator } else { denominator }
+    }
 }
 
 /// Measures that are tied together as one problem.
@@ -43,11 +55,11 @@ impl Layout {
         let mut sides: BTreeMap<(usize, Side), Grid<'_>> = BTreeMap::new();
         for at in family {
             let Some(measure) = tied.measures.get(*at) else { continue };
-            let mut laid =
-                Laid { cells: vec![(None, None); measure.figures.len()], known_from_earlier: Vec::new() };
-            let numerators = layout.side(*at, measure, Side::Numerator, &mut laid, tied.areas)?;
+            let cells = vec![(None, None); measure.figures.len()];
+            layout.measures.push(Laid { cells, sensitive: Vec::new(), told: Vec::new() });
+            let numerators = layout.side(tied, family, *at, Side::Numerator)?;
             if measure.rule.lays_denominator() {
-                let below = layout.side(*at, measure, Side::Denominator, &mut laid, tied.areas)?;
+                let below = layout.side(tied, family, *at, Side::Denominator)?;
                 // Both lie on the same places.
                 for place in (0..below.places()).filter(|_| measure.rule.part_of_denominator) {
                     if let (Some(numerator), Some(denominator)) = (numerators.cell(place), below.cell(place))
@@ -58,28 +70,58 @@ impl Layout {
                 sides.insert((*at, Side::Denominator), below);
             }
             sides.insert((*at, Side::Numerator), numerators);
-            layout.measures.push(laid);
         }
         for sum in tied.sums {
             layout.measure_sum(sum, tied, &sides);
         }
-        for link in tied.links {
-            let (whole, part) = (&link.whole, &link.part);
-            let (Some(wholes), Some(parts)) =
-                (sides.get(&(whole.measure, whole.side)), sides.get(&(part.measure, part.side)))
-            else {
-                continue;
+        layout.tell();
+        layout.lattices(tied, family, &sides);
+        Ok(layout)
+    }
+
+    /// Which counts that are to be withheld the audience has already.
+    fn tell(&mut self) {
+        let cells = &self.problem.cells;
+        for laid in &mut self.measures {
+            let is_known = |(figure, side): &&(usize, Side)| {
+                let cell = laid.cell(*figure, *side).and_then(|cell| cells.get(cell as usize));
+                cell.is_some_and(|cell| cell.standing == Standing::Known)
             };
-            for period in &link.periods {
-                if let (Some(whole), Some(part)) = (
-                    wholes.get(&(whole.area, whole.breakdown, *period)),
-                    parts.get(&(part.area, part.breakdown, *period)),
-                ) {
-                    layout.relate(Relation::sum(whole, vec![part]));
+            let told: Vec<(usize, Side)> = laid.sensitive.iter().filter(is_known).copied().collect();
+            laid.told = told;
+            laid.told.sort_unstable();
+        }
+    }
+
+    /// How cells lie beside each other: each side of a measure for itself, and measures with those that make them up.
+    fn lattices(&mut self, tied: &Tied<'_>, family: &[usize], sides: &BTreeMap<(usize, Side), Grid<'_>>) {
+        let place = |id: &str| tied.measures.iter().position(|measure| measure.id == id);
+        let mut belongs: BTreeMap<usize, usize> = family.iter().map(|at| (*at, *at)).collect();
+        for sum in tied.sums {
+            if let ([part], Some(whole)) = (sum.parts.as_slice(), place(&sum.whole))
+                && part.breakdown.is_none()
+                && let Some(part) = place(&part.measure)
+                && let (Some(from), Some(to)) = (belongs.get(&part).copied(), belongs.get(&whole).copied())
+            {
+                for of in belongs.values_mut().filter(|of| **of == from) {
+                    *of = to;
                 }
             }
         }
-        Ok(layout)
+        let mut together: BTreeMap<usize, Vec<&Grid<'_>>> = BTreeMap::new();
+        for (at, of) in &belongs {
+            let Some(grid) = sides.get(&(*at, Side::Numerator)) else { continue };
+            let members = together.entry(*of).or_default();
+            // Where a whole and its part have a cell at one place, that of the whole is taken.
+            if at == of { members.insert(0, grid) } else { members.push(grid) }
+        }
+        let of_denominators = sides.iter().filter(|((_, side), _)| *side == Side::Denominator);
+        let mut lattices: Vec<Lattice> = of_denominators.map(|(_, grid)| grid.lattice()).collect();
+        // A cell in several lattices is sought in the last, so that the largest come last.
+        let (alone, merged): (Vec<_>, Vec<_>) = together.into_values().partition(|grids| grids.len() == 1);
+        lattices.extend(alone.into_iter().flatten().map(|grid| grid.lattice()));
+        lattices.extend(merged.into_iter().map(|grids| Grid::merged(&grids, tied.areas).lattice()));
+        self.problem.lattices = lattices;
     }
 
     /// A sum over measures, in every area, breakdown and period of the whole.
@@ -108,17 +150,17 @@ impl Layout {
         }
     }
 
-    /// Cells and sums of one side of a measure's figures.
+    /// Cells and sums of one side of the figures of the measure that was laid out last.
     fn side<'a>(
         &mut self,
+        tied: &Tied<'a>,
+        family: &[usize],
         number: usize,
-        measure: &Measure<'a>,
         side: Side,
-        laid: &mut Laid,
-        areas: &[Area],
     ) -> Result<Grid<'a>, FiguresError> {
+        let Some(measure) = tied.measures.get(number) else { return Ok(Grid::new(&[], tied.areas)) };
         let rule = measure.rule;
-        let mut grid = Grid::new(measure.figures, areas);
+        let mut grid = Grid::new(measure.figures, tied.areas);
         let mut counts: Vec<Option<i64>> = vec![None; grid.places()];
         for (place, count) in counts.iter_mut().enumerate() {
             let Some(figure) = grid.figure(place).and_then(|at| measure.figures.get(at)) else { continue };
@@ -143,6 +185,7 @@ impl Layout {
                 }
             }
         }
+        let shared = self.shared(tied, family, number, side);
         for (place, count) in counts.iter().enumerate() {
             let (Some(count), Some(at)) = (*count, grid.figure(place)) else { continue };
             let Some(figure) = measure.figures.get(at) else { continue };
@@ -151,22 +194,27 @@ impl Layout {
                 let denominator = figure.denominator.and_then(whole).unwrap_or(i64::MAX);
                 sensitive |= denominator > 0 && denominator < rule.least_denominator;
             }
-            let known = shown_before.get(place).copied().unwrap_or_default();
-            if known && sensitive && side == Side::Numerator {
-                laid.known_from_earlier.push(at);
-            }
-            let is_open = !known && rule.threshold.is_some();
-            let named = Named::Of { measure: index(number), figure: index(at), side };
-            let cell = Cell {
+            let is_known = shown_before.get(place).copied().unwrap_or_default() || rule.threshold.is_none();
+            let own = Cell {
                 order: 0,
                 count: Some(count),
-                standing: if is_open { Standing::Publishable } else { Standing::Known },
-                sensitive: sensitive && is_open,
+                standing: if is_known { Standing::Known } else { Standing::Publishable },
+                sensitive: sensitive && !is_known,
                 need: need(rule),
                 weight: grid.weight(place),
             };
-            let cell = self.cell(named, cell);
+            let cell = match shared.get(&at) {
+                Some(cell) => {
+                    self.share(*cell, &own);
+                    *cell
+                }
+                None => self.cell(Named::Of { measure: index(number), figure: index(at), side }, own),
+            };
             grid.set(place, cell);
+            let Some(laid) = self.measures.last_mut() else { continue };
+            if sensitive && rule.threshold.is_some() {
+                laid.sensitive.push((at, side));
+            }
             if let Some(own) = laid.cells.get_mut(at) {
                 match side {
                     Side::Numerator => own.0 = Some(cell),
@@ -174,18 +222,54 @@ impl Layout {
                 }
             }
         }
-        laid.known_from_earlier.sort_unstable();
         for (total, parts) in grid.sums() {
             self.sum(total, &parts, rule, true);
         }
         for relation in grid.steps() {
             self.relate(relation);
         }
-        self.problem.lattices.push(grid.lattice());
         for edition in 0..measure.earlier.len() {
-            self.earlier(number, measure, edition, side, &grid, areas);
+            self.earlier(number, measure, edition, side, &grid, tied.areas);
         }
         Ok(grid)
+    }
+
+    /// By figure, the cell that it has already under another name.
+    fn shared(
+        &mut self,
+        tied: &Tied<'_>,
+        family: &[usize],
+        number: usize,
+        side: Side,
+    ) -> HashMap<usize, u32> {
+        let mut shared: HashMap<usize, u32> = HashMap::new();
+        let mut equal = Vec::new();
+        for link in tied.links.iter().filter(|link| link.part.measure == number && link.part.side == side) {
+            let laid = family.iter().position(|at| *at == link.whole.measure);
+            let Some(laid) = laid.and_then(|at| self.measures.get(at)) else { continue };
+            for (whole, part) in &link.figures {
+                let Some(cell) = laid.cell(*whole, link.whole.side) else { continue };
+                let first = *shared.entry(*part).or_insert(cell);
+                if first != cell {
+                    equal.push((first, cell));
+                }
+            }
+        }
+        for (one, other) in equal {
+            self.relate(Relation::sum(one, vec![other]));
+        }
+        shared
+    }
+
+    /// One count under a further name: it is withheld when one of them is to be, and known when one of them is.
+    fn share(&mut self, cell: u32, own: &Cell) {
+        let Some(cell) = self.problem.cells.get_mut(cell as usize) else { return };
+        if own.standing == Standing::Known {
+            cell.standing = Standing::Known;
+        }
+        cell.sensitive = (cell.sensitive || own.sensitive) && cell.standing != Standing::Known;
+        cell.need.at_least = cell.need.at_least.max(own.need.at_least);
+        cell.weight = cell.weight.max(own.weight);
     }
 
     /// What an earlier release showed and was changed since: its numbers, and the sums among them.
@@ -261,26 +345,12 @@ impl Layout {
         let given = recoverable(&self.problem, &hidden)
             .map_err(|source| FiguresError::Measures { measures: Vec::new(), source })?;
         for (cell, _) in given {
-            let Some(cell) = self.problem.cells.get_mut(cell as usize) else { continue };
-            if !cell.sensitive {
-                continue;
+            if let Some(cell) = self.problem.cells.get_mut(cell as usize).filter(|cell| cell.sensitive) {
+                (cell.standing, cell.sensitive) = (Standing::Known, false);
             }
-            (cell.standing, cell.sensitive) = (Standing::Known, false);
         }
         // A figure whose count is given away is withheld all the same.
-        for laid in &mut self.measures {
-            for (at, (numerator, _)) in laid.cells.iter().enumerate() {
-                let given =
-                    numerator.and_then(|cell| self.problem.cells.get(cell as usize)).is_some_and(|cell| {
-                        cell.standing == Standing::Known
-                            && cell.count.is_some_and(|count| count < cell.need.at_least && count > 0)
-                    });
-                if given && laid.known_from_earlier.binary_search(&at).is_err() {
-                    laid.known_from_earlier.push(at);
-                    laid.known_from_earlier.sort_unstable();
-                }
-            }
-        }
+        self.tell();
         Ok(())
     }
 
@@ -369,6 +439,22 @@ impl Layout {
             return;
         }
         let mut parts = parts.to_vec();
+        // One cell twice in a sum: the second time it is another cell that equals it.
+        let mut seen = BTreeSet::new();
+        for part in &mut parts {
+            if !seen.insert(*part) {
+                *part = self.copy(*part);
+            }
+        }
+        let mut whole = vec![total];
+        if seen.contains(&total) {
+            // The total is one of its parts under another name: the others are nothing.
+            parts.retain(|part| *part != total);
+            whole.clear();
+        }
+        if parts.is_empty() && rest == 0 {
+            return;
+        }
         if rest > 0 {
             let sensitive = protect_rest && rule.threshold.is_some_and(|rule| rule.is_sensitive(rest));
             parts.push(self.cell(
@@ -383,7 +469,17 @@ impl Layout {
                 },
             ));
         }
-        self.problem.relations.push(Relation::sum(total, parts));
+        self.problem.relations.push(Relation { whole, parts });
+    }
+
+    /// A further cell that equals one.
+    fn copy(&mut self, of: u32) -> u32 {
+        let Some(own) = self.problem.cells.get(of as usize).copied() else { return of };
+        let named = self.names.get(of as usize).copied().unwrap_or(Named::Rest(of));
+        let cell = Cell { standing: Standing::Unpublished, sensitive: false, ..own };
+        let copy = self.cell(named, cell);
+        self.problem.relations.push(Relation::sum(copy, vec![of]));
+        copy
     }
 
     /// A relation, where it holds.
@@ -409,8 +505,12 @@ impl Laid {
             .enumerate()
             .map(|(at, (figure, (numerator, denominator)))| {
                 let mut status = (status(numerator), status(denominator));
-                if self.known_from_earlier.binary_search(&at).is_ok() {
+                let is_told = |side: Side| self.told.binary_search(&(at, side)).is_ok();
+                if is_told(Side::Numerator) {
                     status.0 = Status::Primary;
+                }
+                if is_told(Side::Denominator) {
+                    status.1 = Status::Primary;
                 }
                 match status.0 {
                     Status::Shown => counts.shown += 1,
@@ -425,7 +525,8 @@ impl Laid {
                 withheld(figure, status.0.is_hidden() || no_cell, status.1.is_hidden() || no_denominator)
             })
             .collect();
-        let known_from_earlier = self.known_from_earlier.clone();
+        let mut known_from_earlier: Vec<usize> = self.told.iter().map(|(figure, _)| *figure).collect();
+        known_from_earlier.dedup();
         Protected { figures, counts, known_from_earlier, rounded: false, failed: None, audit: None }
     }
 }

@@ -24,7 +24,8 @@ pub(super) struct Run<'a> {
 pub(super) struct Link<'a> {
     pub(super) whole: Run<'a>,
     pub(super) part: Run<'a>,
-    pub(super) periods: Vec<Period>,
+    /// Places of the figures that have the same count, of the one and of the other, in the order of the latter.
+    pub(super) figures: Vec<(usize, usize)>,
 }
 
 /// How many of the latest periods of a kind are compared first.
@@ -65,7 +66,7 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
                 if whole.measure == run.measure && whole.side == run.side || whole.area != run.area {
                     continue;
                 }
-                if let Some(periods) = same_count(measures, whole, &run) {
+                if let Some(figures) = same_count(measures, whole, &run) {
                     let key = (
                         whole.measure * 2 + whole.side as usize,
                         whole.from,
@@ -73,7 +74,7 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
                         run.from,
                     );
                     if known.insert(key) {
-                        found.push(Link { whole: *whole, part: run, periods });
+                        found.push(Link { whole: *whole, part: run, figures });
                     }
                     is_new = false;
                     break;
@@ -97,17 +98,20 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
     found
 }
 
-/// The counts of a run by period.
-fn counted<'a>(figures: &'a [Figure], run: &Run<'_>) -> impl Iterator<Item = (Period, i64)> + 'a {
+/// The counts of a run by period, each with the place of its figure.
+fn counted<'a>(figures: &'a [Figure], run: &Run<'_>) -> impl Iterator<Item = (Period, (usize, i64))> + 'a {
     let side = run.side;
     let own = figures.get(run.from..run.to).unwrap_or_default();
-    own.iter().filter_map(move |figure| Some((figure.period, side.of(figure).and_then(whole)?)))
+    let places = run.from..run.to;
+    places
+        .zip(own)
+        .filter_map(move |(at, figure)| Some((figure.period, (at, side.of(figure).and_then(whole)?))))
 }
 
 /// Digests of the latest counts of a run, one for each kind of period.
 fn tails(figures: &[Figure], run: &Run<'_>) -> Vec<u64> {
     let mut by_kind: BTreeMap<PeriodKind, Vec<(Period, i64)>> = BTreeMap::new();
-    for (period, count) in counted(figures, run) {
+    for (period, (_, count)) in counted(figures, run) {
         by_kind.entry(period.kind).or_default().push((period, count));
     }
     let digest = |counts: &Vec<(Period, i64)>| {
@@ -119,16 +123,16 @@ fn tails(figures: &[Figure], run: &Run<'_>) -> Vec<u64> {
     by_kind.values().map(digest).collect()
 }
 
-/// The periods for which two runs have the same count; `None` where they differ in one, or say too little to tell.
-fn same_count(measures: &[Measure<'_>], a: &Run<'_>, b: &Run<'_>) -> Option<Vec<Period>> {
-    let of: BTreeMap<Period, i64> = counted(measures.get(a.measure)?.figures, a).collect();
-    let mut periods = Vec::new();
+/// The figures of two runs that have the same count; `None` where the runs differ in one, or say too little to tell.
+fn same_count(measures: &[Measure<'_>], a: &Run<'_>, b: &Run<'_>) -> Option<Vec<(usize, usize)>> {
+    let of: BTreeMap<Period, (usize, i64)> = counted(measures.get(a.measure)?.figures, a).collect();
+    let mut figures = Vec::new();
     let mut values = BTreeSet::new();
-    for (period, count) in counted(measures.get(b.measure)?.figures, b) {
+    for (period, (at, count)) in counted(measures.get(b.measure)?.figures, b) {
         match of.get(&period) {
-            Some(other) if *other != count => return None,
-            Some(_) => {
-                periods.push(period);
+            Some((_, other)) if *other != count => return None,
+            Some((other, _)) => {
+                figures.push((*other, at));
                 values.insert(count);
             }
             None => {}
@@ -136,5 +140,5 @@ fn same_count(measures: &[Measure<'_>], a: &Run<'_>, b: &Run<'_>) -> Option<Vec<
     }
     values.remove(&0);
     let telling = values.len() > 1 || values.first().is_some_and(|count| *count >= 20);
-    telling.then_some(periods)
+    telling.then_some(figures)
 }

@@ -71,6 +71,33 @@ impl<'a> Grid<'a> {
         grid
     }
 
+    /// The cells of several grids on one, as hints: where two have a cell at one place, that of the first.
+    pub(super) fn merged(grids: &[&Grid<'a>], places: &[Area]) -> Self {
+        let areas: BTreeSet<&'a str> = grids.iter().flat_map(|grid| &grid.areas).copied().collect();
+        let areas: Vec<&'a str> = areas.into_iter().collect();
+        let breakdowns: BTreeSet<&'a str> = grids.iter().flat_map(|grid| &grid.breakdowns).copied().collect();
+        let periods: BTreeSet<Period> = grids.iter().flat_map(|grid| &grid.periods).copied().collect();
+        let mut merged = Self {
+            around: around(&areas, places),
+            is_whole: Vec::new(),
+            areas,
+            breakdowns: breakdowns.into_iter().collect(),
+            periods: periods.into_iter().collect(),
+            figures: Vec::new(),
+            cells: Vec::new(),
+        };
+        let mut cells = vec![NOWHERE; merged.places()];
+        let mut finder = merged.finder();
+        for (key, cell) in grids.iter().flat_map(|grid| grid.iter()) {
+            let place = finder.place(&key).and_then(|place| cells.get_mut(place));
+            if let Some(place) = place.filter(|place| **place == NOWHERE) {
+                *place = cell;
+            }
+        }
+        merged.cells = cells;
+        merged
+    }
+
     /// How many places there are.
     pub(super) fn places(&self) -> usize {
         self.areas.len() * self.breakdowns.len() * self.periods.len()
