@@ -505,10 +505,17 @@ impl<'a> Run<'a> {
             let change = Change { months: files.collect(), dropped: gone.collect() };
             others.push((before, summary_schema(summary), change));
         }
-        let commits = others.into_iter().map(async |(before, schema, change)| {
-            self.warehouse.commit(&before, &schema, change, milliseconds).await
-        });
-        for after in futures::future::try_join_all(commits).await? {
+        // Each is a task of its own: most of a commit is reading the table's log, which takes a processor.
+        let commits: Vec<_> = others
+            .into_iter()
+            .map(|(before, schema, change)| {
+                let warehouse = self.warehouse.clone();
+                tokio::spawn(async move { warehouse.commit(&before, &schema, change, milliseconds).await })
+            })
+            .collect();
+        // All have ended before any fault is told: none goes on when the warehouse is let go.
+        for commit in futures::future::join_all(commits).await {
+            let after = commit.map_err(RunError::Broken)??;
             self.sweep(&after)?;
             stored.snapshots.insert(after.table.clone(), after);
         }
