@@ -22,6 +22,7 @@ use crate::config::settings::{AbsentMonth, DeliveryMode, FeedConfig};
 use crate::durable;
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
+use crate::waiver::{HELD, WaiverConfig};
 
 /// What stands of a feed.
 #[derive(Debug, Clone, Default)]
@@ -107,8 +108,8 @@ pub struct Judge<'a> {
     pub feed: &'a Arc<FeedConfig>,
     /// Its contract.
     pub contract: &'a Arc<Contract>,
-    /// Deliveries that were approved though they would be held, by digest of their contents, with words for the note.
-    pub approved: &'a BTreeMap<String, String>,
+    /// The waivers of the feed that apply.
+    pub waivers: &'a [Arc<WaiverConfig>],
 }
 
 impl Judge<'_> {
@@ -186,6 +187,9 @@ impl Judge<'_> {
         let mut digest = Sha256::new();
         digest.update(&self.contract.digest);
         digest.update(self.feed.latest_by.as_deref().unwrap_or_default());
+        for waiver in self.waivers.iter().filter(|waiver| waiver.rule != HELD) {
+            digest.update(serde_json::to_vec(waiver.as_ref()).unwrap_or_default());
+        }
         hex::encode(digest.finalize()).chars().take(16).collect()
     }
 
@@ -228,6 +232,7 @@ impl Judge<'_> {
             sum.accepted += part.accepted;
             sum.duplicate += part.duplicate;
             sum.quarantined += part.quarantined;
+            sum.acknowledged += part.acknowledged;
             for (rule, rows) in &part.rules {
                 *sum.rules.entry(rule.clone()).or_default() += rows;
             }
@@ -257,8 +262,8 @@ impl Judge<'_> {
             report.findings.push(finding(drift::UNTOLD_MONTH, untold.rows, &detail));
         }
         report.findings.extend(drift::of_count(&feed.drift, sum.received, earlier));
-        let approved = self.approved.get(&one.delivery.content_sha256);
-        one.report = judge_whole(feed, contract, approved, report, &sum);
+        let let_in = self.waivers.iter().find_map(|waiver| waiver.lets_in(&one.delivery));
+        one.report = judge_whole(feed, contract, let_in.as_ref(), report, &sum);
         Ok(one)
     }
 
@@ -291,8 +296,12 @@ impl Judge<'_> {
                 counted.insert(name, found.clone());
                 continue;
             }
-            // What an earlier delivery said in the same words was judged with it.
-            if let Some(found) = known.get(&part.digest).filter(|_| keys.is_none()) {
+            let told_in = month.unwrap_or(delivery.period);
+            let waivers: Vec<Arc<WaiverConfig>> =
+                self.waivers.iter().filter(|waiver| waiver.period == told_in).cloned().collect();
+            // What an earlier delivery said in the same words was judged with it; a waiver may be about one of them only.
+            let alike = keys.is_none() && waivers.iter().all(|waiver| waiver.rule == HELD);
+            if let Some(found) = known.get(&part.digest).filter(|_| alike) {
                 counted.insert(name.clone(), found.clone());
                 judged.insert(name, found.clone());
                 continue;
@@ -300,14 +309,17 @@ impl Judge<'_> {
             let file = self.parts.part(self.landing, delivery, feed, contract, part).map_err(&failed)?;
             let as_of_month = Delivery { period: month.unwrap_or(delivery.period), ..delivery.clone() };
             let mut writer = keys.as_deref().map(KeyWriter::new).transpose().map_err(&failed)?;
-            let found = judge_part(feed, contract, &as_of_month, &file, writer.as_mut())?;
+            let found = judge_part(feed, (contract, waivers), &as_of_month, &file, writer.as_mut())?;
             if let (Some(writer), Some(place)) = (writer, &keys) {
                 writer.finish(place).map_err(&failed)?;
             }
             counted.insert(name.clone(), found.clone());
             judged.insert(name, found);
         }
-        for (_, part) in one.parts(feed) {
+        let of_rows = |month: Month| {
+            self.waivers.iter().any(|waiver| waiver.period == month && waiver.rule != HELD)
+        };
+        for (_, part) in one.parts(feed).filter(|(month, _)| !of_rows(*month)) {
             let name = part.month.map(|month| month.to_string()).unwrap_or_default();
             if let Some(found) = counted.get(&name) {
                 known.entry(part.digest.clone()).or_insert_with(|| found.clone());
@@ -404,6 +416,7 @@ impl Judge<'_> {
             restated: before.map(|before| before.rows),
             note: String::new(),
             findings: Vec::new(),
+            waived: BTreeMap::new(),
         };
         standing.months.entry(month).or_default().push((first.delivery.clone(), one));
     }
@@ -448,6 +461,7 @@ impl Judge<'_> {
                 restated: None,
                 note: String::new(),
                 findings: Vec::new(),
+                waived: BTreeMap::new(),
             };
             standing.months.entry(*month).or_default().push((one.delivery.clone(), part));
         }
@@ -500,6 +514,7 @@ impl Judge<'_> {
             restated: None,
             note: drift::noted(&one.report.note, &findings),
             findings,
+            waived: one.report.waived.clone(),
         };
         standing.months.entry(one.delivery.period).or_default().push((one.delivery.clone(), whole));
     }

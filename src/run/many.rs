@@ -7,7 +7,6 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::RunError;
-use crate::approval::approvals;
 use crate::check::Checked;
 use crate::config::settings::{DeliveryMode, Policy};
 use crate::feed::{FeedState, expected_months};
@@ -18,7 +17,7 @@ use crate::normalise::split::Parts;
 use crate::normalise::standing::{FeedStanding, Judge};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::Month;
-use crate::waiver::WaiverConfig;
+use crate::waiver::{LetIn, WaiverConfig};
 
 /// Deliveries whose number of rows is unusual, by feed and digest of their contents.
 pub(crate) type UnusualDeliveries = BTreeMap<(String, String), Unusual>;
@@ -27,8 +26,6 @@ pub(crate) type UnusualDeliveries = BTreeMap<(String, String), Unusual>;
 pub(crate) struct Standings {
     parts: Parts,
     by_feed: BTreeMap<String, FeedStanding>,
-    /// By feed and digest of the contents: words for the note.
-    approved: BTreeMap<String, BTreeMap<String, String>>,
     /// Those that apply.
     waivers: Vec<Arc<WaiverConfig>>,
 }
@@ -64,7 +61,9 @@ impl Standings {
         as_of: NaiveDate,
         parts: Parts,
     ) -> Result<Self, RunError> {
-        let approved = approvals(&checked.project.warehouse()).map_err(RunError::Landing)?;
+        let waivers = checked.project.waivers.values().map(|waiver| &waiver.config);
+        let waivers: Vec<Arc<WaiverConfig>> =
+            waivers.filter(|waiver| waiver.is_active(as_of)).cloned().map(Arc::new).collect();
         let mut by_feed = BTreeMap::new();
         let of_many =
             |state: &&mut FeedState| state.feed.mode != DeliveryMode::Month && state.stopped.is_none();
@@ -74,17 +73,18 @@ impl Standings {
                 .values()
                 .find_map(|dataset| Some((dataset, dataset.contracts.get(&state.feed.contract)?)));
             let Some((dataset, contract)) = contract else { continue };
-            let (landing, parts, feed, own) =
+            let (landing, parts, feed, compiled) =
                 (Arc::clone(landing), parts.clone(), Arc::clone(&state.feed), Arc::clone(contract));
             let deliveries = arrivals(&landing, state);
-            let approved = approved.get(&state.feed.id).cloned().unwrap_or_default();
+            let own: Vec<Arc<WaiverConfig>> =
+                waivers.iter().filter(|waiver| waiver.feed == state.feed.id).cloned().collect();
             let work = tokio::task::spawn_blocking(move || {
                 let judge = Judge {
                     parts: &parts,
                     landing: &landing,
                     feed: &feed,
-                    contract: &own,
-                    approved: &approved,
+                    contract: &compiled,
+                    waivers: &own,
                 };
                 judge.stand(deliveries)
             });
@@ -114,9 +114,7 @@ impl Standings {
                 .collect();
             by_feed.insert(state.feed.id.clone(), standing);
         }
-        let waivers = checked.project.waivers.values().map(|waiver| &waiver.config);
-        let waivers = waivers.filter(|w| w.is_active(as_of)).cloned().map(Arc::new).collect();
-        Ok(Self { parts, by_feed, approved, waivers })
+        Ok(Self { parts, by_feed, waivers })
     }
 
     /// One job a month for which a feed of the dataset has a delivery, in order of the months.
@@ -192,11 +190,9 @@ impl Standings {
         unusual: &UnusualDeliveries,
     ) -> Slot {
         let mut slot = Slot::new(Arc::clone(&state.feed), Arc::clone(contract), deliveries);
+        slot.let_in = let_in(&self.waivers, &slot.deliveries);
         for delivery in &slot.deliveries {
             let digest = &delivery.content_sha256;
-            if let Some(words) = self.approved.get(&state.feed.id).and_then(|all| all.get(digest)) {
-                slot.approved.insert(digest.clone(), words.clone());
-            }
             if let Some(found) = unusual.get(&(state.feed.id.clone(), digest.clone())) {
                 slot.unusual.insert(digest.clone(), found.clone());
             }
@@ -260,7 +256,7 @@ impl Standings {
                     let finding = drift::of_count(&slot.feed.drift, report.received, earlier);
                     let status = match slot.feed.drift.row_count {
                         Policy::Refuse => DeliveryStatus::Refused,
-                        Policy::Quarantine if slot.approved.contains_key(digest) => DeliveryStatus::Accepted,
+                        Policy::Quarantine if slot.let_in.contains_key(digest) => DeliveryStatus::Accepted,
                         Policy::Quarantine => DeliveryStatus::Held,
                         Policy::Warn => DeliveryStatus::Accepted,
                     };
@@ -278,6 +274,13 @@ impl Standings {
         }
         unusual
     }
+}
+
+/// Which of these deliveries waivers let in though they would be held, by digest of their contents.
+fn let_in(waivers: &[Arc<WaiverConfig>], deliveries: &[Delivery]) -> BTreeMap<String, LetIn> {
+    let of = |delivery: &Delivery| waivers.iter().find_map(|waiver| waiver.lets_in(delivery));
+    let found = deliveries.iter().filter_map(|delivery| Some((delivery.content_sha256.clone(), of(delivery)?)));
+    found.collect()
 }
 
 /// The deliveries of a feed that stand, in the order in which they arrived; those that came twice stand twice.
