@@ -949,8 +949,8 @@ pub struct MeasureConfig {
     pub reference: String,
     /// Role that answers for it.
     pub owner: String,
-    /// What it is used for: one of the purposes of the agreements of the feeds that it reads, or it is withheld. Absent:
-    /// no purpose is stated, and none is checked.
+    /// What it is used for: one of the purposes of the agreements of the feeds that it reads, or it is withheld. Needed
+    /// where one of these agreements has purposes.
     pub purpose: Option<String>,
     /// The plan's own words.
     #[serde(default)]

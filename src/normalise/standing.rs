@@ -36,6 +36,19 @@ pub struct FeedStanding {
     pub reasons: BTreeMap<Month, String>,
     /// Files of the cache that are needed again.
     pub cached: BTreeSet<PathBuf>,
+    /// Every delivery with the months that its bytes hold.
+    pub editions: Vec<Edition>,
+}
+
+/// One delivery of many months, as its bytes are.
+#[derive(Debug, Clone)]
+pub struct Edition {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// Rows by month; those that tell none under the month of the delivery.
+    pub rows: BTreeMap<Month, u64>,
+    /// Months for which its bytes are needed: no later delivery stands in its place.
+    pub needed: BTreeSet<Month>,
 }
 
 impl FeedStanding {
@@ -154,6 +167,7 @@ impl Judge<'_> {
             DeliveryMode::Append => self.by_key(&mut known, Stands::First, standing)?,
             DeliveryMode::Upsert => self.by_key(&mut known, Stands::Latest, standing)?,
         }
+        standing.editions.extend(self.editions(&known));
         for one in &known {
             let [index, _] = self.parts.place(&one.delivery, self.feed, self.contract, None);
             standing.cached.insert(index);
@@ -164,6 +178,38 @@ impl Judge<'_> {
             standing.cached.insert(place);
         }
         Ok(())
+    }
+
+    /// What the bytes of each delivery hold, and which of it no later one has in its place.
+    fn editions(&self, known: &[Known]) -> Vec<Edition> {
+        let edition = |(number, one): (usize, &Known)| {
+            let mut rows: BTreeMap<Month, u64> = BTreeMap::new();
+            let own = one.delivery.period;
+            match &one.index {
+                Some(index) => {
+                    for part in &index.parts {
+                        *rows.entry(part.month.unwrap_or(own)).or_default() += part.rows;
+                    }
+                }
+                None => {
+                    rows.insert(own, one.report.received);
+                }
+            }
+            let later = known.get(number + 1..).unwrap_or_default();
+            let mut later = later.iter().filter(|later| later.accepted()).peekable();
+            let needed = match self.feed.mode {
+                DeliveryMode::Month | DeliveryMode::Whole if later.peek().is_some() => BTreeSet::new(),
+                DeliveryMode::Periods if later.peek().is_some() => {
+                    let later: Vec<&Known> = later.collect();
+                    let lacks = |month: &Month| later.iter().all(|one| one.part(*month).is_none());
+                    one.parts(self.feed).map(|(month, _)| month).filter(lacks).collect()
+                }
+                // Of rows that join or replace others by their key, each may be the one that stands.
+                _ => rows.keys().copied().collect(),
+            };
+            Edition { delivery: one.delivery.clone(), rows, needed }
+        };
+        known.iter().enumerate().map(edition).collect()
     }
 
     fn with_keys(&self) -> bool {
