@@ -16,7 +16,7 @@ use super::keys::{KeyWriter, Stands, settle};
 use super::month::{
     Judged, NormaliseError, Standing, finding, header_positions, judge_part, judge_whole, turned_down,
 };
-use super::split::{Index, Part, Parts};
+use super::split::{Index, Part, Parts, sealed, unsealed};
 use super::{DeliveryReport, DeliveryStatus, drift};
 use crate::config::settings::{AbsentMonth, DeliveryMode, FeedConfig};
 use crate::durable;
@@ -324,7 +324,7 @@ impl Judge<'_> {
         let place = self.judged_place(delivery);
         let mut judged: BTreeMap<String, Judged> = std::fs::read(&place)
             .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .and_then(|bytes| serde_json::from_slice(unsealed(&bytes)?).ok())
             .unwrap_or_default();
         let before = judged.len();
         let wanted: Vec<(Option<Month>, &Part)> = one
@@ -373,7 +373,7 @@ impl Judge<'_> {
         }
         if judged.len() != before {
             let bytes = serde_json::to_vec(&judged).map_err(|error| failed(error.into()))?;
-            durable::write(&place, &bytes).map_err(&failed)?;
+            durable::write(&place, &sealed(bytes)).map_err(&failed)?;
         }
         Ok(counted)
     }
