@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers too")]
 
 #[path = "support/small.rs"]
+#[expect(dead_code, reason = "what tables of faults need is not needed here")]
 mod small;
 
 use std::fs;
