@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::agreement::{self, AgreementConfig};
 use crate::assess::commentary;
+use crate::config::settings::FeedConfig;
 use crate::config::{self, Project};
 use crate::diagnose::{Problem, Source};
 use crate::engine::Engine;
@@ -102,6 +104,7 @@ async fn judge(
                     // With a feed's file in disorder, this would only repeat what is said there.
                     if !files_wrong {
                         fed(&project, file, &planned, &chosen, &areas, &mut problems);
+                        problems.extend(purposed(&project, file, &planned, &chosen, &areas));
                     }
                     measures.insert(id.clone(), (planned, chosen));
                 }
@@ -227,6 +230,32 @@ fn reference(
         _ => {}
     }
     (areas, residents)
+}
+
+/// A measure that reads a feed under an agreement with purposes names one of them.
+fn purposed(
+    project: &Project,
+    file: &config::SqlFile<config::settings::MeasureConfig>,
+    planned: &Planned,
+    chosen: &[String],
+    areas: &Areas,
+) -> Option<Problem> {
+    if file.config.purpose.is_some() {
+        return None;
+    }
+    let feeds = agreement::reads(project, &planned.datasets, Some((areas, chosen)));
+    let bound = |(feed, found): &(&FeedConfig, Option<&AgreementConfig>)| {
+        found.filter(|found| !found.purposes.is_empty()).map(|found| (feed.id.clone(), found.clone()))
+    };
+    let (feed, found) = feeds.0.iter().find_map(bound)?;
+    let span = config::front_matter_span(&file.source, &["id"]);
+    let message = format!(
+        "measure `{}` names no purpose, and reads feed `{feed}`, which agreement `{}` gives for some purposes only",
+        file.config.id, found.id
+    );
+    let purposes: Vec<String> = found.purposes.iter().map(|purpose| format!("`{purpose}`")).collect();
+    let help = format!("add purpose = \"...\" with one of {}", purposes.join(", "));
+    Some(Problem::new(&file.source, span, message).help(help))
 }
 
 /// A measure whose areas no feed covers would stand as not available for ever; that is a mistake in a file.

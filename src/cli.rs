@@ -3,7 +3,6 @@
 mod daemon;
 mod doctor;
 mod feed_add;
-mod feed_approve;
 mod letter;
 mod output;
 mod purge;
@@ -203,8 +202,6 @@ enum Feed {
         #[arg(long)]
         partnership: Option<String>,
     },
-    /// Uses a delivery that is held: its rows that break the contract stay set aside, all others count.
-    Approve(feed_approve::Approve),
     /// Writes to its supplier: what was expected, what came, which rows break which rule, and what to send.
     Letter {
         /// The feed.
@@ -324,7 +321,6 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Explain { measure, area, period, output } => {
             explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
         }
-        Command::Feed(Feed::Approve(asked)) => feed_approve::approve(&root, now, &asked),
         Command::Feed(Feed::Letter { feed, period, output }) => {
             letter::write(&root, &feed, period, now, output).await
         }

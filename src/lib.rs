@@ -19,7 +19,6 @@ pub mod feed;
 pub mod secret;
 pub mod freshness;
 pub mod landing;
-pub mod approval;
 pub mod erasure;
 pub mod retained;
 pub mod retention;

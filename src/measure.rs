@@ -301,6 +301,7 @@ impl Supply<'_> {
         let reports = self.reports.get(dataset).and_then(|months| months.get(&month));
         let reports = reports.into_iter().flatten().filter(|report| report.delivery.feed == feed.id);
         if feed.mode != DeliveryMode::Month {
+            // What was erased stands among the slots too.
             let last = state.and_then(|state| state.slots.keys().map(|(month, _)| *month).max());
             return match known {
                 Some(reason) => Err(reason.clone()),

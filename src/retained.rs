@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,15 +102,20 @@ impl Retained {
         let damaged = |what: String| {
             io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged: {what}", path.display()))
         };
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(ParquetRecordBatchReaderBuilder::build)
-            .map_err(|error| damaged(error.to_string()))?;
-        let mut retained = Self::default();
-        for batch in reader {
-            let batch = batch.map_err(|error| damaged(error.to_string()))?;
-            retained.take(&batch).ok_or_else(|| damaged("its columns are not those expected".to_owned()))?;
-        }
-        Ok(retained)
+        // The reader fails otherwise than by an error on some damaged files.
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+                .and_then(ParquetRecordBatchReaderBuilder::build)
+                .map_err(|error| damaged(error.to_string()))?;
+            let mut retained = Self::default();
+            for batch in reader {
+                let batch = batch.map_err(|error| damaged(error.to_string()))?;
+                let taken = retained.take(&batch);
+                taken.ok_or_else(|| damaged("its columns are not those expected".to_owned()))?;
+            }
+            Ok(retained)
+        }));
+        read.unwrap_or_else(|_| Err(damaged("it cannot be read".to_owned())))
     }
 
     /// Adds the rows of a file; `None` where they are not ours.

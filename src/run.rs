@@ -152,11 +152,16 @@ pub async fn run(
         return Err(RunError::Invalid(check_loaded(project, problems).await.err().unwrap_or_default()));
     }
     let place = project.warehouse();
-    let mut lock = Lock::take(&place)?;
+    // A project that is not in order makes no folder.
+    let taken = if place.is_dir() { Some(Lock::take(&place)?) } else { None };
     let checked = if problems.is_empty() && known_good(&project)? {
         None
     } else {
         Some(check_loaded(project.clone(), problems).await.map_err(RunError::Invalid)?)
+    };
+    let mut lock = match taken {
+        Some(lock) => lock,
+        None => Lock::take(&place)?,
     };
     let run = Run::open(project, place, now, progress)?;
     run.go(checked, &mut lock, stop).await
@@ -319,8 +324,6 @@ impl<'a> Run<'a> {
         for (id, waiver) in &self.project.waivers {
             digest.update(format!("{id} {};", waiver.config.is_active(self.as_of)));
         }
-        let approved = crate::approval::approvals(&self.place).map_err(RunError::Landing)?;
-        digest.update(format!("{approved:?};"));
         Ok(hex::encode(digest.finalize()))
     }
 
@@ -435,7 +438,7 @@ impl<'a> Run<'a> {
             reports.retain(|month, _| !gone(month));
             let made: Vec<MadeMonth> = made.into_values().collect();
             for month in &made {
-                stored.restated.extend(many::restatements(&told_before, month.month, &month.reports));
+                stored.restated.extend(many::restatements(landing, &told_before, month.month, &month.reports));
                 for report in &month.reports {
                     stored.rows_read += report.received;
                     stored.rows_quarantined += report.quarantined;

@@ -69,7 +69,7 @@ fn contents(world: &World) -> Contents {
     let manifest: serde_json::Value =
         serde_json::from_slice(&released.remove("manifest.json").unwrap()).unwrap();
     let told =
-        ["contents", "measures", "own_tables", "project", "tables"].map(|name| manifest[name].to_string());
+        ["measures", "own_tables", "project", "tables"].map(|name| manifest[name].to_string());
     released.insert("manifest.json".to_owned(), told.join("\n").into_bytes());
     let mut datasets = BTreeMap::new();
     for table in ["asb", "crime", "crime_count"] {

@@ -296,7 +296,7 @@ pub enum DeliveryMode {
 pub enum Policy {
     /// The delivery is not used; the one before it stays.
     Refuse,
-    /// What differs is set aside: the rows concerned, or the delivery until somebody approves it.
+    /// What differs is set aside: the rows concerned, or the delivery until a waiver lets it in.
     Quarantine,
     /// The delivery is used, and its supplier is told.
     Warn,
@@ -309,20 +309,20 @@ pub enum Policy {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct DriftConfig {
     /// A column that the contract does not list: `warn` leaves it out, `refuse` refuses the delivery, `quarantine` holds
-    /// it until it is approved.
+    /// it until a waiver lets it in.
     pub new_column: Policy,
     /// Columns in another order than the contract has them. They are read by name, so that `warn` is safe.
     pub reordered_columns: Policy,
     /// A column most values of which are no longer of its type. The rows are always set aside; `quarantine` holds the
-    /// delivery until it is approved, `refuse` refuses it.
+    /// delivery until a waiver lets it in, `refuse` refuses it.
     pub type_flip: Policy,
     /// Share of a column's values from which a type has flipped, from 0 to 1.
     pub type_flip_share: f64,
     /// A value that is not among the codes of its column. Its row is always set aside, since nobody knows what it means;
     /// `refuse` refuses the delivery.
     pub new_code: Policy,
-    /// A number of rows far from the usual: `quarantine` holds the delivery until it is approved, and what stood before
-    /// stays; `refuse` refuses it; `warn` uses it.
+    /// A number of rows far from the usual: `quarantine` holds the delivery until a waiver lets it in, and what stood
+    /// before stays; `refuse` refuses it; `warn` uses it.
     pub row_count: Policy,
     /// The usual is the median of up to twelve deliveries before. More than this many times as many rows are unusual.
     pub rows_above: f64,
@@ -949,8 +949,8 @@ pub struct MeasureConfig {
     pub reference: String,
     /// Role that answers for it.
     pub owner: String,
-    /// What it is used for: one of the purposes of the agreements of the feeds that it reads, or it is withheld. Absent:
-    /// no purpose is stated, and none is checked.
+    /// What it is used for: one of the purposes of the agreements of the feeds that it reads, or it is withheld. Needed
+    /// where one of these agreements has purposes.
     pub purpose: Option<String>,
     /// The plan's own words.
     #[serde(default)]

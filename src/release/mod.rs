@@ -69,8 +69,6 @@ pub struct Manifest {
     pub project: String,
     /// Digest of everything that it follows from, cheap to compute: while it is the same, nothing is to be done.
     pub inputs: String,
-    /// Digest of everything that its tables follow from but the day.
-    pub contents: String,
     /// Files by table.
     pub tables: BTreeMap<String, TableFiles>,
     /// Digest of everything that a measure's figures follow from, by measure.

@@ -85,16 +85,6 @@ impl Fingerprints {
         });
         Self { measures: measures.collect(), tables: tables.collect() }
     }
-
-    /// Digest over all of them.
-    pub(super) fn contents(&self, project: &str) -> String {
-        let mut digest = Sha256::new();
-        digest.update(project);
-        for (name, fingerprint) in self.measures.iter().chain(&self.tables) {
-            digest.update(format!("{name}={fingerprint};"));
-        }
-        hex::encode(digest.finalize())
-    }
 }
 
 /// The release before, from which what did not change is taken.

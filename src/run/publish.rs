@@ -163,7 +163,6 @@ impl Run<'_> {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.project.digest.clone(),
             inputs: self.inputs(asked).await?,
-            contents: fingerprints.contents(&self.project.digest),
             measures: fingerprints.measures,
             own_tables: fingerprints.tables,
             withheld_tables,
