@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::assess::Parts;
 use crate::assess::interval::{self, CountLimits};
 use crate::assess::settings::TargetConfig;
 use crate::assess::tests::config as plain_config;
@@ -43,17 +44,19 @@ fn figure(config: &MeasureConfig, area: &str, of: &str, cell: Cell) -> Figure {
     };
     let counted = config.kind == MeasureKind::Count;
     let denominator = cell.map(|(_, d)| d).filter(|_| !counted);
+    let value = cell.map(|(n, d)| if counted { n } else { n / d * unit });
+    let parts = Parts { numerator: cell.map(|(n, _)| n), denominator, ..Parts::default() };
     Figure {
         area: area.into(),
         period: period(of),
         breakdown: "all".into(),
         numerator: cell.map(|(n, _)| n),
         denominator,
-        value: cell.map(|(n, d)| if counted { n } else { n / d * unit }),
+        value,
         status: if cell.is_some() { Status::Available } else { Status::Incomplete },
         synthetic: false,
         note: String::new(),
-        interval: cell.and_then(|(n, _)| interval::of(config, &limits, n, denominator)),
+        interval: value.and_then(|value| interval::of(config, &limits, &parts, value)),
         after_break: false,
         basis: None,
     }
