@@ -644,7 +644,7 @@ impl<'a> Rows<'a> {
             }
             MeasureKind::Survey => self.design(&mut parts, row)?,
             MeasureKind::Score => {
-                if let (Some((lowest, highest)), Some(value)) = (config.range, parts.value)
+                if let (Some([lowest, highest]), Some(value)) = (config.range, parts.value)
                     && !(lowest..=highest).contains(&value)
                 {
                     return Err(format!("{value} is no score from {lowest} to {highest}"));

@@ -966,7 +966,7 @@ pub struct MeasureConfig {
     /// The year on which an `index` stands at 100, such as `2019/20`: a period of twelve months.
     pub base: Option<String>,
     /// Lowest and highest score that there can be; a `score` outside withholds the measure.
-    pub range: Option<(f64, f64)>,
+    pub range: Option<[f64; 2]>,
     /// Answers or cases below which there is no value, but status `base_too_small`. Absent: 50 for a survey, none for other
     /// kinds.
     pub minimum_base: Option<u32>,

@@ -108,7 +108,7 @@ fn of_kind(measure: &SqlFile<MeasureConfig>, problems: &mut Vec<Problem>) {
         }
         _ => {}
     }
-    if let Some((lowest, highest)) = config.range {
+    if let Some([lowest, highest]) = config.range {
         if kind != MeasureKind::Score {
             problem("range", format!("{} has no `range`", kind.a()), "leave it out");
         } else if !(lowest < highest && lowest.is_finite() && highest.is_finite()) {
