@@ -822,6 +822,22 @@ fn points(config: &MeasureConfig) -> Option<f64> {
     }
 }
 
+/// Takes the value from indices whose base year lies on the other side of a break: it would compare what cannot be compared.
+pub fn cut_indices(config: &MeasureConfig, figures: &mut [Figure], breaks: &[Break], areas: &Areas) {
+    let base = config.base.as_deref().and_then(|text| text.parse::<Period>().ok());
+    let Some(base) = base.filter(|_| config.kind == MeasureKind::Index) else { return };
+    for found in breaks {
+        for figure in figures.iter_mut().filter(|figure| figure.value.is_some()) {
+            if found.parts(base, figure.period) && found.concerns(&figure.area, areas) {
+                (figure.value, figure.interval) = (None, None);
+                figure.status = Status::NotApplicable;
+                figure.note =
+                    format!("a break in the series lies between the base year {base} and this period");
+            }
+        }
+    }
+}
+
 /// How many decimals people read of a kind of figure.
 #[must_use]
 pub fn decimals(kind: MeasureKind) -> usize {
