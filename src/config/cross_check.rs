@@ -548,8 +548,8 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
         if config.kind.per_resident() && config.per.is_none() {
             problems.push(at("kind", "a rate needs `per`".to_owned()).help("add per = 1000"));
         }
-        if !config.kind.per_resident() && config.per.is_some() {
-            problems.push(at("per", format!("a {} has no `per`", config.kind.name())));
+        if !config.kind.per_resident() && config.kind != MeasureKind::Gap && config.per.is_some() {
+            problems.push(at("per", format!("{} has no `per`", config.kind.a())));
         }
         if config.per == Some(0) {
             problems.push(at("per", "`per` must be above 0".to_owned()));

@@ -456,6 +456,7 @@ fn withheld(figure: &Figure, numerator: bool, denominator: bool) -> Figure {
         figure.value = None;
         // From an interval the count follows.
         figure.interval = None;
+        figure.basis = None;
         figure.status = assess::Status::Suppressed;
         NOTE.clone_into(&mut figure.note);
     }
@@ -685,6 +686,7 @@ mod tests {
             note: String::new(),
             interval: None,
             after_break: false,
+            basis: None,
         }
     }
 

@@ -71,13 +71,26 @@ pub const OUTTURN: Table = Table {
             "period_kind",
             Text,
             "month, financial-quarter, calendar-quarter, financial-year, calendar-year, academic-year, \
-             financial-year-to-date or rolling-12-months",
+             financial-year-to-date, rolling-12-months or survey-wave",
         ),
         Column("breakdown", Text, "all, or what the figure is broken down by, such as crime_type: Burglary"),
-        Column("numerator", Number, "Events; empty where none can be told"),
-        Column("denominator", Number, "Those who could have had them; empty for a count"),
+        Column(
+            "numerator",
+            Number,
+            "Events; of a survey the weighted answers, of an average the sum of the values; empty where none can be told",
+        ),
+        Column(
+            "denominator",
+            Number,
+            "Those who could have had them; of an average and a median how many values, of an index the base year's events in \
+             as many months; empty for a count",
+        ),
         Column("value", Number, "The outturn, in the measure's unit; empty where `status` is not available"),
-        Column("status", Text, "available, not_available, incomplete, not_applicable or not_calculated"),
+        Column(
+            "status",
+            Text,
+            "available, not_available, incomplete, not_applicable, base_too_small or not_calculated",
+        ),
         Column("note", Text, "Why a cell is empty, or what a reader should know; empty otherwise"),
         Column(
             "lower",
@@ -86,7 +99,33 @@ pub const OUTTURN: Table = Table {
         ),
         Column("upper", Number, "Upper limit of the value"),
         Column("confidence", Number, "Confidence of the limits, in percent"),
-        Column("interval_method", Text, "wilson, exact or byars; empty without limits"),
+        Column(
+            "interval_method",
+            Text,
+            "wilson, exact, byars, student_t, wilson_effective_base, newcombe, rate_difference, rate_ratio, \
+             order_statistics, or select for limits that the SELECT yields; empty without limits",
+        ),
+        Column("base", Number, "How many answered a survey, unweighted; empty for other kinds"),
+        Column(
+            "design_effect",
+            Number,
+            "Variance of a survey's share over that of a simple random sample; empty for other kinds",
+        ),
+        Column(
+            "standard_error",
+            Number,
+            "Of an average or a survey's share, in the measure's unit; else empty",
+        ),
+        Column(
+            "other_numerator",
+            Number,
+            "Events of the other group of a gap; of an index those of the base year; else empty",
+        ),
+        Column(
+            "other_denominator",
+            Number,
+            "Those of the other group who could have had them; of an index 12 months",
+        ),
         Column(
             "break",
             Flag,
@@ -515,6 +554,11 @@ pub fn outturn(
         number(|figure| figure.interval.map(|own| own.limits.upper)),
         Arc::new(figures.iter().map(|figure| figure.interval.map(|_| sure)).collect::<Float64Array>()),
         some_text(figures.iter().map(|figure| figure.interval.map_or("", |own| own.method))),
+        number(|figure| figure.basis.as_ref()?.base),
+        number(|figure| figure.basis.as_ref()?.design_effect),
+        number(|figure| figure.basis.as_ref()?.error),
+        number(|figure| Some(figure.basis.as_ref()?.other?.0)),
+        number(|figure| Some(figure.basis.as_ref()?.other?.1)),
         flags(figures.iter().map(|figure| figure.after_break)),
         flags(figures.iter().map(|figure| figure.synthetic)),
         days(std::iter::repeat_n(as_of, rows)),

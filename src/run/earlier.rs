@@ -16,7 +16,7 @@ use crate::release::assessed::{self, Judged};
 use crate::release::{self, Manifest, Published, tables};
 
 /// Form of the rows that a release lends to the next one; another one makes every measure anew.
-const FORM: &str = "assessed 1";
+const FORM: &str = "assessed 2";
 
 /// Digests of everything that each measure and table follows from.
 pub(crate) struct Fingerprints {
@@ -73,10 +73,12 @@ impl Fingerprints {
                 .collect();
             let judged_by = project.judged_by(id, &planned.datasets);
             let more = format!(
-                "{FORM} {span:?} {covered:?} {} {} {} {judged_by}",
+                "{FORM} {span:?} {covered:?} {} {} {} {} {judged_by} {:?}",
                 reference("area"),
+                reference("area_change"),
                 reference("population"),
-                supply.retained.digest(id)
+                supply.retained.digest(id),
+                span.and_then(|span| supply.mature(&file.config, span))
             );
             Some((id.clone(), of(&file.digest, &planned.reads, &more)))
         });

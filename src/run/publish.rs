@@ -27,7 +27,7 @@ use crate::feed::FeedState;
 use crate::freshness::{self, Came, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
-use crate::period::Period;
+use crate::period::{Period, PeriodKind};
 use crate::release::assessed::{self, Judged};
 use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles, revision};
@@ -299,6 +299,7 @@ impl<'a> Publication<'a> {
                 }
                 self.add(&kept.judged)?;
                 self.periods.extend(self.supply.periods(file, planned, areas));
+                self.periods.extend(waves(&file.config, &kept.rows));
                 self.synthetic |= kept.synthetic;
                 self.measures.push(row(String::new(), kept.latest, &self.fingerprints));
                 return Ok(());
@@ -346,6 +347,7 @@ impl<'a> Publication<'a> {
         let (project, id) = (&self.run.project, &file.config.id);
         let breaks = project.breaks_of(id, &planned.datasets);
         compare::mark_breaks(figures, &breaks, &self.checked.areas);
+        compare::cut_indices(&file.config, figures, &breaks, &self.checked.areas);
         let subject = Subject {
             config: &file.config,
             targets: project.targets.get(id).map(|targets| &targets.config),
@@ -490,6 +492,17 @@ impl<'a> Publication<'a> {
         }
         Ok(())
     }
+}
+
+/// The waves of a survey that rows taken over are about: no calendar tells them.
+fn waves(config: &MeasureConfig, rows: &[RecordBatch]) -> BTreeSet<Period> {
+    use arrow::array::AsArray;
+    if !config.periods.contains(&PeriodKind::SurveyWave) {
+        return BTreeSet::new();
+    }
+    let columns = rows.iter().filter_map(|batch| batch.column_by_name("period")?.as_string_opt::<i32>());
+    let periods = columns.flat_map(|column| column.iter().flatten()).filter_map(|text| text.parse().ok());
+    periods.filter(|period: &Period| period.kind == PeriodKind::SurveyWave).collect()
 }
 
 /// How each feed stands on a day, by its id.

@@ -193,6 +193,13 @@ impl Run<'_> {
                     continue;
                 }
             };
+            if monthly.told.is_some() {
+                // A figure of a whole period cannot be kept by its months.
+                lost.push(format!(
+                    "measure `{id}` counts whole periods, so its figures of periods with these months are lost"
+                ));
+                continue;
+            }
             let definition = retained::definition(&self.project, file, planned);
             for area in areas {
                 let covers =
