@@ -105,6 +105,7 @@ async fn judge(
                     if !files_wrong {
                         fed(&project, file, &planned, &chosen, &areas, &mut problems);
                         problems.extend(purposed(&project, file, &planned, &chosen, &areas));
+                        problems.extend(switched_off(&project, file, &planned, (&areas, &chosen)));
                     }
                     measures.insert(id.clone(), (planned, chosen));
                 }
@@ -287,6 +288,32 @@ fn purposed(
     let purposes: Vec<String> = found.purposes.iter().map(|purpose| format!("`{purpose}`")).collect();
     let help = format!("add purpose = \"...\" with one of {}", purposes.join(", "));
     Some(Problem::new(&file.source, span, message).help(help))
+}
+
+/// A measure cannot do without the protection that those demand whose rows it counts.
+fn switched_off(
+    project: &Project,
+    file: &config::SqlFile<config::settings::MeasureConfig>,
+    planned: &Planned,
+    wanted: (&Areas, &[String]),
+) -> Option<Problem> {
+    file.config.disclosure.as_ref()?.off.as_ref()?;
+    let reads = agreement::reads(project, &planned.datasets, Some(wanted));
+    let demands = reads.0.iter().find_map(|(feed, agreement)| {
+        let contract = project.contracts.get(&feed.contract).map(|contract| &contract.config);
+        if feed.disclosure.is_some() {
+            return Some(format!("feed `{}`", feed.id));
+        }
+        if let Some(contract) = contract.filter(|contract| contract.disclosure.is_some()) {
+            return Some(format!("contract `{}`", contract.id));
+        }
+        let agreement = agreement.filter(|agreement| agreement.disclosure.is_some())?;
+        Some(format!("agreement `{}`", agreement.id))
+    })?;
+    let span = config::front_matter_span(&file.source, &["disclosure", "off"]);
+    let message =
+        format!("disclosure control cannot be switched off: {demands} demands it of what is counted here");
+    Some(Problem::new(&file.source, span, message))
 }
 
 /// A measure whose areas no feed covers would stand as not available for ever; that is a mistake in a file.

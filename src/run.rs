@@ -3,6 +3,7 @@
 mod earlier;
 mod gaps;
 mod many;
+pub(crate) mod public;
 mod publish;
 mod purge;
 
@@ -375,6 +376,9 @@ impl<'a> Run<'a> {
         }
         gaps.extend(fault_lines(states));
         gaps.extend(expired_waivers(&self.project, self.as_of));
+        gaps.extend(manifest.public_gaps.iter().cloned());
+        // A run that was killed behind its release leaves this to the next one.
+        self.show_to_public(&manifest.release)?;
         Ok(RunReport {
             release: Some(manifest.release.clone()),
             measures: manifest.measures.len(),
@@ -438,7 +442,12 @@ impl<'a> Run<'a> {
             reports.retain(|month, _| !gone(month));
             let made: Vec<MadeMonth> = made.into_values().collect();
             for month in &made {
-                stored.restated.extend(many::restatements(landing, &told_before, month.month, &month.reports));
+                stored.restated.extend(many::restatements(
+                    landing,
+                    &told_before,
+                    month.month,
+                    &month.reports,
+                ));
                 for report in &month.reports {
                     stored.rows_read += report.received;
                     stored.rows_quarantined += report.quarantined;

@@ -125,7 +125,11 @@ fn rows_that_are_set_aside_are_judged_again_after_a_look_up_was_mended_and_publi
 #[test]
 fn a_delivery_that_was_held_is_let_in_by_a_mended_look_up_or_by_a_waiver() {
     let world = World::complete();
-    world.send("crime", "2025-07", World::good("crime", "2025-07").replace(",H1,", ",X1,").replace(",H2,", ",X2,"));
+    world.send(
+        "crime",
+        "2025-07",
+        World::good("crime", "2025-07").replace(",H1,", ",X1,").replace(",H2,", ",X2,"),
+    );
     world.run().exits(3).says("held: 2 of 5 rows break the contract");
     let mended = world.copied();
     mended.write(BEATS, mended.read(BEATS) + "X1,W01\nX2,W01\n");
@@ -178,7 +182,11 @@ fn a_delivery_that_was_held_is_let_in_by_a_mended_look_up_or_by_a_waiver() {
     assert_eq!(world.rows("waiver", &[])[0]["active"], "false");
     // A new delivery is judged by itself: the waiver was about the one before.
     let anew = world.copied();
-    anew.send("crime", "2025-07", World::good("crime", "2025-07").replace(",H1,", ",X1,").replace(",M1,", ",X2,"));
+    anew.send(
+        "crime",
+        "2025-07",
+        World::good("crime", "2025-07").replace(",H1,", ",X1,").replace(",M1,", ",X2,"),
+    );
     anew.outturn_at("2026-01-02T05:30:00Z", &["run"]).exits(3);
     assert!(anew.figure("northport-crime-rate", "P01", "2025-07").starts_with("not_available"));
 }

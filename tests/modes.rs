@@ -241,8 +241,10 @@ fn an_extract_that_is_held_gives_way_to_the_one_before_until_a_waiver_lets_it_in
     assert!(gaps.contains("2025-08.csv held: 10 rows came, where 36 are usual"), "{gaps}");
     assert_eq!(stored(&world), stored(&rebuilt(&world)));
     let waive = |period: &str| {
-        let words = ["--why", "the rest was handed to another force", "--by", "data lead", "--until", "2025-12-31"];
-        let about = ["quarantine", "waive", "northport-crime", "--period", period, "--reason", "delivery_held"];
+        let words =
+            ["--why", "the rest was handed to another force", "--by", "data lead", "--until", "2025-12-31"];
+        let about =
+            ["quarantine", "waive", "northport-crime", "--period", period, "--reason", "delivery_held"];
         world.outturn(&[&about[..], &words].concat())
     };
     waive("2025-07").exits(4).says("no delivery of feed `northport-crime` for 2025-07 is held");
@@ -276,7 +278,8 @@ fn a_month_with_far_more_rows_than_usual_is_held_until_a_waiver_lets_it_in() {
     );
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025-07"), "not_available");
     world.outturn(&["plan", "--detailed-exit-code"]).exits(0);
-    let about = ["quarantine", "waive", "northport-crime", "--period", "2025-07", "--reason", "delivery_held"];
+    let about =
+        ["quarantine", "waive", "northport-crime", "--period", "2025-07", "--reason", "delivery_held"];
     let words = ["--why", "a backlog was entered", "--by", "data lead", "--until", "2025-12-31"];
     world.outturn(&[&about[..], &words].concat()).exits(0).says("the delivery is let in");
     run(&world);

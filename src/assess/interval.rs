@@ -17,6 +17,9 @@ pub struct FigureInterval {
     pub method: &'static str,
 }
 
+/// Every method, as tables name it.
+pub const METHODS: [&str; 3] = ["wilson", "exact", "byars"];
+
 /// The confidence of a measure's intervals; 95% where the setting is none.
 #[must_use]
 pub fn confidence(config: &MeasureConfig) -> Confidence {

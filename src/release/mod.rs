@@ -2,6 +2,7 @@
 //! old release or the whole new one.
 
 pub mod assessed;
+pub mod public;
 pub mod revision;
 pub mod tables;
 
@@ -78,6 +79,9 @@ pub struct Manifest {
     /// Those of the project's own tables that are not in it, each with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub withheld_tables: BTreeMap<String, String>,
+    /// What the public lacks of it that it should have, each in a line; absent where that is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_gaps: Vec<String>,
     /// Datasets that it was computed from: table and version of its log, with the files of that version.
     pub datasets: BTreeMap<String, DatasetVersion>,
 }
@@ -234,6 +238,28 @@ impl Draft {
     /// Takes a table that was written into [`Draft::folder`].
     pub fn add(&mut self, name: &str, files: TableFiles) {
         self.tables.insert(name.to_owned(), files);
+    }
+
+    /// Finishes the public's tables, which were written into [`Draft::public_folder`].
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn seal_public(&self, mut manifest: Manifest) -> Result<(), ReleaseError> {
+        let folder = self.public_folder();
+        let failed = |source| ReleaseError::File { path: folder.display().to_string(), source };
+        manifest.release.clone_from(&self.name);
+        let text = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(io::Error::other(error)))?;
+        let place = folder.join("manifest.json");
+        durable::write(&place, &text).map_err(failed)?;
+        durable::share(&place).map_err(failed)?;
+        durable::share(&folder).map_err(failed)?;
+        durable::sync_folder(&folder).map_err(failed)
+    }
+
+    /// Folder in which the public's tables are made.
+    #[must_use]
+    pub fn public_folder(&self) -> PathBuf {
+        self.staging.path().join(public::FOLDER)
     }
 
     /// Makes the release current. Finishing consumes the draft: nothing is visible before, nothing can be added after.
@@ -523,13 +549,17 @@ fn file_digest(file: &mut File) -> io::Result<String> {
     }
 }
 
-/// Files of a release that differ from its manifest, each with what is wrong.
+/// Files of a release that differ from its manifest, each with what is wrong; those of its public set too.
 ///
 /// # Errors
 /// A manifest that cannot be read.
 pub fn verify(folder: &Path) -> Result<Vec<String>, ReleaseError> {
     let manifest = read_manifest(folder)?;
     let mut wrong = Vec::new();
+    let public = folder.join(public::FOLDER);
+    if public.is_dir() {
+        wrong.extend(verify(&public)?.into_iter().map(|line| format!("{}/{line}", public::FOLDER)));
+    }
     for files in manifest.tables.values() {
         for expected in [&files.parquet, &files.csv] {
             match File::open(folder.join(&expected.file)).and_then(|mut file| file_digest(&mut file)) {

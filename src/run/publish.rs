@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::earlier::{Earlier, Fingerprints, Kept};
 use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
-use super::{Run, RunError, RunReport, Stored, feed_ages, stopped};
+use super::{Run, RunError, RunReport, Stored, feed_ages, public, stopped};
 use crate::agreement;
 use crate::assess::compare::{self, Subject};
 use crate::assess::settings::FrameworkItem;
@@ -56,24 +56,24 @@ enum Counts {
 }
 
 /// What goes into a release, as far as it is computed.
-struct Publication<'a> {
-    run: &'a Run<'a>,
-    checked: &'a Checked,
+pub(super) struct Publication<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) checked: &'a Checked,
     stored: &'a Stored,
     supply: &'a Supply<'a>,
     fingerprints: Fingerprints,
     before: Earlier,
     /// Name of the release.
-    name: String,
+    pub(super) name: String,
     gaps: Vec<String>,
     /// How each feed stands, by its id.
     standings: BTreeMap<&'a str, Vec<Standing>>,
     outturn: Vec<RecordBatch>,
-    judged: Judged,
-    measures: Vec<MeasureRow<'a>>,
-    periods: BTreeSet<Period>,
+    pub(super) judged: Judged,
+    pub(super) measures: Vec<MeasureRow<'a>>,
+    pub(super) periods: BTreeSet<Period>,
     computed: usize,
-    synthetic: bool,
+    pub(super) synthetic: bool,
 }
 
 impl Run<'_> {
@@ -149,29 +149,41 @@ impl Run<'_> {
             gaps: delivery_gap_count,
             synthetic: publication.synthetic,
         };
-        publication.own_tables(&mut writing, &draft, &deliveries, &row)?;
+        let outturn = publication.own_tables(&mut writing, &draft, &deliveries, &row)?;
         while let Some(done) = writing.join_next().await {
             let (table, files) = done.map_err(RunError::Broken)??;
             draft.add(&table, files);
         }
         stopped(stop)?;
-        let Publication { fingerprints, name, mut gaps, computed, .. } = publication;
+        let mut gaps = std::mem::take(&mut publication.gaps);
         gaps.extend(table_gaps(&withheld_tables));
         let versions = stored.snapshots.iter().map(|(table, snapshot)| (table.clone(), version_of(snapshot)));
-        let manifest = Manifest {
+        let fingerprints = &publication.fingerprints;
+        let mut manifest = Manifest {
             as_of: self.as_of,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.project.digest.clone(),
             inputs: self.inputs(asked).await?,
-            measures: fingerprints.measures,
-            own_tables: fingerprints.tables,
+            measures: fingerprints.measures.clone(),
+            own_tables: fingerprints.tables.clone(),
             withheld_tables,
             datasets: versions.collect(),
             ..Manifest::default()
         };
         self.publish_revisions(&mut draft, &manifest, current)?;
+        let public = publication.public_set(&mut draft, &outturn, &deliveries, &row, &manifest)?;
+        let losses = public.as_ref().map(|made| made.rows.as_slice()).unwrap_or_default();
+        let losses = tables::disclosure(losses, false, draft.name())?;
+        let table = &tables::DISCLOSURE;
+        let files =
+            release::write_table(draft.folder(), table.name, table.title, &losses.schema(), &[losses])?;
+        draft.add(table.name, files);
+        manifest.public_gaps = public.map(|made| made.gaps).unwrap_or_default();
+        gaps.extend(manifest.public_gaps.iter().cloned());
+        let Publication { name, computed, .. } = publication;
         draft.finish(manifest)?;
         info!(release = %name, "release {name} is current");
+        self.show_to_public(&name)?;
         Ok(RunReport {
             release: Some(name),
             new: true,
@@ -288,6 +300,13 @@ impl<'a> Publication<'a> {
             freshness,
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
             audiences: agreement::audiences(&feeds),
+            disclosure: self
+                .run
+                .project
+                .settings
+                .public
+                .as_ref()
+                .map(|rules| public::rule_of(&self.run.project, rules, &file.config, &feeds)),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
         let counted = match counts {
@@ -433,14 +452,14 @@ impl<'a> Publication<'a> {
         Ok(Made::Rows(&file.config.title, described.collect::<Result<_, _>>()?))
     }
 
-    /// Sends the tables that the product publishes itself on their way to the disk.
+    /// Sends the tables that the product publishes itself on their way to the disk; gives the rows of `outturn`.
     fn own_tables(
         &mut self,
         writing: &mut JoinSet<Written>,
         draft: &Draft,
         deliveries: &RecordBatch,
         row: &ReleaseRow,
-    ) -> Result<(), RunError> {
+    ) -> Result<Vec<RecordBatch>, RunError> {
         let name = &self.name;
         let mut outturn = std::mem::take(&mut self.outturn);
         if outturn.is_empty() {
@@ -448,13 +467,8 @@ impl<'a> Publication<'a> {
         }
         let quarantine = tables::quarantine_summary(&self.stored.reports, name)?;
         let waivers = tables::waiver(&self.run.project.waivers, &self.stored.reports, self.run.as_of, name)?;
-        let standings: Vec<(&FeedConfig, &[Standing])> = self
-            .standings
-            .iter()
-            .filter_map(|(id, standings)| {
-                Some((self.supply.feeds.get(id)?.feed.as_ref(), standings.as_slice()))
-            })
-            .collect();
+        let standings = self.feed_standings();
+        let counted = outturn.clone();
         let Judged { assessment, mut signal, mut scorecard } = self.judged.clone();
         let exceptions = assessed::mark_exceptions(&mut signal, &mut scorecard)?;
         let summary = assessed::signal_summary(&exceptions, self.synthetic, name)?;
@@ -490,7 +504,14 @@ impl<'a> Publication<'a> {
         ] {
             write(writing, draft, table.name, table.title, batches);
         }
-        Ok(())
+        Ok(counted)
+    }
+
+    /// Every feed with how it stands.
+    pub(super) fn feed_standings(&self) -> Vec<(&FeedConfig, &[Standing])> {
+        let of = |id: &str| self.supply.feeds.get(id).map(|state| state.feed.as_ref());
+        let standings = self.standings.iter();
+        standings.filter_map(|(id, standings)| Some((of(id)?, standings.as_slice()))).collect()
     }
 }
 

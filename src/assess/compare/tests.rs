@@ -564,7 +564,8 @@ fn a_gap_of_rates_has_limits_from_those_of_both_and_two_gaps_differ_by_theirs() 
     };
     // Byar's limits are 20.2371 and 42.8284 of 30, 4.7875 and 18.3914 of 10:
     // 20 - √(9.7629² + 8.3914²) and 20 + √(12.8284² + 5.2125²).
-    let figures = [made(&config, "C", "2023/24", gap(30.0, 10.0)), made(&config, "C", "2024/25", gap(90.0, 10.0))];
+    let figures =
+        [made(&config, "C", "2023/24", gap(30.0, 10.0)), made(&config, "C", "2024/25", gap(90.0, 10.0))];
     assert_eq!((figures[0].value, figures[0].interval.unwrap().method), (Some(20.0), "rate_difference"));
     near(figures[0].interval.map(|own| own.limits), 7.1263, 33.8470, 1e-3);
     let row = only(&compared(&config, &figures), &figures, "C", "2024/25", ComparisonKind::LastYear).clone();
@@ -594,16 +595,10 @@ fn medians_differ_where_their_intervals_lie_apart() {
 
 #[test]
 fn an_index_ends_at_a_break_after_its_base_year() {
-    let config = MeasureConfig {
-        base: Some("2022/23".into()),
-        ..config(MeasureKind::Index, Set::LowerIsBetter)
-    };
-    let index = Parts {
-        numerator: Some(50.0),
-        denominator: Some(40.0),
-        further: [40.0, 12.0],
-        ..Parts::default()
-    };
+    let config =
+        MeasureConfig { base: Some("2022/23".into()), ..config(MeasureKind::Index, Set::LowerIsBetter) };
+    let index =
+        Parts { numerator: Some(50.0), denominator: Some(40.0), further: [40.0, 12.0], ..Parts::default() };
     let mut figures = ["2022/23", "2023/24", "2024/25"].map(|year| made(&config, "W1", year, index));
     let found = Break { month: period("2024/25").first, areas: vec!["C".into()], title: String::new() };
     cut_indices(&config, &mut figures, std::slice::from_ref(&found), &areas());
