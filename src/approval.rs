@@ -4,8 +4,7 @@
 //! received, is given where they lie, and a rebuild of the datasets from the landing finds it again.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -37,21 +36,8 @@ fn path(warehouse: &Path) -> PathBuf {
 /// # Errors
 /// What the file system reports, and a line that is damaged though others follow it.
 pub fn approvals(warehouse: &Path) -> io::Result<BTreeMap<String, BTreeMap<String, String>>> {
-    let text = match fs::read_to_string(path(warehouse)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error),
-    };
     let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        // The last line of a command that was killed while it wrote.
-        if !line.ends_with('\n') {
-            break;
-        }
-        let approval: Approval = serde_json::from_str(line).map_err(|error| {
-            let message = format!("landing/approvals.jsonl:{}: damaged: {error}", number + 1);
-            io::Error::new(io::ErrorKind::InvalidData, message)
-        })?;
+    for approval in durable::read_lines::<Approval>(&path(warehouse))? {
         let words = format!("approved by {}: {}", approval.by, approval.reason);
         all.entry(approval.feed).or_default().insert(approval.delivery, words);
     }
@@ -63,24 +49,23 @@ pub fn approvals(warehouse: &Path) -> io::Result<BTreeMap<String, BTreeMap<Strin
 /// # Errors
 /// What the file system reports.
 pub fn record(warehouse: &Path, approval: &Approval) -> io::Result<()> {
-    let path = path(warehouse);
-    let folder = path.parent().unwrap_or(warehouse);
-    durable::create_folder(folder)?;
-    let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
-    let mut text = Vec::new();
-    file.read_to_end(&mut text)?;
-    let end = memchr::memrchr(b'\n', &text).map_or(0, |at| at as u64 + 1);
-    file.set_len(end)?;
-    file.seek(SeekFrom::Start(end))?;
-    let mut line = serde_json::to_vec(approval)?;
-    line.push(b'\n');
-    file.write_all(&line)?;
-    file.sync_all()?;
-    durable::sync_folder(folder)
+    durable::append_line(&path(warehouse), approval)
+}
+
+/// Copies the approvals that were given by a moment into another warehouse.
+///
+/// # Errors
+/// What the file system reports.
+pub(crate) fn copy_until(from: &Path, to: &Path, until: DateTime<Utc>) -> io::Result<()> {
+    let given = durable::read_lines::<Approval>(&path(from))?;
+    given.iter().filter(|approval| approval.at <= until).try_for_each(|approval| record(to, approval))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+
     use super::*;
 
     #[test]

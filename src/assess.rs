@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::geography::Residents;
 use crate::period::{Month, Period};
+use crate::signoff::SignOff;
 use commentary::Commentary;
 use compare::{Comparer, Comparison, Subject};
 use interval::CountLimits;
@@ -53,6 +54,20 @@ impl Status {
             Self::NotCalculated => "not_calculated",
             Self::Suppressed => "suppressed",
         }
+    }
+
+    /// The status of that word; `None` where there is none.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        let all = [
+            Self::Available,
+            Self::NotAvailable,
+            Self::Incomplete,
+            Self::NotApplicable,
+            Self::NotCalculated,
+            Self::Suppressed,
+        ];
+        all.into_iter().find(|status| status.name() == word)
     }
 }
 
@@ -119,6 +134,19 @@ pub struct Figure {
     pub interval: Option<FigureInterval>,
     /// A break in the series lies in the period: it is the first of a new series, or mixes two.
     pub after_break: bool,
+    /// By which definition it was made, and how far it may be relied upon.
+    pub vintage: Vintage,
+}
+
+/// How a figure came to stand as it is published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Vintage {
+    /// Version of the measure's definition that made it.
+    pub definition_version: u32,
+    /// How far it is signed off.
+    pub sign_off: SignOff,
+    /// An earlier release published another value.
+    pub revised: bool,
 }
 
 /// Every figure of a measure: one row per area, breakdown and period of the span, in this order.
@@ -247,6 +275,7 @@ impl<'a> Series<'a> {
             note: String::new(),
             interval: None,
             after_break: false,
+            vintage: Vintage { definition_version: config.version, ..Vintage::default() },
         };
         if delivered < wanted {
             if delivered > 0 {

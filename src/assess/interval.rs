@@ -13,6 +13,13 @@ pub struct FigureInterval {
     pub method: &'static str,
 }
 
+/// The name of a method as it was published; `as_signed` where this version of the program has none of that name.
+#[must_use]
+pub fn known_method(name: &str) -> &'static str {
+    let known = [CountMethod::Exact.name(), CountMethod::Byars.name(), "wilson"];
+    known.into_iter().find(|known| *known == name).unwrap_or("as_signed")
+}
+
 /// The confidence of a measure's intervals; 95% where the setting is none.
 #[must_use]
 pub fn confidence(config: &MeasureConfig) -> Confidence {

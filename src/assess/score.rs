@@ -6,6 +6,7 @@ use super::signal::Signal;
 use super::{Figure, Status};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::period::{Period, PeriodKind};
+use crate::signoff::SignOff;
 use crate::statistics::benchmark::Outcome;
 use crate::statistics::display::{Flag, Shown, text};
 
@@ -138,6 +139,12 @@ pub fn shown(config: &MeasureConfig, figure: &Figure) -> String {
     let mut flags = Vec::new();
     if figure.after_break {
         flags.push(Flag::Break);
+    }
+    if figure.value.is_some() && figure.vintage.sign_off == SignOff::Provisional {
+        flags.push(Flag::Provisional);
+    }
+    if figure.vintage.revised {
+        flags.push(Flag::Revised);
     }
     let shares = matches!(config.kind, MeasureKind::Rate | MeasureKind::Percentage);
     if shares && figure.value.is_some() && figure.numerator.is_some_and(|events| events < RELIABLE) {

@@ -198,6 +198,7 @@ mod tests {
                 note: String::new(),
                 interval: None,
                 after_break: false,
+                vintage: crate::assess::Vintage::default(),
             })
             .collect()
     }

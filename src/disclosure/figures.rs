@@ -685,6 +685,7 @@ mod tests {
             note: String::new(),
             interval: None,
             after_break: false,
+            vintage: crate::assess::Vintage::default(),
         }
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -23,6 +23,8 @@ use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::definition::Definition;
+use crate::period::Month;
 use crate::durable;
 
 /// What keeps a release from being written or read.
@@ -63,6 +65,9 @@ pub struct Manifest {
     pub release: String,
     /// Its day.
     pub as_of: NaiveDate,
+    /// When it was made, as far as its figures know; absent in releases of earlier versions of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_at: Option<DateTime<Utc>>,
     /// Version of the program that made it.
     pub program: String,
     /// Digest of the project's files.
@@ -80,6 +85,18 @@ pub struct Manifest {
     /// Those of the project's own tables that are not in it, each with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub withheld_tables: BTreeMap<String, String>,
+    /// Definitions of the measures.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub definitions: BTreeMap<String, Definition>,
+    /// How many deliveries were recorded when it was made; later ones did not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landed: Option<u64>,
+    /// Last month that its public set tells of, where a calendar says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_until: Option<Month>,
+    /// Release that its revisions are told against; absent for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_with: Option<String>,
     /// Datasets that it was computed from: table and version of its log, with the files of that version.
     pub datasets: BTreeMap<String, DatasetVersion>,
 }
@@ -130,6 +147,12 @@ impl Published {
     #[must_use]
     pub fn in_warehouse(warehouse: &Path) -> Self {
         Self { folder: warehouse.join("published") }
+    }
+
+    /// The folder that they lie in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Folder of the current release; `None` before the first.
@@ -280,6 +303,40 @@ fn prepare(folder: &Path, name: &str) -> io::Result<()> {
 fn point(folder: &Path) -> io::Result<()> {
     fs::rename(folder.join(NEXT), folder.join("current"))?;
     durable::sync_folder(folder)
+}
+
+/// Folder of the public set of a release within its own, and of the public's within all that is published.
+pub const PUBLIC: &str = "public";
+
+/// Brings the public set of a release to `public/releases/<release>` and points `public/current` at it, in one step. One
+/// that is out already is only pointed at.
+///
+/// # Errors
+/// What the file system reports.
+pub fn bring_out_public(published: &Published, release: &str) -> io::Result<()> {
+    let from = published.folder.join("releases").join(release).join(PUBLIC);
+    let public = published.folder.join(PUBLIC);
+    let releases = public.join("releases");
+    durable::create_folder(&releases)?;
+    durable::remove_leftovers(&releases)?;
+    let place = releases.join(release);
+    if !place.is_dir() {
+        let staging = tempfile::Builder::new().prefix(".outturn-").suffix(".tmp").tempdir_in(&releases)?;
+        for entry in fs::read_dir(&from)? {
+            let entry = entry?;
+            let to = staging.path().join(entry.file_name());
+            fs::copy(entry.path(), &to)?;
+            File::open(&to)?.sync_all()?;
+            durable::share(&to)?;
+        }
+        let staging = staging.keep();
+        durable::share(&staging)?;
+        durable::sync_folder(&staging)?;
+        fs::rename(&staging, &place)?;
+        durable::sync_folder(&releases)?;
+    }
+    prepare(&public, release)?;
+    point(&public)
 }
 
 /// Removes a release that a killed run had named but not made current: nobody was told of it, and its name is free.

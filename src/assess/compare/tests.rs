@@ -55,6 +55,7 @@ fn figure(config: &MeasureConfig, area: &str, of: &str, cell: Cell) -> Figure {
         note: String::new(),
         interval: cell.and_then(|(n, _)| interval::of(config, &limits, n, denominator)),
         after_break: false,
+        vintage: crate::assess::Vintage::default(),
     }
 }
 
