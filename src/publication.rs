@@ -9,9 +9,11 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -265,7 +267,9 @@ pub fn bring_out(project: &Project, now: DateTime<Utc>) -> io::Result<Gate> {
     for planned in due {
         let Some(found) = chosen(planned, &made) else {
             let what = match &planned.release {
-                Some(release) => format!("release {release} has no public set that ends with {}", planned.until),
+                Some(release) => {
+                    format!("release {release} has no public set that ends with {}", planned.until)
+                }
                 None => format!("no release has been made for it yet, with figures up to {}", planned.until),
             };
             gate.waiting.push(format!("calendar: {} is due and not out: {what}", planned.name));
@@ -428,7 +432,8 @@ pub(crate) fn check(project: &Project, problems: &mut Vec<Problem>) {
                 at("name", format!("`{}` is planned twice", planned.name), "choose another name");
             }
             if instant(planned.publish_at, zone).is_none() {
-                let message = format!("there is no {} in {zone}: the clocks go forward over it", planned.publish_at);
+                let message =
+                    format!("there is no {} in {zone}: the clocks go forward over it", planned.publish_at);
                 at("publish-at", message, "choose a time that the clocks show");
             }
             if planned.periods.is_empty() {
@@ -463,7 +468,8 @@ pub(crate) fn warnings(project: &Project) -> Vec<Problem> {
                 at("publish-at", format!("{name} goes out at {}; 09:30 is usual", time.format("%H:%M")));
             }
             if matches!(zone.from_local_datetime(&planned.publish_at), MappedLocalTime::Ambiguous(_, _)) {
-                let message = format!("{} comes twice, as the clocks go back; the second is meant", planned.publish_at);
+                let message =
+                    format!("{} comes twice, as the clocks go back; the second is meant", planned.publish_at);
                 at("publish-at", message);
             }
             if let Some(announced) = planned.announced
@@ -472,7 +478,8 @@ pub(crate) fn warnings(project: &Project) -> Vec<Problem> {
                 let days = (day - announced).num_days();
                 at("announced", format!("{name} was announced {days} days ahead; four weeks are usual"));
             }
-            if let Some(period) = planned.periods.iter().filter_map(|text| text.parse::<Period>().ok()).max_by_key(|p| p.last)
+            if let Some(period) =
+                planned.periods.iter().filter_map(|text| text.parse::<Period>().ok()).max_by_key(|p| p.last)
                 && period.last.last_day() >= day
             {
                 at("periods", format!("{name} goes out before {period} is over"));
@@ -537,7 +544,10 @@ mod tests {
 
     #[test]
     fn nothing_is_due_a_second_before_its_time_and_nothing_twice() {
-        let plan = [planned("a", "2025-08-14T08:30:00Z", "2025-06"), planned("b", "2025-11-13T09:30:00Z", "2025-09")];
+        let plan = [
+            planned("a", "2025-08-14T08:30:00Z", "2025-06"),
+            planned("b", "2025-11-13T09:30:00Z", "2025-09"),
+        ];
         let names = |now: &str, out: &[WentOut]| -> Vec<String> {
             due(&plan, out, at(now)).into_iter().map(|planned| planned.name.clone()).collect()
         };
@@ -552,12 +562,19 @@ mod tests {
 
     #[test]
     fn the_public_set_tells_of_nothing_later_than_the_next_planned_release() {
-        let mut plan = vec![planned("a", "2025-08-14T08:30:00Z", "2025-06"), planned("b", "2025-11-13T09:30:00Z", "2025-09")];
+        let mut plan = vec![
+            planned("a", "2025-08-14T08:30:00Z", "2025-06"),
+            planned("b", "2025-11-13T09:30:00Z", "2025-09"),
+        ];
         assert_eq!(public_until(&plan, &[]), "2025-06".parse().ok());
         assert_eq!(public_until(&plan, &[went("a")]), "2025-09".parse().ok());
         assert_eq!(public_until(&plan, &[went("a"), went("b")]), None);
         plan[0].audience = Audience::Partnership;
-        assert_eq!(public_until(&plan, &[]), "2025-09".parse().ok(), "the public does not wait for the first");
+        assert_eq!(
+            public_until(&plan, &[]),
+            "2025-09".parse().ok(),
+            "the public does not wait for the first"
+        );
     }
 
     #[test]
@@ -573,7 +590,11 @@ mod tests {
         assert_eq!(name(&plan, &all).unwrap(), "2025-08-14.1");
         assert_eq!(name(&plan, &all[2..]).unwrap(), "2025-08-15.1", "it was late: the first since");
         assert_eq!(name(&plan, &all[2..3]), None, "it tells of months that wait for another release");
-        assert_eq!(name(&plan, &[made("2025-08-12.1", "2025-08-12T04:30:00Z", "")]), None, "it has no public set");
+        assert_eq!(
+            name(&plan, &[made("2025-08-12.1", "2025-08-12T04:30:00Z", "")]),
+            None,
+            "it has no public set"
+        );
         let laid_down = Planned { release: Some("2025-08-12.1".to_owned()), ..plan.clone() };
         assert_eq!(name(&laid_down, &all).unwrap(), "2025-08-12.1");
         let board = Planned { audience: Audience::Partnership, ..plan };

@@ -657,7 +657,11 @@ fn bring_out(project: &Project, now: DateTime<Utc>) -> RunReport {
     let done = publication::close(project).and_then(|()| publication::bring_out(project, now));
     match done {
         Ok(gate) => RunReport {
-            went_out: gate.out.iter().map(|line| format!("{} is out: release {}", line.name, line.release)).collect(),
+            went_out: gate
+                .out
+                .iter()
+                .map(|line| format!("{} is out: release {}", line.name, line.release))
+                .collect(),
             gaps: gate.waiting,
             ..RunReport::default()
         },

@@ -39,8 +39,7 @@ fn every_field_on_disk_is_described() {
     )
     .expect("a delivery");
     let withheld_tables = [("a".to_owned(), "b".to_owned())].into();
-    let definition =
-        Definition { version: 1, digest: "00".to_owned(), agreed: "00".to_owned() };
+    let definition = Definition { version: 1, digest: "00".to_owned(), agreed: "00".to_owned() };
     let manifest = Manifest {
         withheld_tables,
         made_at: Some("2025-08-01T05:30:00Z".parse().expect("a moment")),

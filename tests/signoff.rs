@@ -120,7 +120,9 @@ fn what_is_reopened_is_published_as_counted_and_told_as_a_correction() {
     // The quarter was not signed; it follows what was delivered.
     let quarter: usize = ["2025-04", "2025-05", "2025-06"].iter().map(|month| lines("asb", month)).sum();
     assert_eq!(stands(&world, "2025/26 Q1"), format!("{}.0 provisional revised", quarter + 2));
-    assert!(world.rows("outturn", &[("sign_off", "final")]).iter().all(|row| row["measure"] == "northport-asb"));
+    assert!(
+        world.rows("outturn", &[("sign_off", "final")]).iter().all(|row| row["measure"] == "northport-asb")
+    );
 
     sign(&world, SECOND, &["--reopen", "2025-06"]).exits(2).says("--reason");
     sign(&world, SECOND, &["--reopen", "2025-05", "--reason", "x"]).exits(4).says("is signed");
@@ -278,7 +280,10 @@ fn what_keeps_a_release_from_being_made_once_more_is_said() {
     world.run().exits(0);
     let manifest = "warehouse/published/current/manifest.json";
     let text = world.read(manifest);
-    world.write(manifest, text.replace(&format!("\"program\": \"{}\"", env!("CARGO_PKG_VERSION")), "\"program\": \"0.0.1\""));
+    world.write(
+        manifest,
+        text.replace(&format!("\"program\": \"{}\"", env!("CARGO_PKG_VERSION")), "\"program\": \"0.0.1\""),
+    );
     world.outturn(&["verify"]).exits(3).says("it was made by version 0.0.1 of the program");
     world.write(manifest, &text);
     fs::rename(world.path("warehouse/project"), world.path("elsewhere")).unwrap();
@@ -330,7 +335,11 @@ fn datasets_and_landed_bytes_that_were_tampered_with_are_named() {
     let (may, june) = (of("2025-05"), of("2025-06"));
     let good = fs::read(world.path(&june)).unwrap();
     world.write(&june, fs::read(world.path(&may)).unwrap());
-    world.outturn(&["verify"]).exits(7).says("dataset `asb`: month=2025-06/").says("is not what its deliveries make");
+    world
+        .outturn(&["verify"])
+        .exits(7)
+        .says("dataset `asb`: month=2025-06/")
+        .says("is not what its deliveries make");
     world.write(&june, good);
     world.outturn(&["verify"]).exits(0);
 
@@ -339,8 +348,7 @@ fn datasets_and_landed_bytes_that_were_tampered_with_are_named() {
     let object = format!("warehouse/landing/objects/{}/{digest}", &digest[..2]);
     assert_eq!(world.read(&object), sent);
     world.write(&object, sent + "2025-06-30,H1,Noise\n");
-    world
-        .outturn(&["verify"])
-        .exits(7)
-        .says("feed `northport-asb`, 2025-06.csv of 2025-06: the landed bytes are not those that were received");
+    world.outturn(&["verify"]).exits(7).says(
+        "feed `northport-asb`, 2025-06.csv of 2025-06: the landed bytes are not those that were received",
+    );
 }

@@ -6,9 +6,10 @@ mod columns;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::settings::{
-    ColumnConfig, ColumnType, ContractConfig, DeliveryMode, FeedConfig, HeaderEntry, MeasureKind, MonthFormat,
+    ColumnConfig, ColumnType, ContractConfig, DeliveryMode, FeedConfig, HeaderEntry, MeasureConfig,
+    MeasureKind, MonthFormat,
 };
-use super::{Loaded, Project, front_matter_span, span_of};
+use super::{Loaded, Project, SqlFile, front_matter_span, span_of};
 use crate::agreement::{AgreementKind, person_columns};
 use crate::diagnose::Problem;
 use crate::normalise::contract::is_hidden;

@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::definition::Definition;
-use crate::period::Month;
 use crate::durable;
+use crate::period::Month;
 
 /// What keeps a release from being written or read.
 #[derive(Debug, thiserror::Error)]

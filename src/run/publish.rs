@@ -30,9 +30,9 @@ use crate::freshness::{self, Came, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
 use crate::period::Period;
+use crate::publication;
 use crate::release::assessed::{self, Judged};
 use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
-use crate::publication;
 use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles, revision};
 use crate::retained::Retained;
 use crate::signoff::{Pending, SignOffs};
@@ -213,6 +213,7 @@ impl Run<'_> {
             rows_quarantined: stored.rows_quarantined,
             restated: stored.restated,
             gaps,
+            went_out: Vec::new(),
             feed_age_days: feed_ages(states, self.now),
         })
     }
@@ -334,6 +335,7 @@ impl<'a> Publication<'a> {
         let freshness = self.freshness(planned, areas);
         let feeds =
             agreement::reads(&self.run.project, &planned.datasets, Some((&self.checked.areas, areas)));
+        let definition = self.definitions.get(id).map(|(_, digest)| digest.clone()).unwrap_or_default();
         let row = |reason: String, latest: String, fingerprints: &Fingerprints| MeasureRow {
             file,
             reason,
@@ -341,7 +343,7 @@ impl<'a> Publication<'a> {
             freshness,
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
             audiences: agreement::audiences(&feeds),
-            definition: self.definitions.get(id).map(|(_, digest)| digest.clone()).unwrap_or_default(),
+            definition: definition.clone(),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
         let refused = matches!(counts, Counts::Refused(_));
@@ -524,7 +526,8 @@ impl<'a> Publication<'a> {
         for (table, batch) in assessed::declared(project, self.run.as_of, name)? {
             write(writing, draft, table.name, table.title, vec![batch]);
         }
-        let calendar = publication::lines(project, &self.run.history, self.run.now).map_err(RunError::Publication)?;
+        let calendar =
+            publication::lines(project, &self.run.history, self.run.now).map_err(RunError::Publication)?;
         let or_empty = |table: &tables::Table, mut batches: Vec<RecordBatch>| {
             if batches.is_empty() {
                 batches.push(RecordBatch::new_empty(table.schema()));

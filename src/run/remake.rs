@@ -18,7 +18,7 @@ use crate::approval;
 use crate::check::check_loaded;
 use crate::config::{self, Project};
 use crate::erasure::Erasures;
-use crate::feed::{self, FeedState};
+use crate::feed;
 use crate::landing::{Delivery, Landing};
 use crate::normalise::split::Parts;
 use crate::period::Month;
