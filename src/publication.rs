@@ -362,13 +362,10 @@ impl Line<'_> {
     }
 }
 
-/// The calendar as it stands at a moment, in the order in which releases go out; `history` is where the record lies.
-///
-/// # Errors
-/// A record that cannot be read.
-pub fn lines<'a>(project: &'a Project, history: &Published, now: DateTime<Utc>) -> io::Result<Vec<Line<'a>>> {
-    let Some(calendar) = calendar(project) else { return Ok(Vec::new()) };
-    let out = went_out(history)?;
+/// The calendar as it stands at a moment, in the order in which releases go out, and what of it is out.
+#[must_use]
+pub fn lines<'a>(project: &'a Project, out: &[WentOut], now: DateTime<Utc>) -> Vec<Line<'a>> {
+    let Some(calendar) = calendar(project) else { return Vec::new() };
     let zone = zone(project);
     let mut lines: Vec<Line<'a>> = calendar
         .config
@@ -376,7 +373,7 @@ pub fn lines<'a>(project: &'a Project, history: &Published, now: DateTime<Utc>) 
         .iter()
         .map(|planned| {
             let publish_at = instant(planned.publish_at, zone);
-            let own = out.iter().find(|line| line.name == planned.name && line.at <= now);
+            let own = out.iter().find(|line| line.name == planned.name);
             Line {
                 planned,
                 contact: &calendar.config.contact,
@@ -387,7 +384,7 @@ pub fn lines<'a>(project: &'a Project, history: &Published, now: DateTime<Utc>) 
         })
         .collect();
     lines.sort_by(|a, b| (a.publish_at, &a.planned.name).cmp(&(b.publish_at, &b.planned.name)));
-    Ok(lines)
+    lines
 }
 
 /// Keeps from everybody but the owner and the group what is not for the public: all of the warehouse but

@@ -46,7 +46,7 @@ use crate::period::Month;
 use crate::progress::Progress;
 use crate::publication;
 use crate::release::tables::Reports;
-use crate::release::{Manifest, Published, ReleaseError};
+use crate::release::{Manifest, Published, Recorded, ReleaseError};
 use crate::signoff::SignOffs;
 use crate::warehouse::{Change, LiveFile, Snapshot, Warehouse, WarehouseError};
 
@@ -193,11 +193,19 @@ struct Run<'a> {
     published: Published,
     /// Where earlier releases are read; the same as `published`, unless a release is made once more elsewhere.
     history: Published,
-    /// For a release that is made once more: the one that it was compared with.
-    remade: Option<Option<String>>,
+    /// For a release that is made once more: what it was made from.
+    remade: Option<Remade>,
     /// Deliveries that are recorded.
     landed: u64,
     progress: &'a Progress,
+}
+
+/// What a release that is made once more may know.
+struct Remade {
+    /// Release that it was compared with.
+    compared_with: Option<String>,
+    /// How much was recorded by then.
+    recorded: Recorded,
 }
 
 /// The datasets after normalisation.
@@ -272,7 +280,9 @@ impl<'a> Run<'a> {
     /// What went out by now.
     fn went_out(&self) -> Result<Vec<publication::WentOut>, RunError> {
         let mut out = publication::went_out(&self.history).map_err(RunError::Publication)?;
-        out.retain(|line| line.at <= self.now);
+        if let Some(made) = &self.remade {
+            out.truncate(usize::try_from(made.recorded.went_out).unwrap_or(usize::MAX));
+        }
         Ok(out)
     }
 

@@ -190,11 +190,11 @@ fn damaged(what: String) -> io::Error {
 }
 
 impl SignOffs {
-    /// Those of a warehouse, up to and with a moment; none where nothing was signed yet.
+    /// Those of a warehouse, or the first so many of them; none where nothing was signed yet.
     ///
     /// # Errors
     /// What the file system reports; a line, or a file of figures, that is not as it was written.
-    pub fn open(warehouse: &Path, until: Option<DateTime<Utc>>) -> io::Result<Self> {
+    pub fn open(warehouse: &Path, first: Option<u64>) -> io::Result<Self> {
         let folder = folder(warehouse);
         let lines: Vec<Decision> = durable::read_lines(&folder.join("signoff.jsonl"))?;
         let mut all = Self::default();
@@ -204,7 +204,7 @@ impl SignOffs {
                     "signoff/signoff.jsonl:{number}: damaged: another number was expected"
                 )));
             }
-            if until.is_some_and(|until| decision.at > until) {
+            if first.is_some_and(|first| number > first) {
                 break;
             }
             match decision.action {

@@ -11,8 +11,8 @@ use std::process::Command;
 use outturn::config::schemas;
 use outturn::definition::Definition;
 use outturn::landing::Delivery;
-use outturn::release::Manifest;
 use outturn::release::tables::{Column, Kind, TABLES};
+use outturn::release::{Manifest, Recorded};
 use serde_json::Value;
 
 const BEGIN: &str = "<!-- begin generated -->\n";
@@ -44,7 +44,7 @@ fn every_field_on_disk_is_described() {
         withheld_tables,
         made_at: Some("2025-08-01T05:30:00Z".parse().expect("a moment")),
         definitions: [("a".to_owned(), definition)].into(),
-        landed: Some(1),
+        recorded: Some(Recorded::default()),
         compared_with: Some("2025-07-01.1".to_owned()),
         public_until: "2025-06".parse().ok(),
         ..Manifest::default()

@@ -266,11 +266,12 @@ fn an_earlier_release_is_made_once_more_though_files_and_deliveries_changed_sinc
     restate(&world, "2025-06", 2);
     world.edit(CHARGED, COUNTED, "outcome = 'No suspect'");
     world.outturn_at(SECOND, &["run"]).exits(3);
-    let before = world.files("warehouse", |path| fs::read(path).unwrap());
+    let read = |path: &std::path::Path| if path.is_dir() { Vec::new() } else { fs::read(path).unwrap() };
+    let before = world.files("warehouse", read);
     for release in [&first, &world.release().unwrap()] {
         world.outturn_at(THIRD, &["verify", release]).exits(0).says("all as released");
     }
-    assert_eq!(world.files("warehouse", |path| fs::read(path).unwrap()), before, "nothing is written");
+    assert!(world.files("warehouse", read) == before, "nothing is written");
     world.outturn_at(THIRD, &["verify", "--files", &first]).exits(0);
 }
 

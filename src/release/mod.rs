@@ -88,9 +88,9 @@ pub struct Manifest {
     /// Definitions of the measures.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub definitions: BTreeMap<String, Definition>,
-    /// How many deliveries were recorded when it was made; later ones did not count.
+    /// How much was recorded when it was made; what came later did not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub landed: Option<u64>,
+    pub recorded: Option<Recorded>,
     /// Last month that its public set tells of, where a calendar says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_until: Option<Month>,
@@ -99,6 +99,19 @@ pub struct Manifest {
     pub compared_with: Option<String>,
     /// Datasets that it was computed from: table and version of its log, with the files of that version.
     pub datasets: BTreeMap<String, DatasetVersion>,
+}
+
+/// Lines of the records that only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Approvals of deliveries.
+    pub approvals: u64,
+    /// Sign-offs.
+    pub sign_offs: u64,
+    /// Planned releases that went out.
+    pub went_out: u64,
 }
 
 /// A dataset's version.

@@ -16,6 +16,7 @@ use super::earlier::{Earlier, Fingerprints, Kept, Past};
 use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, kept, stopped};
 use crate::agreement;
+use crate::approval;
 use crate::assess::compare::{self, Subject};
 use crate::assess::interval::confidence;
 use crate::assess::settings::FrameworkItem;
@@ -33,7 +34,7 @@ use crate::period::Period;
 use crate::publication;
 use crate::release::assessed::{self, Judged};
 use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
-use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles, revision};
+use crate::release::{self, DatasetVersion, Draft, Manifest, Recorded, ReleaseError, TableFiles, revision};
 use crate::retained::Retained;
 use crate::signoff::{Pending, SignOffs};
 use crate::warehouse::Snapshot;
@@ -103,7 +104,7 @@ impl Run<'_> {
         };
         let deliveries = tables::feed_delivery(states, &stored.reports, &dataset_of)?;
         let retained = Retained::open(&self.place).map_err(RunError::Landing)?;
-        let sign_offs = SignOffs::open(&self.place, self.remade.as_ref().map(|_| self.now));
+        let sign_offs = SignOffs::open(&self.place, self.remade.as_ref().map(|made| made.recorded.sign_offs));
         let sign_offs = sign_offs.map_err(RunError::SignOff)?;
         let last_whole = self.last_whole();
         let past = last_whole.as_ref().map(|(folder, _)| Past::of(folder)).transpose()?.unwrap_or_default();
@@ -180,7 +181,12 @@ impl Run<'_> {
             as_of: self.as_of,
             made_at: Some(self.now),
             compared_with: last_whole.as_ref().map(|(_, manifest)| manifest.release.clone()),
-            landed: Some(self.landed),
+            recorded: Some(Recorded {
+                deliveries: self.landed,
+                approvals: approval::count(&self.place).map_err(RunError::Landing)?,
+                sign_offs: sign_offs.decisions().len() as u64,
+                went_out: self.went_out()?.len() as u64,
+            }),
             public_until: self.public_until()?,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.project.digest.clone(),
@@ -258,7 +264,7 @@ impl Run<'_> {
     /// The latest such release; for one that is made once more the one that it was compared with.
     fn last_whole(&self) -> Option<(PathBuf, Manifest)> {
         match &self.remade {
-            Some(compared_with) => self.whole(compared_with.as_ref()?),
+            Some(made) => self.whole(made.compared_with.as_ref()?),
             None => self.history.names().iter().rev().find_map(|name| self.whole(name)),
         }
     }
@@ -526,8 +532,7 @@ impl<'a> Publication<'a> {
         for (table, batch) in assessed::declared(project, self.run.as_of, name)? {
             write(writing, draft, table.name, table.title, vec![batch]);
         }
-        let calendar =
-            publication::lines(project, &self.run.history, self.run.now).map_err(RunError::Publication)?;
+        let calendar = publication::lines(project, &self.run.went_out()?, self.run.now);
         let or_empty = |table: &tables::Table, mut batches: Vec<RecordBatch>| {
             if batches.is_empty() {
                 batches.push(RecordBatch::new_empty(table.schema()));

@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use tokio_util::sync::CancellationToken;
 
-use super::{Run, RunError, Standings, kept, open_warehouse};
+use super::{Remade, Run, RunError, Standings, kept, open_warehouse};
 use crate::approval;
 use crate::check::check_loaded;
 use crate::config::{self, Project};
@@ -47,20 +47,18 @@ const TOLD: usize = 10;
 const NAMES: [&str; 2] = ["release", "previous"];
 
 /// Columns by which rows of a table belong together, in the order in which they are told.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 12] = [
     "measure",
     "area",
     "period",
     "breakdown",
     "comparison",
-    "period_kind",
     "feed",
     "source_file",
     "delivery",
     "waiver",
     "agreement",
     "milestone",
-    "break",
     "number",
 ];
 
@@ -140,7 +138,7 @@ fn prepare(
             manifest.program
         ));
     }
-    let (Some(made_at), Some(landed)) = (manifest.made_at, manifest.landed) else {
+    let (Some(made_at), Some(recorded)) = (manifest.made_at, manifest.recorded) else {
         return Err("it does not record what it was made from, as releases do now".to_owned());
     };
     let failed = |error: io::Error| format!("it cannot be made once more: {error}");
@@ -152,10 +150,10 @@ fn prepare(
     };
     kept::restore(&warehouse, &manifest.project, &copy.project())?;
     let landing = Landing::open(&warehouse).map_err(failed)?;
-    let count = usize::try_from(landed).unwrap_or(usize::MAX);
+    let count = usize::try_from(recorded.deliveries).unwrap_or(usize::MAX);
     let Some(deliveries) = landing.all().get(..count) else {
         return Err(format!(
-            "landing/deliveries.jsonl records {} deliveries, but {landed} were recorded when it was made",
+            "landing/deliveries.jsonl records {} deliveries, but {count} were recorded when it was made",
             landing.all().len()
         ));
     };
@@ -172,7 +170,7 @@ fn prepare(
     for name in ["landing/objects", "landing/erasures.jsonl", "retained", "signoff"] {
         link(name).map_err(failed)?;
     }
-    approval::copy_until(&warehouse, &place, made_at).map_err(failed)?;
+    approval::copy_first(recorded.approvals, &warehouse, &place).map_err(failed)?;
     let erased = erasures.lines().iter().filter(|line| line.at > made_at).count();
     if erased > 0 {
         verified.limits.push(format!(
@@ -280,7 +278,8 @@ async fn make(
     let stop = CancellationToken::new();
     let mut run = Run::open(project, place.clone(), now, progress)?;
     run.history = copy.published.clone();
-    run.remade = Some(manifest.compared_with.clone());
+    let recorded = manifest.recorded.unwrap_or_default();
+    run.remade = Some(Remade { compared_with: manifest.compared_with.clone(), recorded });
     let landing = Landing::open(&place).map_err(RunError::Landing)?;
     let (mut states, _) = feed::foresee(&run.project, &landing, run.as_of).map_err(RunError::Landing)?;
     // What a server or a folder answered then is told by the release alone.
