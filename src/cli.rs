@@ -148,7 +148,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
-    /// Makes a release once more from what it was made from and compares; exits with 7 when anything differs.
+    /// Makes a release once more and compares; exits with 7 when anything differs.
     ///
     /// Files are held against their digests; then the release is made anew, elsewhere, from the deliveries as received and
     /// the project's files as they were, and compared row by row. 3: it could not be made once more, or not in full.
