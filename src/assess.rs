@@ -43,6 +43,22 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::Available,
+        Self::NotAvailable,
+        Self::Incomplete,
+        Self::NotApplicable,
+        Self::NotCalculated,
+        Self::Suppressed,
+    ];
+
+    /// The status that tables call so.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == word)
+    }
+
     /// The word in tables.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -54,20 +70,6 @@ impl Status {
             Self::NotCalculated => "not_calculated",
             Self::Suppressed => "suppressed",
         }
-    }
-
-    /// The status of that word; `None` where there is none.
-    #[must_use]
-    pub fn named(word: &str) -> Option<Self> {
-        let all = [
-            Self::Available,
-            Self::NotAvailable,
-            Self::Incomplete,
-            Self::NotApplicable,
-            Self::NotCalculated,
-            Self::Suppressed,
-        ];
-        all.into_iter().find(|status| status.name() == word)
     }
 }
 

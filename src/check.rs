@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::agreement;
 use crate::assess::commentary;
 use crate::config::{self, Project};
 use crate::diagnose::{Problem, Source};
@@ -102,6 +103,7 @@ async fn judge(
                     // With a feed's file in disorder, this would only repeat what is said there.
                     if !files_wrong {
                         fed(&project, file, &planned, &chosen, &areas, &mut problems);
+                        problems.extend(switched_off(&project, file, &planned, (&areas, &chosen)));
                     }
                     measures.insert(id.clone(), (planned, chosen));
                 }
@@ -228,6 +230,32 @@ fn reference(
         _ => {}
     }
     (areas, residents)
+}
+
+/// A measure cannot do without the protection that those demand whose rows it counts.
+fn switched_off(
+    project: &Project,
+    file: &config::SqlFile<config::settings::MeasureConfig>,
+    planned: &Planned,
+    wanted: (&Areas, &[String]),
+) -> Option<Problem> {
+    file.config.disclosure.as_ref()?.off.as_ref()?;
+    let reads = agreement::reads(project, &planned.datasets, Some(wanted));
+    let demands = reads.0.iter().find_map(|(feed, agreement)| {
+        let contract = project.contracts.get(&feed.contract).map(|contract| &contract.config);
+        if feed.disclosure.is_some() {
+            return Some(format!("feed `{}`", feed.id));
+        }
+        if let Some(contract) = contract.filter(|contract| contract.disclosure.is_some()) {
+            return Some(format!("contract `{}`", contract.id));
+        }
+        let agreement = agreement.filter(|agreement| agreement.disclosure.is_some())?;
+        Some(format!("agreement `{}`", agreement.id))
+    })?;
+    let span = config::front_matter_span(&file.source, &["disclosure", "off"]);
+    let message =
+        format!("disclosure control cannot be switched off: {demands} demands it of what is counted here");
+    Some(Problem::new(&file.source, span, message))
 }
 
 /// A measure whose areas no feed covers would stand as not available for ever; that is a mistake in a file.

@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
 
 mod daemon;
+mod disclosure;
 mod doctor;
 mod feed_add;
 mod feed_approve;
@@ -164,6 +165,9 @@ enum Command {
     /// Holds the statistics against published reference values.
     #[command(subcommand)]
     Statistics(statistics::Statistics),
+    /// Proves that what is withheld from the public cannot be worked out.
+    #[command(subcommand)]
+    Disclosure(disclosure::Disclosure),
     /// Erases what the agreements do not let be kept any longer; releases stay.
     Purge {
         /// Say what would be erased, and touch nothing.
@@ -344,6 +348,7 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Verify { release, files } => releases::verify(&root, release.as_deref(), files).await,
         Command::Release(asked) => signoff::sign(&root, now, &asked),
         Command::Statistics(which) => statistics::obey(&which),
+        Command::Disclosure(which) => disclosure::obey(&root, &which).await,
         Command::Purge { dry_run, by, output } => {
             purge::purge(&root, now, by.as_deref(), dry_run, output).await
         }

@@ -10,10 +10,11 @@ use datafusion::logical_expr::LogicalPlan;
 use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Status};
 use crate::config::settings::{DeliveryMode, FeedConfig, MeasureConfig, MeasureKind, TableConfig};
 use crate::config::{Project, SqlFile, front_matter_span};
-use crate::diagnose::Problem;
+use crate::diagnose::{Problem, Source};
 use crate::engine::{Engine, Origin, Selected, fault_without_values, statement_span};
 use crate::feed::{FeedState, expected_months};
 use crate::geography::{Areas, Residents};
+use crate::lineage::{self, SourceColumn};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::{Every, Month, Period};
 use crate::retained::{self, Retained};
@@ -35,7 +36,8 @@ pub struct Planned {
 pub async fn check(engine: &Engine, measure: &SqlFile<MeasureConfig>) -> Result<Planned, Vec<Problem>> {
     let plan = engine.plan(&measure.source, measure.sql()).await;
     let plan = plan.map_err(|problem| problem.map(|boxed| *boxed).into_iter().collect::<Vec<_>>())?;
-    let problems = columns(measure, &plan);
+    let mut problems = columns(measure, &plan);
+    problems.extend(persons(engine, &measure.source, &plan));
     if problems.is_empty() { Ok(planned(engine, &plan)) } else { Err(problems) }
 }
 
@@ -59,7 +61,30 @@ pub async fn check_table(engine: &Engine, table: &SqlFile<TableConfig>) -> Resul
             Problem::new(&table.source, statement_span(&table.source.text), message).help("leave it out"),
         );
     }
+    problems.extend(persons(engine, &table.source, &plan));
     if problems.is_empty() { Ok(planned(engine, &plan)) } else { Err(problems) }
+}
+
+/// Columns that would publish a person's pseudonym, or what else a contract says is about a person, row by row.
+fn persons(engine: &Engine, source: &Source, plan: &LogicalPlan) -> Vec<Problem> {
+    let found = engine.personal(plan).into_iter();
+    found
+        .map(|(at, from)| {
+            let name = plan.schema().fields().get(at).map_or("", |field| field.name().as_str());
+            let span = lineage::place(plan, at).map(|span| {
+                let offset = |line: u64, column: u64| {
+                    source.offset(usize::try_from(line).unwrap_or(1), usize::try_from(column).unwrap_or(1))
+                };
+                offset(span.start.line, span.start.column)..offset(span.end.line, span.end.column)
+            });
+            let SourceColumn { table, column } = &from;
+            let message = format!(
+                "column `{name}` would publish column `{column}` of `{table}`, which its contract says is about a person"
+            );
+            Problem::new(source, span.unwrap_or_else(|| statement_span(&source.text)), message)
+                .help(format!("count persons with count(DISTINCT {column}) and leave the column itself out"))
+        })
+        .collect()
 }
 
 fn planned(engine: &Engine, plan: &LogicalPlan) -> Planned {

@@ -276,7 +276,7 @@ pub fn bring_out(project: &Project, now: DateTime<Utc>) -> io::Result<Gate> {
             continue;
         };
         if planned.audience == Audience::Public {
-            release::bring_out_public(&published, &found.release)?;
+            published.show_to_public(&found.release).map_err(io::Error::other)?;
         }
         let line = WentOut {
             name: planned.name.clone(),
@@ -298,7 +298,7 @@ fn candidates(published: &Published) -> Vec<Candidate> {
         let manifest = release::read_manifest(&folder).ok()?;
         // Earlier versions of the program tell the day alone; by its end it was made.
         let end = || manifest.as_of.and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(1);
-        let public = manifest.public_until.filter(|_| folder.join(release::PUBLIC).is_dir());
+        let public = manifest.public_until.filter(|_| folder.join(release::public::FOLDER).is_dir());
         Some(Candidate {
             made_at: manifest.made_at.unwrap_or_else(end),
             public_until: public,
@@ -414,6 +414,13 @@ pub(crate) fn check(project: &Project, problems: &mut Vec<Problem>) {
         }
     }
     for calendar in project.calendars.values() {
+        let waits = calendar.config.release.iter().position(|planned| planned.audience == Audience::Public);
+        if let Some(number) = waits.filter(|_| project.settings.public.is_none()) {
+            let span = span_of(&calendar.source, &["release", &number.to_string(), "name"]);
+            let message = "the public waits for this release, but no tables are made for the public";
+            let help = "add a section [public] to outturn.toml, or write audience = \"partnership\"";
+            problems.push(Problem::new(&calendar.source, span, message).help(help));
+        }
         let mut names = BTreeSet::new();
         for (number, planned) in calendar.config.release.iter().enumerate() {
             let mut at = |key: &str, message: String, help: &str| {

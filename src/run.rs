@@ -4,6 +4,7 @@ mod earlier;
 mod gaps;
 mod kept;
 mod many;
+pub(crate) mod public;
 mod publish;
 mod purge;
 mod remake;
@@ -202,6 +203,8 @@ struct Run<'a> {
 
 /// What a release that is made once more may know.
 struct Remade {
+    /// Its name.
+    release: String,
     /// Release that it was compared with.
     compared_with: Option<String>,
     /// How much was recorded by then.
@@ -454,6 +457,9 @@ impl<'a> Run<'a> {
         }
         gaps.extend(fault_lines(states));
         gaps.extend(expired_waivers(&self.project, self.as_of));
+        gaps.extend(manifest.public_gaps.iter().cloned());
+        // A run that was killed behind its release leaves this to the next one.
+        self.show_to_public(&manifest.release)?;
         Ok(RunReport {
             release: Some(manifest.release.clone()),
             measures: manifest.measures.len(),

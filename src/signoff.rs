@@ -48,6 +48,13 @@ impl SignOff {
             Self::Final => "final",
         }
     }
+
+    /// That of a word in tables; provisional for any other.
+    #[must_use]
+    pub fn named(word: &str) -> Self {
+        let all = [Self::Final, Self::Checked];
+        all.into_iter().find(|known| known.name() == word).unwrap_or_default()
+    }
 }
 
 /// What was decided.

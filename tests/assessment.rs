@@ -242,7 +242,7 @@ fn the_boards_page_and_the_signals_say_what_stands_out() {
             &page,
             &["period", "shown", "target", "target_kind", "rag", "rag_method", "direction", "direction_on"]
         ),
-        "2024/25 | 180 | 175.0 | target | amber | tolerance | improving | 2023/24"
+        "2024/25 | 180 [p] | 175.0 | target | amber | tolerance | improving | 2023/24"
     );
     assert_eq!(
         cells(&page, &["variation", "exception", "freshness", "commentary"]),

@@ -37,6 +37,8 @@ pub(crate) fn config(kind: MeasureKind) -> MeasureConfig {
         baseline: None,
         headline: None,
         compare_months: 0,
+        disclosure: None,
+        sum_of: Vec::new(),
     }
 }
 

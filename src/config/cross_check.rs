@@ -2,6 +2,7 @@
 
 mod assessment;
 mod columns;
+mod disclosure;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,7 @@ use crate::waiver::Effect;
 pub(crate) const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
-pub(super) const OWN_TABLES: [&str; 21] = [
+pub(super) const OWN_TABLES: [&str; 22] = [
     "outturn",
     "assessment",
     "signal",
@@ -39,6 +40,7 @@ pub(super) const OWN_TABLES: [&str; 21] = [
     "quarantine_summary",
     "agreement",
     "revision",
+    "disclosure",
     "waiver",
     "sign_off",
     "release_calendar",
@@ -55,15 +57,20 @@ pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     waivers(project, problems);
     datasets(project, problems);
     measures(project, problems);
+    disclosure::check(project, &settings_source(project), problems);
     assessment::check(project, problems);
     crate::publication::check(project, problems);
     table_names(project, problems);
 }
 
-fn settings(project: &Project, problems: &mut Vec<Problem>) {
+fn settings_source(project: &Project) -> crate::diagnose::Source {
     let path = project.root.join("outturn.toml");
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let source = crate::diagnose::Source::new("outturn.toml", text);
+    crate::diagnose::Source::new("outturn.toml", text)
+}
+
+fn settings(project: &Project, problems: &mut Vec<Problem>) {
+    let source = settings_source(project);
     if let Err(error) = Calendar::new(&project.settings.schedule.run, &project.settings.schedule.time_zone) {
         let key = if error.is_time_zone() { "time-zone" } else { "run" };
         problems.push(Problem::new(&source, span_of(&source, &["schedule", key]), error.to_string()));

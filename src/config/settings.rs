@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::disclosure::settings::{MeasureDisclosureConfig, PublicConfig, SourceDisclosureConfig};
 use crate::feed::settings::{AuthConfig, PagingConfig, PostgresConfig, SftpConfig, StoreConfig};
 use crate::freshness::ExpectedConfig;
 pub use crate::normalise::format::settings::FormatConfig;
@@ -29,6 +30,8 @@ pub struct ProjectConfig {
     pub simulate: Option<SimulateConfig>,
     /// The key under which columns with `person = true` become pseudonyms. Needed as soon as a contract has one.
     pub pseudonyms: Option<PseudonymConfig>,
+    /// Tables for everybody, beside those for the partnership. Absent: none.
+    pub public: Option<PublicConfig>,
     /// Health and metrics pages of `outturn serve`.
     pub serve: ServeConfig,
 }
@@ -176,6 +179,8 @@ pub struct FeedConfig {
     /// The sharing agreement, or the licence, under which it is used. Absent: none is recorded, and what is counted from
     /// it stays in the partnership. Needed where the contract has a column about persons.
     pub agreement: Option<String>,
+    /// What is counted from it is withheld from the public at least so. Absent: nothing is demanded.
+    pub disclosure: Option<SourceDisclosureConfig>,
     /// What one delivery holds of all that the feed brings.
     #[serde(default)]
     pub mode: DeliveryMode,
@@ -476,6 +481,10 @@ pub struct ContractConfig {
     /// Checks of a row as a whole, applied to rows that keep the rules of their columns.
     #[serde(default)]
     pub check: Vec<CheckConfig>,
+    /// What is counted from its rows is withheld from the public at least so. Absent: nothing is demanded.
+    // It changes no row, so that no month is made anew for it.
+    #[serde(default, skip_serializing)]
+    pub disclosure: Option<SourceDisclosureConfig>,
 }
 
 impl ContractConfig {
@@ -1004,6 +1013,13 @@ pub struct MeasureConfig {
     /// only. 0: all.
     #[serde(default = "thirty_seven")]
     pub compare_months: u32,
+    /// What protects its figures before the public sees them. Absent: what `[public]` of the project says.
+    pub disclosure: Option<MeasureDisclosureConfig>,
+    /// Sums that its numerator is: each a list of measures that make it up in every area and period, such as
+    /// `[["crime-by-type"], ["crime-by-ward"]]`. A measure without the area or breakdown adds all its areas within, or all
+    /// its breakdowns; `crime-by-type/crime_type: Drugs` adds that one. Nothing withheld can then be worked out from them.
+    #[serde(default)]
+    pub sum_of: Vec<Vec<String>>,
 }
 
 fn first() -> u32 {
@@ -1120,4 +1136,7 @@ pub struct TableConfig {
     /// What each column means.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
+    /// Why everybody may see it as it stands: nothing is known of its cells, so that nothing in it is withheld. Absent: it
+    /// stays in the partnership.
+    pub public: Option<String>,
 }

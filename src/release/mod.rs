@@ -2,6 +2,7 @@
 //! old release or the whole new one.
 
 pub mod assessed;
+pub mod public;
 pub mod revision;
 pub mod tables;
 
@@ -97,6 +98,9 @@ pub struct Manifest {
     /// Release that its revisions are told against; absent for the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_with: Option<String>,
+    /// What the public lacks of it that it should have, each in a line; absent where that is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_gaps: Vec<String>,
     /// Datasets that it was computed from: table and version of its log, with the files of that version.
     pub datasets: BTreeMap<String, DatasetVersion>,
 }
@@ -112,6 +116,8 @@ pub struct Recorded {
     pub sign_offs: u64,
     /// Planned releases that went out.
     pub went_out: u64,
+    /// Erasures.
+    pub erasures: u64,
 }
 
 /// A dataset's version.
@@ -274,6 +280,28 @@ impl Draft {
         self.tables.insert(name.to_owned(), files);
     }
 
+    /// Finishes the public's tables, which were written into [`Draft::public_folder`].
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn seal_public(&self, mut manifest: Manifest) -> Result<(), ReleaseError> {
+        let folder = self.public_folder();
+        let failed = |source| ReleaseError::File { path: folder.display().to_string(), source };
+        manifest.release.clone_from(&self.name);
+        let text = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(io::Error::other(error)))?;
+        let place = folder.join("manifest.json");
+        durable::write(&place, &text).map_err(failed)?;
+        durable::share(&place).map_err(failed)?;
+        durable::share(&folder).map_err(failed)?;
+        durable::sync_folder(&folder).map_err(failed)
+    }
+
+    /// Folder in which the public's tables are made.
+    #[must_use]
+    pub fn public_folder(&self) -> PathBuf {
+        self.staging.path().join(public::FOLDER)
+    }
+
     /// Makes the release current. Finishing consumes the draft: nothing is visible before, nothing can be added after.
     ///
     /// # Errors
@@ -316,40 +344,6 @@ fn prepare(folder: &Path, name: &str) -> io::Result<()> {
 fn point(folder: &Path) -> io::Result<()> {
     fs::rename(folder.join(NEXT), folder.join("current"))?;
     durable::sync_folder(folder)
-}
-
-/// Folder of the public set of a release within its own, and of the public's within all that is published.
-pub const PUBLIC: &str = "public";
-
-/// Brings the public set of a release to `public/releases/<release>` and points `public/current` at it, in one step. One
-/// that is out already is only pointed at.
-///
-/// # Errors
-/// What the file system reports.
-pub fn bring_out_public(published: &Published, release: &str) -> io::Result<()> {
-    let from = published.folder.join("releases").join(release).join(PUBLIC);
-    let public = published.folder.join(PUBLIC);
-    let releases = public.join("releases");
-    durable::create_folder(&releases)?;
-    durable::remove_leftovers(&releases)?;
-    let place = releases.join(release);
-    if !place.is_dir() {
-        let staging = tempfile::Builder::new().prefix(".outturn-").suffix(".tmp").tempdir_in(&releases)?;
-        for entry in fs::read_dir(&from)? {
-            let entry = entry?;
-            let to = staging.path().join(entry.file_name());
-            fs::copy(entry.path(), &to)?;
-            File::open(&to)?.sync_all()?;
-            durable::share(&to)?;
-        }
-        let staging = staging.keep();
-        durable::share(&staging)?;
-        durable::sync_folder(&staging)?;
-        fs::rename(&staging, &place)?;
-        durable::sync_folder(&releases)?;
-    }
-    prepare(&public, release)?;
-    point(&public)
 }
 
 /// Removes a release that a killed run had named but not made current: nobody was told of it, and its name is free.
@@ -590,13 +584,17 @@ fn file_digest(file: &mut File) -> io::Result<String> {
     }
 }
 
-/// Files of a release that differ from its manifest, each with what is wrong.
+/// Files of a release that differ from its manifest, each with what is wrong; those of its public set too.
 ///
 /// # Errors
 /// A manifest that cannot be read.
 pub fn verify(folder: &Path) -> Result<Vec<String>, ReleaseError> {
     let manifest = read_manifest(folder)?;
     let mut wrong = Vec::new();
+    let public = folder.join(public::FOLDER);
+    if public.is_dir() {
+        wrong.extend(verify(&public)?.into_iter().map(|line| format!("{}/{line}", public::FOLDER)));
+    }
     for files in manifest.tables.values() {
         for expected in [&files.parquet, &files.csv] {
             match File::open(folder.join(&expected.file)).and_then(|mut file| file_digest(&mut file)) {

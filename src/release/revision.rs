@@ -52,6 +52,8 @@ pub enum Reason {
     Program,
     /// The release that it is compared with is gone or damaged.
     Unknown,
+    /// It is withheld in one of the two so that nobody can be identified.
+    Disclosure,
 }
 
 impl Reason {
@@ -68,6 +70,7 @@ impl Reason {
             Self::ReferenceData => "reference_data",
             Self::Program => "program",
             Self::Unknown => "unknown",
+            Self::Disclosure => "disclosure",
         }
     }
 }
@@ -126,12 +129,7 @@ pub fn revisions(
     let mut revisions = Vec::new();
     for (key, (kind, was_final, shown)) in old {
         let now = new.get(&key).map(|(_, _, shown)| shown.clone());
-        // The mark of synthetic data is no figure, and neither is a note.
-        let same = now.as_ref().is_some_and(|now| {
-            (now.numerator, now.denominator, now.value, &now.status)
-                == (shown.numerator, shown.denominator, shown.value, &shown.status)
-        });
-        if same {
+        if now.as_ref().is_some_and(|now| now.says_as(&shown)) {
             continue;
         }
         let (reason, explanation) = match sign_offs.why_reopened(&key) {
@@ -188,6 +186,66 @@ pub fn pending(
     }
     revisions.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(revisions)
+}
+
+/// As [`revisions`], of what the public was shown. `causes` has the partnership's releases that the two were made from;
+/// without them no reason is known but a change of the program. Of a figure that one of the two withholds nothing is told
+/// but that.
+///
+/// # Errors
+/// A table that cannot be read.
+pub fn shown_revisions(
+    before: (&Path, &Manifest),
+    after: (&Path, &Manifest),
+    causes: Option<((&Path, &Manifest), (&Path, &Manifest))>,
+) -> Result<Vec<Revision>, ReleaseError> {
+    let before = Edition { folder: before.0, manifest: before.1 };
+    let after = Edition { folder: after.0, manifest: after.1 };
+    let measures = before.manifest.measures.iter();
+    let changed: BTreeSet<&str> = measures
+        .filter(|(id, digest)| after.manifest.measures.get(*id) != Some(digest))
+        .map(|(id, _)| id.as_str())
+        .collect();
+    if changed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (old, new) = (before.figures(&changed)?, after.figures(&changed)?);
+    let made_from = causes.map(|(before, after)| {
+        (Edition { folder: before.0, manifest: before.1 }, Edition { folder: after.0, manifest: after.1 })
+    });
+    let causes = made_from.as_ref().map(|(before, after)| Causes::new(before, after)).transpose()?;
+    let withheld = crate::assess::Status::Suppressed.name();
+    let mut revisions = Vec::new();
+    for (key, (kind, _, shown)) in old {
+        let now = new.get(&key).map(|(_, _, shown)| shown.clone());
+        if now.as_ref().is_some_and(|now| now.says_as(&shown)) {
+            continue;
+        }
+        let is_withheld = shown.status == withheld || now.as_ref().is_some_and(|now| now.status == withheld);
+        let (reason, explanation) = match &causes {
+            _ if is_withheld => (Reason::Disclosure, String::new()),
+            Some(causes) => causes.of(&key.0, &key.2),
+            None => (Reason::Program, String::new()),
+        };
+        revisions.push(Revision {
+            key,
+            period_kind: kind,
+            before: Some(shown),
+            after: now,
+            reason,
+            explanation,
+            pending: None,
+        });
+    }
+    Ok(revisions)
+}
+
+impl Shown {
+    /// Whether both tell the same. The mark of synthetic data is no figure, and neither is a note.
+    fn says_as(&self, other: &Self) -> bool {
+        (self.numerator, self.denominator, self.value, &self.status)
+            == (other.numerator, other.denominator, other.value, &other.status)
+    }
 }
 
 /// Kind of the period, whether the figure is final, and the figure.

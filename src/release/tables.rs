@@ -20,6 +20,7 @@ use crate::assess::settings::FrameworkItem;
 use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::config::{Loaded, Project, SqlFile};
 use crate::definition;
+use crate::disclosure::settings::Applied;
 use crate::feed::FeedState;
 use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
@@ -80,7 +81,11 @@ pub const OUTTURN: Table = Table {
         Column("numerator", Number, "Events; empty where none can be told"),
         Column("denominator", Number, "Those who could have had them; empty for a count"),
         Column("value", Number, "The outturn, in the measure's unit; empty where `status` is not available"),
-        Column("status", Text, "available, not_available, incomplete, not_applicable or not_calculated"),
+        Column(
+            "status",
+            Text,
+            "available, not_available, incomplete, not_applicable, not_calculated or suppressed",
+        ),
         Column("note", Text, "Why a cell is empty, or what a reader should know; empty otherwise"),
         Column(
             "lower",
@@ -134,6 +139,16 @@ pub const MEASURE: Table = Table {
             "audiences",
             Text,
             "Who may see it under the agreements of the feeds that it reads: partnership, public, both, or nobody",
+        ),
+        Column(
+            "disclosure",
+            Text,
+            "What protects its figures before the public sees them; empty where there are no tables for the public",
+        ),
+        Column(
+            "disclosure_reason",
+            Text,
+            "Why it is protected otherwise than others, or not at all; empty otherwise",
         ),
         Column("quote", Text, "The plan's own words"),
         Column("kind", Text, "How the value follows from numerator and denominator"),
@@ -446,7 +461,8 @@ pub const REVISION: Table = Table {
             "reason",
             Text,
             "new_definition, correction (a final figure was reopened), restated_month, late_delivery, \
-             withdrawn_delivery, mended_contract, reference_data, program, or unknown",
+             withdrawn_delivery, mended_contract, reference_data, program, unknown, or \
+             disclosure where one of the two releases withholds it",
         ),
         Column(
             "explanation",
@@ -465,8 +481,44 @@ pub const REVISION: Table = Table {
     ],
 };
 
+/// What is withheld from the public.
+pub const DISCLOSURE: Table = Table {
+    name: "disclosure",
+    title: "How many figures of each measure are withheld from the public, and how that was proven",
+    columns: &[
+        Column("measure", Text, "Short name of the measure"),
+        Column("partnership", Text, "Partnership that publishes it"),
+        Column("rule", Text, "What protects it, in words"),
+        Column("reason", Text, "Why it is protected otherwise than others, or not at all; empty otherwise"),
+        Column("figures", Whole, "Figures with a count, by area, breakdown and period"),
+        Column("shown", Whole, "Of these, figures whose count the public sees"),
+        Column("withheld", Whole, "Of these, figures whose count it does not see"),
+        Column("withheld_percent", Number, "The same in percent"),
+        Column("small", Whole, "Figures withheld for their own size; empty in the public's own table"),
+        Column(
+            "cover",
+            Whole,
+            "Figures withheld because they would give others back; empty in the public's own table",
+        ),
+        Column(
+            "told_before",
+            Whole,
+            "Figures withheld now that earlier public releases told; empty in the public's own table",
+        ),
+        Column(
+            "result",
+            Text,
+            "protected (no withheld count can be worked out from all that the public has), rounded, withheld (all of its \
+             figures), not_permitted (by an agreement), not_calculated, or failed (no tables for the public were made)",
+        ),
+        Column("detail", Text, "Why all of its figures are withheld; empty otherwise"),
+        Column("synthetic", Flag, "True where some of the figures were made by the simulator"),
+        Column("release", Text, "The release"),
+    ],
+};
+
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 21] = [
+pub const TABLES: [&Table; 22] = [
     &OUTTURN,
     &ASSESSMENT,
     &SIGNAL,
@@ -484,6 +536,7 @@ pub const TABLES: [&Table; 21] = [
     &QUARANTINE_SUMMARY,
     &AGREEMENT,
     &REVISION,
+    &DISCLOSURE,
     &WAIVER,
     &SIGN_OFF,
     &RELEASE_CALENDAR,
@@ -617,6 +670,8 @@ pub struct MeasureRow<'a> {
     pub audiences: String,
     /// Digest of its definition.
     pub definition: String,
+    /// What protects its figures before the public sees them; `None` without tables for the public.
+    pub disclosure: Option<Applied>,
     /// Digest of everything that its figures follow from.
     pub fingerprint: String,
 }
@@ -656,6 +711,8 @@ pub fn measure(
         both(|m| &m.owner, |item| &item.owner),
         of(|m| m.purpose.as_deref().unwrap_or_default()),
         told(&|row| row.audiences.clone()),
+        told(&|row| row.disclosure.as_ref().map(|applied| applied.words.clone()).unwrap_or_default()),
+        told(&|row| row.disclosure.as_ref().map(|applied| applied.reason.clone()).unwrap_or_default()),
         both(|m| &m.quote, |item| &item.quote),
         of(|m| m.kind.name()),
         of(|m| &m.unit),
@@ -1007,6 +1064,68 @@ pub fn release_calendar(
         some_text(lines.iter().map(|line| line.out.as_ref().map_or("", |out| out.release.as_str()))),
         some_text(planned().map(|one| one.note.as_str())),
         same(release, lines.len()),
+    ])
+}
+
+/// What became of the figures of a measure before the public sees them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DisclosureRow {
+    /// The measure.
+    pub measure: String,
+    /// Its partnership.
+    pub partnership: String,
+    /// What protects it.
+    pub applied: Applied,
+    /// Figures whose count is shown.
+    pub shown: u64,
+    /// Figures that are withheld for their own size.
+    pub small: u64,
+    /// Figures that are withheld because of others.
+    pub cover: u64,
+    /// Withheld figures that earlier public releases told.
+    pub told_before: u64,
+    /// The word for what became of it.
+    pub result: &'static str,
+    /// Why all of it is withheld; empty otherwise.
+    pub detail: String,
+    /// Some of it is synthetic.
+    pub synthetic: bool,
+}
+
+/// Table `disclosure`. The public is not told which figures are withheld for their own size: in a small table that would
+/// narrow what they can be.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn disclosure(
+    rows: &[DisclosureRow],
+    for_public: bool,
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let number = |of: fn(&DisclosureRow) -> u64| whole(rows.iter().map(|row| Some(of(row))));
+    let inner =
+        |of: fn(&DisclosureRow) -> u64| whole(rows.iter().map(|row| Some(of(row)).filter(|_| !for_public)));
+    let words = |of: fn(&DisclosureRow) -> &str| some_text(rows.iter().map(of));
+    let percent = rows.iter().map(|row| {
+        let withheld = row.small + row.cover;
+        Some(100.0 * withheld as f64 / (withheld + row.shown).max(1) as f64)
+    });
+    DISCLOSURE.batch(vec![
+        words(|row| &row.measure),
+        words(|row| &row.partnership),
+        words(|row| &row.applied.words),
+        words(|row| &row.applied.reason),
+        number(|row| row.shown + row.small + row.cover),
+        number(|row| row.shown),
+        number(|row| row.small + row.cover),
+        Arc::new(percent.collect::<Float64Array>()),
+        inner(|row| row.small),
+        inner(|row| row.cover),
+        inner(|row| row.told_before),
+        words(|row| row.result),
+        words(|row| &row.detail),
+        flags(rows.iter().map(|row| row.synthetic)),
+        same(release, rows.len()),
     ])
 }
 

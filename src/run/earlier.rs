@@ -262,7 +262,9 @@ impl Past {
             let Some((value, revised)) = known.get(&(&*figure.area, &*period, &*figure.breakdown)) else {
                 continue;
             };
-            figure.vintage.revised = *revised || (value.is_some() && *value != figure.value);
+            // One that was taken back and comes again as it was is the same.
+            let other = value.is_some() && figure.value.is_some() && *value != figure.value;
+            figure.vintage.revised = *revised || other;
         }
     }
 }

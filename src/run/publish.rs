@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::earlier::{Earlier, Fingerprints, Kept, Past};
 use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
-use super::{Run, RunError, RunReport, Stored, feed_ages, kept, stopped};
+use super::{Run, RunError, RunReport, Stored, feed_ages, kept, public, stopped};
 use crate::agreement;
 use crate::approval;
 use crate::assess::compare::{self, Subject};
@@ -26,6 +26,7 @@ use crate::config::SqlFile;
 use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::definition;
 use crate::engine::{Engine, Selected};
+use crate::erasure::Erasures;
 use crate::feed::FeedState;
 use crate::freshness::{self, Came, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
@@ -61,11 +62,11 @@ enum Counts {
 }
 
 /// What goes into a release, as far as it is computed.
-struct Publication<'a> {
-    run: &'a Run<'a>,
-    checked: &'a Checked,
+pub(super) struct Publication<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) checked: &'a Checked,
     stored: &'a Stored,
-    supply: &'a Supply<'a>,
+    pub(super) supply: &'a Supply<'a>,
     fingerprints: Fingerprints,
     before: Earlier,
     /// What the last whole release published.
@@ -76,16 +77,16 @@ struct Publication<'a> {
     /// By measure: version and digest of its definition.
     definitions: BTreeMap<String, (u32, String)>,
     /// Name of the release.
-    name: String,
+    pub(super) name: String,
     gaps: Vec<String>,
     /// How each feed stands, by its id.
     standings: BTreeMap<&'a str, Vec<Standing>>,
     outturn: Vec<RecordBatch>,
-    judged: Judged,
-    measures: Vec<MeasureRow<'a>>,
-    periods: BTreeSet<Period>,
+    pub(super) judged: Judged,
+    pub(super) measures: Vec<MeasureRow<'a>>,
+    pub(super) periods: BTreeSet<Period>,
     computed: usize,
-    synthetic: bool,
+    pub(super) synthetic: bool,
 }
 
 impl Run<'_> {
@@ -168,15 +169,16 @@ impl Run<'_> {
             gaps: delivery_gap_count,
             synthetic: publication.synthetic,
         };
-        publication.own_tables(&mut writing, &draft, &deliveries, &row)?;
+        let outturn = publication.own_tables(&mut writing, &draft, &deliveries, &row)?;
         while let Some(done) = writing.join_next().await {
             let (table, files) = done.map_err(RunError::Broken)??;
             draft.add(&table, files);
         }
         stopped(stop)?;
-        let Publication { fingerprints, name, mut gaps, computed, pending, definitions, .. } = publication;
+        let mut gaps = std::mem::take(&mut publication.gaps);
         gaps.extend(table_gaps(&withheld_tables));
         let versions = stored.snapshots.iter().map(|(table, snapshot)| (table.clone(), version_of(snapshot)));
+        let fingerprints = &publication.fingerprints;
         let mut manifest = Manifest {
             as_of: self.as_of,
             made_at: Some(self.now),
@@ -186,28 +188,42 @@ impl Run<'_> {
                 approvals: approval::count(&self.place).map_err(RunError::Landing)?,
                 sign_offs: sign_offs.decisions().len() as u64,
                 went_out: self.went_out()?.len() as u64,
+                erasures: Erasures::open(&self.place).map_err(RunError::Landing)?.lines().len() as u64,
             }),
             public_until: self.public_until()?,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.project.digest.clone(),
             inputs: self.inputs(asked).await?,
             contents: fingerprints.contents(&self.project.digest),
-            measures: fingerprints.measures,
-            own_tables: fingerprints.tables,
+            measures: fingerprints.measures.clone(),
+            own_tables: fingerprints.tables.clone(),
             withheld_tables,
             datasets: versions.collect(),
             ..Manifest::default()
         };
+        let pending = std::mem::take(&mut publication.pending);
         let revised =
             self.publish_revisions(&mut draft, &manifest, (last_whole.as_ref(), &sign_offs), pending)?;
         let known = current.map(|current| &current.definitions);
+        let definitions = std::mem::take(&mut publication.definitions);
         manifest.definitions = definition::recorded(known, definitions, &revised);
         gaps.extend(definition::gaps(&manifest.definitions));
+        let public = publication.public_set(&mut draft, &outturn, &deliveries, &row, &manifest)?;
+        let losses = public.as_ref().map(|made| made.rows.as_slice()).unwrap_or_default();
+        let losses = tables::disclosure(losses, false, draft.name())?;
+        let table = &tables::DISCLOSURE;
+        let files =
+            release::write_table(draft.folder(), table.name, table.title, &losses.schema(), &[losses])?;
+        draft.add(table.name, files);
+        manifest.public_gaps = public.map(|made| made.gaps).unwrap_or_default();
+        gaps.extend(manifest.public_gaps.iter().cloned());
+        let Publication { name, computed, .. } = publication;
         if self.remade.is_none() {
             kept::keep(&self.project, &self.place).map_err(RunError::Landing)?;
         }
         draft.finish(manifest)?;
         info!(release = %name, "release {name} is current");
+        self.show_to_public(&name)?;
         Ok(RunReport {
             release: Some(name),
             new: true,
@@ -350,6 +366,13 @@ impl<'a> Publication<'a> {
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
             audiences: agreement::audiences(&feeds),
             definition: definition.clone(),
+            disclosure: self
+                .run
+                .project
+                .settings
+                .public
+                .as_ref()
+                .map(|rules| public::rule_of(&self.run.project, rules, &file.config, &feeds)),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
         let refused = matches!(counts, Counts::Refused(_));
@@ -499,14 +522,14 @@ impl<'a> Publication<'a> {
         Ok(Made::Rows(&file.config.title, described.collect::<Result<_, _>>()?))
     }
 
-    /// Sends the tables that the product publishes itself on their way to the disk.
+    /// Sends the tables that the product publishes itself on their way to the disk; gives the rows of `outturn`.
     fn own_tables(
         &mut self,
         writing: &mut JoinSet<Written>,
         draft: &Draft,
         deliveries: &RecordBatch,
         row: &ReleaseRow,
-    ) -> Result<(), RunError> {
+    ) -> Result<Vec<RecordBatch>, RunError> {
         let name = &self.name;
         let mut outturn = std::mem::take(&mut self.outturn);
         if outturn.is_empty() {
@@ -514,13 +537,8 @@ impl<'a> Publication<'a> {
         }
         let quarantine = tables::quarantine_summary(&self.stored.reports, name)?;
         let waivers = tables::waiver(&self.run.project.waivers, &self.stored.reports, self.run.as_of, name)?;
-        let standings: Vec<(&FeedConfig, &[Standing])> = self
-            .standings
-            .iter()
-            .filter_map(|(id, standings)| {
-                Some((self.supply.feeds.get(id)?.feed.as_ref(), standings.as_slice()))
-            })
-            .collect();
+        let standings = self.feed_standings();
+        let counted = outturn.clone();
         let Judged { assessment, mut signal, mut scorecard } = self.judged.clone();
         let exceptions = assessed::mark_exceptions(&mut signal, &mut scorecard)?;
         let summary = assessed::signal_summary(&exceptions, self.synthetic, name)?;
@@ -559,7 +577,14 @@ impl<'a> Publication<'a> {
         ] {
             write(writing, draft, table.name, table.title, batches);
         }
-        Ok(())
+        Ok(counted)
+    }
+
+    /// Every feed with how it stands.
+    pub(super) fn feed_standings(&self) -> Vec<(&FeedConfig, &[Standing])> {
+        let of = |id: &str| self.supply.feeds.get(id).map(|state| state.feed.as_ref());
+        let standings = self.standings.iter();
+        standings.filter_map(|(id, standings)| Some((of(id)?, standings.as_slice()))).collect()
     }
 }
 

@@ -138,7 +138,7 @@ fn prepare(
             manifest.program
         ));
     }
-    let (Some(made_at), Some(recorded)) = (manifest.made_at, manifest.recorded) else {
+    let (Some(_), Some(recorded)) = (manifest.made_at, manifest.recorded) else {
         return Err("it does not record what it was made from, as releases do now".to_owned());
     };
     let failed = |error: io::Error| format!("it cannot be made once more: {error}");
@@ -171,7 +171,7 @@ fn prepare(
         link(name).map_err(failed)?;
     }
     approval::copy_first(recorded.approvals, &warehouse, &place).map_err(failed)?;
-    let erased = erasures.lines().iter().filter(|line| line.at > made_at).count();
+    let erased = (erasures.lines().len() as u64).saturating_sub(recorded.erasures);
     if erased > 0 {
         verified.limits.push(format!(
             "the rows of {erased} deliveries were erased since under an agreement: figures that were counted from them \
@@ -279,7 +279,11 @@ async fn make(
     let mut run = Run::open(project, place.clone(), now, progress)?;
     run.history = copy.published.clone();
     let recorded = manifest.recorded.unwrap_or_default();
-    run.remade = Some(Remade { compared_with: manifest.compared_with.clone(), recorded });
+    run.remade = Some(Remade {
+        release: manifest.release.clone(),
+        compared_with: manifest.compared_with.clone(),
+        recorded,
+    });
     let landing = Landing::open(&place).map_err(RunError::Landing)?;
     let (mut states, _) = feed::foresee(&run.project, &landing, run.as_of).map_err(RunError::Landing)?;
     // What a server or a folder answered then is told by the release alone.
