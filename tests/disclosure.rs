@@ -280,7 +280,11 @@ fn recount(rows: &[Row], reports: &Reports, know: &mut Span, changed: Option<usi
 }
 
 /// Columns in which numbers count no persons.
-const HARMLESS: [(&str, &str); 17] = [
+const HARMLESS: [(&str, &str); 20] = [
+    // What two shown counts differ by: anybody can work it out.
+    ("assessment", "difference"),
+    ("scorecard", "change"),
+    ("revision", "difference"),
     ("assessment", "rank"),
     ("assessment", "of"),
     ("assessment", "quantile_group"),
@@ -311,7 +315,7 @@ fn small_numbers(folder: &Path) -> Vec<String> {
         let path = entry.unwrap().path();
         let table = path.file_stem().unwrap().to_string_lossy().into_owned();
         let harmless = |column: &str| HARMLESS.contains(&(table.as_str(), column));
-        match path.extension().unwrap().to_string_lossy().as_ref() {
+        match path.extension().unwrap_or_default().to_string_lossy().as_ref() {
             "parquet" => {
                 for row in rows_of(&path) {
                     let small = row.iter().filter(|(column, text)| is_small(text) && !harmless(column));
@@ -457,7 +461,7 @@ fn what_two_releases_tell_together_gives_no_small_count_back() {
     let last = reports.len() - 1;
     let world = open(&reports);
     fs::remove_file(world.path(&format!("deliveries/asb/{}.csv", month(last)))).unwrap();
-    world.outturn_at("2025-07-12T05:30:00Z", &["run"]).exits(3);
+    world.outturn_at("2025-07-12T05:30:00Z", &["run"]).exits(0);
     let first = public(&world, "outturn");
     let mut know = Span::default();
     let told = |rows: &[Row]| -> Vec<Row> {
@@ -716,7 +720,7 @@ fn a_column_that_would_publish_a_person_is_refused_where_it_stands() {
     world.write(by_kind, repeat("who"));
     let told = world.outturn(&["check"]).exits(2);
     let told = told.says("column `who` would publish column `caller` of `asb`");
-    assert!(told.err.contains("sql/northport/northport-asb-by-kind.sql:16:5"), "{told}");
+    assert!(told.err.contains("sql/northport/northport-asb-by-kind.sql:19:23"), "{told}");
     world.run().exits(2);
 
     // As a table, through an aggregate, and a question that tells of nobody.

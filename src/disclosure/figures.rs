@@ -397,21 +397,22 @@ fn rounded(figure: &Figure, rule: &Rule, base: i64) -> Figure {
     let mut figure = figure.clone();
     let near = |count: f64| whole(count).map(|count| round_to_base(count, base) as f64);
     let Some(before) = figure.numerator else { return figure };
-    let numerator = near(before);
-    let mut factor = numerator.map(|after| if before > 0.0 { after / before } else { 1.0 });
+    figure.numerator = near(before);
+    // First the product, so that a count that is its own value is a whole number again.
+    let scaled = |value: Option<f64>, from: f64, to: Option<f64>| {
+        value.zip(to).map(|(value, to)| if from > 0.0 { value * to / from } else { value })
+    };
+    figure.value = scaled(figure.value, before, figure.numerator);
     if rule.lays_denominator()
         && let Some(before) = figure.denominator
     {
-        let denominator = near(before);
-        factor = factor
-            .zip(denominator)
-            .map(|(factor, after)| if after > 0.0 { factor * before / after } else { f64::NAN });
-        figure.denominator = denominator;
+        figure.denominator = near(before);
+        figure.value = match figure.denominator {
+            Some(after) if after > 0.0 => figure.value.map(|value| value * before / after),
+            _ => None,
+        };
     }
-    figure.numerator = numerator;
     figure.interval = None;
-    figure.value =
-        figure.value.zip(factor).map(|(value, factor)| value * factor).filter(|value| value.is_finite());
     if rule.part_of_denominator {
         figure.value = figure.value.map(|value| value.min(100.0));
     }
