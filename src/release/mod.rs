@@ -437,8 +437,13 @@ pub fn write_table(
     };
     let parquet_file = format!("{name}.parquet");
     let csv_file = format!("{name}.csv");
-    let parquet = write_parquet(&folder.join(&parquet_file), title, schema, batches).map_err(failed)?;
-    let csv = write_csv(&folder.join(&csv_file), schema, batches).map_err(failed)?;
+    // A large table is the last that a run waits for, so its two files are written at the same time.
+    let (parquet, csv) = std::thread::scope(|scope| {
+        let csv = scope.spawn(|| write_csv(&folder.join(&csv_file), schema, batches));
+        let parquet = write_parquet(&folder.join(&parquet_file), title, schema, batches);
+        (parquet, csv.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let (parquet, csv) = (parquet.map_err(failed)?, csv.map_err(failed)?);
     Ok(TableFiles {
         title: title.to_owned(),
         rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),

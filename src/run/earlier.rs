@@ -107,6 +107,8 @@ pub(super) struct Earlier {
     damaged: BTreeSet<String>,
     measures: BTreeMap<String, String>,
     tables: BTreeMap<String, String>,
+    /// Bytes of its tables as CSV.
+    sizes: BTreeMap<String, u64>,
     /// Tables by measure, as far as they were read.
     rows: BTreeMap<&'static str, OnceCell<ByMeasure>>,
     /// By measure: why it was withheld, and its latest period.
@@ -136,11 +138,19 @@ pub(super) struct Kept {
 }
 
 impl Earlier {
-    pub(super) fn of(published: &Published, manifest: Option<&Manifest>) -> Self {
+    /// The release of this manifest, for one whose measures and tables follow from what `now` says.
+    pub(super) fn of(published: &Published, manifest: Option<&Manifest>, now: &Fingerprints) -> Self {
         let manifest = manifest.filter(|m| m.program == env!("CARGO_PKG_VERSION"));
         let folder = published.current();
+        // Where nothing can be taken over, nobody needs to know what is damaged.
+        let lends = |manifest: &Manifest| {
+            let same = |(known, now): (&BTreeMap<String, String>, &BTreeMap<String, String>)| {
+                known.iter().any(|(id, known)| now.get(id) == Some(known))
+            };
+            same((&manifest.measures, &now.measures)) || same((&manifest.own_tables, &now.tables))
+        };
         let damaged = match (&folder, manifest) {
-            (Some(folder), Some(manifest)) => release::damaged_tables(folder, manifest),
+            (Some(folder), Some(manifest)) if lends(manifest) => release::damaged_tables(folder, manifest),
             _ => BTreeSet::new(),
         };
         for table in &damaged {
@@ -151,6 +161,11 @@ impl Earlier {
             folder,
             measures: manifest.map(|m| m.measures.clone()).unwrap_or_default(),
             tables: manifest.map(|m| m.own_tables.clone()).unwrap_or_default(),
+            sizes: manifest
+                .into_iter()
+                .flat_map(|m| &m.tables)
+                .map(|(id, files)| (id.clone(), files.csv.bytes))
+                .collect(),
             rows: LENT.into_iter().map(|table| (table, OnceCell::new())).collect(),
             told: OnceCell::new(),
         }
@@ -161,6 +176,11 @@ impl Earlier {
         self.folder.is_some()
             && !["outturn", "measure", "revision"].iter().any(|table| self.damaged.contains(*table))
             && self.measures.get(id).is_some_and(|known| now.measures.get(id) == Some(known))
+    }
+
+    /// Bytes of a table as CSV, 0 where there was none.
+    pub(super) fn size(&self, table: &str) -> u64 {
+        self.sizes.get(table).copied().unwrap_or_default()
     }
 
     /// Whether a table can be taken over.

@@ -121,13 +121,14 @@ impl Run<'_> {
         let gaps = delivery_gaps(states, &stored.reports);
         let delivery_gap_count = gaps.len() as u64;
         let mut draft = self.published.begin(self.as_of)?;
+        let fingerprints = Fingerprints::new(checked, &stored, states, &supply);
         let mut publication = Publication {
             run: self,
             checked,
             stored: &stored,
             supply: &supply,
-            fingerprints: Fingerprints::new(checked, &stored, states, &supply),
-            before: Earlier::of(&self.published, current),
+            before: Earlier::of(&self.published, current, &fingerprints),
+            fingerprints,
             past,
             pending: (Vec::new(), Vec::new()),
             definitions: definitions(checked),
@@ -473,8 +474,11 @@ impl<'a> Publication<'a> {
         draft: &Draft,
         stop: &CancellationToken,
     ) -> Result<BTreeMap<String, String>, RunError> {
-        // A few at once: while one is planned, which takes one processor, another is computed.
-        let pending = self.checked.tables.iter().map(async |(id, planned)| {
+        // A few at once: while one is planned, which takes one processor, another is computed. What was largest before
+        // comes first, so that nothing large is left for the end.
+        let mut planned: Vec<_> = self.checked.tables.iter().collect();
+        planned.sort_by_key(|(id, _)| std::cmp::Reverse(self.before.size(id)));
+        let pending = planned.into_iter().map(async |(id, planned)| {
             let made = self.table(engine, id, planned).await?;
             Ok::<_, RunError>((id, made))
         });
