@@ -22,6 +22,7 @@ use chrono::{Months, NaiveDate};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::geography::Residents;
 use crate::period::{Month, Period, PeriodKind};
+use crate::signoff::SignOff;
 use commentary::Commentary;
 use compare::{Comparer, Comparison, Subject};
 use interval::CountLimits;
@@ -186,6 +187,8 @@ pub struct Figure {
     pub after_break: bool,
     /// What it stands on beside numerator and denominator; `None` where that is all.
     pub basis: Option<Box<Basis>>,
+    /// By which definition it was made, and how far it may be relied upon.
+    pub vintage: Vintage,
 }
 
 /// What a figure stands on beside numerator and denominator.
@@ -226,6 +229,17 @@ impl Figure {
     pub fn is_estimated(&self) -> bool {
         self.basis.as_ref().is_some_and(|basis| basis.estimated)
     }
+}
+
+/// How a figure came to stand as it is published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Vintage {
+    /// Version of the measure's definition that made it.
+    pub definition_version: u32,
+    /// How far it is signed off.
+    pub sign_off: SignOff,
+    /// An earlier release published another value.
+    pub revised: bool,
 }
 
 /// Every figure of a measure: one row per area, breakdown and period of the span, in this order.
@@ -502,6 +516,7 @@ impl<'a> Series<'a> {
             interval: None,
             after_break: false,
             basis: None,
+            vintage: Vintage { definition_version: config.version, ..Vintage::default() },
         };
         let Some((from, to)) = self.places(period) else {
             "not supplied".clone_into(&mut figure.note);

@@ -124,7 +124,8 @@ async fn judge(
         judged_areas(&project, &measures, &areas, &mut problems);
     }
     if problems.is_empty() {
-        let warnings = small_numbers(&project);
+        let mut warnings = small_numbers(&project);
+        warnings.extend(crate::publication::warnings(&project));
         return Ok(Checked { project, lookups, datasets, areas, residents, measures, tables, warnings });
     }
     problems.sort_by(|a, b| (&a.source.path, a.span.start).cmp(&(&b.source.path, b.span.start)));

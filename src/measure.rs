@@ -20,6 +20,7 @@ use crate::lineage::{self, SourceColumn};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::{Every, Month, Period};
 use crate::retained::{self, Retained};
+use crate::signoff::SignOffs;
 use crate::statistics::{Interval, survey};
 
 /// A measure whose SQL was planned.
@@ -233,6 +234,8 @@ pub struct Supply<'a> {
     pub as_of: chrono::NaiveDate,
     /// What was counted from rows that are erased.
     pub retained: &'a Retained,
+    /// Figures that are signed off.
+    pub sign_offs: &'a SignOffs,
 }
 
 /// Coverage of one area: delivered months and the reasons for the others.
@@ -463,6 +466,12 @@ pub fn evaluate(
     let breakdowns: BTreeSet<&String> =
         monthly.counts.keys().chain(told).map(|(_, breakdown)| breakdown).collect();
     monthly.breakdowns = breakdowns.into_iter().cloned().collect();
+    if !measure.config.breakdowns.is_empty() {
+        // A final figure has its row though what it was counted from is gone.
+        let signed = supply.sign_offs.breakdowns(&measure.config.id).map(str::to_owned);
+        let all: BTreeSet<String> = monthly.breakdowns.drain(..).chain(signed).collect();
+        monthly.breakdowns = all.into_iter().collect();
+    }
     let codes: Vec<&str> = areas.iter().map(String::as_str).collect();
     let figures = assess::figures(&measure.config, &codes, &monthly, residents);
     for figure in &figures {

@@ -542,6 +542,7 @@ impl<'a> Comparer<'a> {
             interval: valued.interval,
             after_break: false,
             basis: valued.basis,
+            vintage: part.vintage,
         })
     }
 

@@ -20,6 +20,15 @@ pub struct FigureInterval {
 /// Every method, as tables name it.
 pub const METHODS: [&str; 3] = ["wilson", "exact", "byars"];
 
+/// The name of a method as it was published; `as_signed` where this version of the program has none of that name.
+#[must_use]
+pub fn known_method(name: &str) -> &'static str {
+    METHODS.into_iter().find(|known| *known == name).unwrap_or(AS_SIGNED)
+}
+
+/// Limits that stand as they were signed, by a method that this version of the program does not have.
+const AS_SIGNED: &str = "as_signed";
+
 /// The confidence of a measure's intervals; 95% where the setting is none.
 #[must_use]
 pub fn confidence(config: &MeasureConfig) -> Confidence {

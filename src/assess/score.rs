@@ -6,6 +6,7 @@ use super::signal::Signal;
 use super::{Figure, Status};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::period::{Period, PeriodKind};
+use crate::signoff::SignOff;
 use crate::statistics::benchmark::Outcome;
 use crate::statistics::display::{Flag, Shown, text};
 
@@ -144,12 +145,18 @@ pub fn shown(config: &MeasureConfig, figure: &Figure) -> String {
         flags.push(Flag::Break);
     }
     if figure.value.is_some() {
+        if figure.vintage.sign_off == SignOff::Provisional {
+            flags.push(Flag::Provisional);
+        }
         if figure.is_estimated() {
             flags.push(Flag::Estimated);
         }
         if few(config.kind, figure) {
             flags.push(Flag::LowReliability);
         }
+    }
+    if figure.vintage.revised {
+        flags.push(Flag::Revised);
     }
     text(cell, decimals(config.kind), &flags)
 }

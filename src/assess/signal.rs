@@ -199,6 +199,7 @@ mod tests {
                 interval: None,
                 after_break: false,
                 basis: None,
+                vintage: crate::assess::Vintage::default(),
             })
             .collect()
     }

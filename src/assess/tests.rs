@@ -12,6 +12,8 @@ pub(crate) fn month(text: &str) -> Month {
 pub(crate) fn config(kind: MeasureKind) -> MeasureConfig {
     MeasureConfig {
         id: "m".into(),
+        version: 1,
+        change: Vec::new(),
         title: String::new(),
         framework: String::new(),
         theme: String::new(),
@@ -149,6 +151,7 @@ fn places_are_counted_from_the_lowest_rate_and_ties_share_one() {
             interval: None,
             after_break: false,
             basis: None,
+            vintage: Vintage::default(),
         })
         .collect();
     figures[3].value = None;

@@ -944,6 +944,13 @@ pub struct LookupConfig {
 pub struct MeasureConfig {
     /// Short name of the measure, unique in the project.
     pub id: String,
+    /// Version of its definition, raised when other things are counted: another SELECT or shared query, another kind,
+    /// multiplier or breakdown. Each figure carries the version that made it.
+    #[serde(default = "first")]
+    pub version: u32,
+    /// What changed with each version after the first. The version that stands has an entry.
+    #[serde(default)]
+    pub change: Vec<ChangeConfig>,
     /// Wording of the plan, shown to the board unchanged.
     pub title: String,
     /// The plan that names it.
@@ -1035,6 +1042,10 @@ pub struct MeasureConfig {
     pub sum_of: Vec<Vec<String>>,
 }
 
+fn first() -> u32 {
+    1
+}
+
 fn all_periods() -> Vec<PeriodKind> {
     PeriodKind::USUAL.to_vec()
 }
@@ -1045,6 +1056,21 @@ fn ninety_five() -> f64 {
 
 fn thirty_seven() -> u32 {
     37
+}
+
+/// `[[change]]` of a measure: what became different with a version of its definition.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ChangeConfig {
+    /// The version that began with it, 2 or more.
+    pub version: u32,
+    /// Day on which it was decided.
+    #[serde(deserialize_with = "day")]
+    pub date: chrono::NaiveDate,
+    /// What is counted otherwise now.
+    pub what: String,
+    /// Why, and where that is laid down.
+    pub why: String,
 }
 
 /// Which interval a measure's figures have.

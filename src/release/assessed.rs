@@ -174,7 +174,7 @@ pub const SCORECARD: Table = Table {
         Column(
             "shown",
             Text,
-            "The figure as people read it, with the government's shorthand: [x] [c] [z] [b] [u]",
+            "The figure as people read it, with the government's shorthand: [x] [c] [z] [b] [p] [r] [u]",
         ),
         Column("target", Number, "What was aimed at in the period; empty without a target"),
         Column("target_kind", Text, "target, or trajectory for a point of a straight line"),

@@ -19,12 +19,15 @@ use crate::assess::interval::confidence;
 use crate::assess::settings::FrameworkItem;
 use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::config::{Loaded, Project, SqlFile};
+use crate::definition;
 use crate::disclosure::settings::Applied;
 use crate::feed::FeedState;
 use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::{Month, Period};
+use crate::publication;
+use crate::signoff::Decision;
 use crate::waiver::WaiverConfig;
 
 /// One column: name, type, and what it means.
@@ -132,6 +135,17 @@ pub const OUTTURN: Table = Table {
             Flag,
             "True where a break in the series lies in the period: the first of a new series, or a mix of two",
         ),
+        Column("definition_version", Whole, "Version of the measure's definition that made it"),
+        Column(
+            "sign_off",
+            Text,
+            "provisional, checked, or final: it stands as it was signed, whatever is delivered afterwards",
+        ),
+        Column(
+            "revised",
+            Flag,
+            "True where an earlier release published another value; see table `revision`",
+        ),
         Column("synthetic", Flag, "True where some of what it was counted from was made by the simulator"),
         Column("as_of", Day, "Day of the release"),
         Column("release", Text, "The release"),
@@ -200,6 +214,17 @@ pub const MEASURE: Table = Table {
         Column("stale", Flag, "True where one of these feeds is past its due day with its latest period"),
         Column("stale_reason", Text, "Which, and since when; empty otherwise"),
         Column("reads", Text, "Tables that its SQL reads, separated by commas"),
+        Column("definition_version", Whole, "Version of its definition; empty for an item without a measure"),
+        Column(
+            "definition_changes",
+            Text,
+            "What changed with each version after the first, and why, a line each; empty where nothing did",
+        ),
+        Column(
+            "definition",
+            Text,
+            "Digest of what is counted: SELECT, shared queries, breakdowns, kind and multiplier",
+        ),
         Column("sql_file", Text, "File of its SQL"),
         Column("sql", Text, "Its SQL, as it was run"),
         Column("fingerprint", Text, "Digest of everything that its figures follow from"),
@@ -383,6 +408,47 @@ pub const AGREEMENT: Table = Table {
     ],
 };
 
+/// Who signed what.
+pub const SIGN_OFF: Table = Table {
+    name: "sign_off",
+    title: "Every sign-off: which figures were checked, made final, or reopened, by which role",
+    columns: &[
+        Column("number", Whole, "Number of the decision, from 1"),
+        Column("at", Moment, "When it was decided"),
+        Column("by", Text, "Role that decided it"),
+        Column("action", Text, "checked, final or reopened"),
+        Column("period", Text, "The period; figures of every period within it are meant"),
+        Column("measures", Text, "Measures that are meant, separated by commas; empty for all"),
+        Column("figures", Whole, "How many figures it is about"),
+        Column("signed_release", Text, "Release whose figures were signed"),
+        Column("note", Text, "Why, or what a reader should know; empty otherwise"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// What is planned to go out, and what did.
+pub const RELEASE_CALENDAR: Table = Table {
+    name: "release_calendar",
+    title: "The release calendar: every planned release, whether it is out, and whom to ask about it",
+    columns: &[
+        Column("name", Text, "Name by which it is quoted"),
+        Column("title", Text, "What it is; empty where nothing is said"),
+        Column("audience", Text, "Who waits for it: public or partnership"),
+        Column("publish_at", Moment, "When it goes out"),
+        Column("publish_at_local", Text, "The same by the wall clock"),
+        Column("periods", Text, "Periods that it is about, separated by commas"),
+        Column("announced", Day, "Day on which its date was announced; empty where that is not recorded"),
+        Column("pre_release", Text, "Roles that may see it beforehand, separated by commas; empty: none"),
+        Column("contact_role", Text, "Role to ask about it"),
+        Column("contact_address", Text, "Where that is reached"),
+        Column("state", Text, "planned, due (its time has passed, and it cannot go out yet) or out"),
+        Column("went_out_at", Moment, "When it went out; empty where it has not"),
+        Column("went_out_release", Text, "The release that went out; empty where none has"),
+        Column("note", Text, "What a reader should know; empty otherwise"),
+        Column("release", Text, "The release"),
+    ],
+};
+
 /// The release itself.
 pub const RELEASE: Table = Table {
     name: "release",
@@ -405,7 +471,8 @@ pub const RELEASE: Table = Table {
 /// Figures that the release before showed otherwise.
 pub const REVISION: Table = Table {
     name: "revision",
-    title: "Every figure that the release before showed otherwise, and why; figures of new periods are not among them",
+    title: "Every figure that the release before showed otherwise, and every final figure that would be another one now, \
+            with the reason; figures of new periods are not among them",
     columns: &[
         Column("measure", Text, "Short name of the measure"),
         Column("area", Text, "Code of the area"),
@@ -428,13 +495,20 @@ pub const REVISION: Table = Table {
         Column(
             "reason",
             Text,
-            "new_definition, restated_month, late_delivery, withdrawn_delivery, mended_contract, reference_data, program, or \
+            "new_definition, correction (a final figure was reopened), restated_month, late_delivery, \
+             withdrawn_delivery, mended_contract, reference_data, program, unknown, or \
              disclosure where one of the two releases withholds it",
         ),
         Column(
             "explanation",
             Text,
-            "The feeds and months behind the reason; empty where there is nothing to add",
+            "The feeds and months behind the reason, or what changed in the definition; empty where there is nothing to add",
+        ),
+        Column(
+            "state",
+            Text,
+            "published; or pending where a final figure stands: `value_before` is what is published, `value_after` what \
+             would be counted now, and `previous` the release that was signed",
         ),
         Column("synthetic", Flag, "True where either figure was counted from what the simulator made"),
         Column("previous", Text, "The release before"),
@@ -479,7 +553,7 @@ pub const DISCLOSURE: Table = Table {
 };
 
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 20] = [
+pub const TABLES: [&Table; 22] = [
     &OUTTURN,
     &ASSESSMENT,
     &SIGNAL,
@@ -499,6 +573,8 @@ pub const TABLES: [&Table; 20] = [
     &REVISION,
     &DISCLOSURE,
     &WAIVER,
+    &SIGN_OFF,
+    &RELEASE_CALENDAR,
     &RELEASE,
 ];
 
@@ -609,6 +685,9 @@ pub fn outturn(
         number(|figure| Some(figure.basis.as_ref()?.other?.0)),
         number(|figure| Some(figure.basis.as_ref()?.other?.1)),
         flags(figures.iter().map(|figure| figure.after_break)),
+        whole(figures.iter().map(|figure| Some(u64::from(figure.vintage.definition_version)))),
+        text(figures.iter().map(|figure| figure.vintage.sign_off.name())),
+        flags(figures.iter().map(|figure| figure.vintage.revised)),
         flags(figures.iter().map(|figure| figure.synthetic)),
         days(std::iter::repeat_n(as_of, rows)),
         same(release, rows),
@@ -629,6 +708,8 @@ pub struct MeasureRow<'a> {
     pub reads: String,
     /// Audiences that the agreements of its feeds permit.
     pub audiences: String,
+    /// Digest of its definition.
+    pub definition: String,
     /// What protects its figures before the public sees them; `None` without tables for the public.
     pub disclosure: Option<Applied>,
     /// Digest of everything that its figures follow from.
@@ -656,6 +737,7 @@ pub fn measure(
     let status = rows.iter().map(|row| if row.reason.is_empty() { "released" } else { "withheld" });
     let reasons = rows.iter().map(|row| row.reason.as_str());
     let per = rows.iter().map(|row| row.file.config.per.map(u64::from));
+    let versions = rows.iter().map(|row| Some(u64::from(row.file.config.version)));
     let oldest = rows.iter().map(|row| row.freshness.oldest_source);
     let stale = rows.iter().map(|row| !row.freshness.stale.is_empty());
     MEASURE.batch(vec![
@@ -687,6 +769,9 @@ pub fn measure(
         flags(stale.chain(items.iter().map(|_| false))),
         told(&|row| row.freshness.stale.clone()),
         told(&|row| row.reads.clone()),
+        whole(versions.chain(items.iter().map(|_| None))),
+        told(&|row| definition::history(&row.file.config)),
+        told(&|row| row.definition.clone()),
         told(&|row| row.file.source.path.to_string_lossy().replace('\\', "/")),
         told(&|row| row.file.sql().to_owned()),
         told(&|row| row.fingerprint.clone()),
@@ -967,6 +1052,58 @@ pub fn agreement(
         text(rows.iter().map(|(agreement, _)| agreement.map_or("none_recorded", |a| a.state(as_of).name()))),
         days(std::iter::repeat_n(as_of, rows.len())),
         same(release, rows.len()),
+    ])
+}
+
+/// Table `sign_off`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn sign_off(decisions: &[Decision], release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let at = decisions.iter().map(|one| Some(one.at.timestamp_millis()));
+    SIGN_OFF.batch(vec![
+        whole(decisions.iter().map(|one| Some(one.number))),
+        Arc::new(at.collect::<TimestampMillisecondArray>().with_timezone("UTC")),
+        text(decisions.iter().map(|one| one.by.as_str())),
+        text(decisions.iter().map(|one| one.action.name())),
+        text(decisions.iter().map(|one| one.period.as_str())),
+        some_text(decisions.iter().map(|one| one.measures.join(", "))),
+        whole(decisions.iter().map(|one| Some(one.figures))),
+        text(decisions.iter().map(|one| one.release.as_str())),
+        some_text(decisions.iter().map(|one| one.note.as_str())),
+        same(release, decisions.len()),
+    ])
+}
+
+/// Table `release_calendar`, as it stands at a moment.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn release_calendar(
+    lines: &[publication::Line<'_>],
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let moment = |of: &dyn Fn(&publication::Line<'_>) -> Option<chrono::DateTime<chrono::Utc>>| -> ArrayRef {
+        let times = lines.iter().map(|line| of(line).map(|time| time.timestamp_millis()));
+        Arc::new(times.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
+    };
+    let planned = || lines.iter().map(|line| line.planned);
+    RELEASE_CALENDAR.batch(vec![
+        text(planned().map(|one| one.name.as_str())),
+        some_text(planned().map(|one| one.title.as_str())),
+        text(planned().map(|one| one.audience.name())),
+        moment(&|line| line.publish_at),
+        text(planned().map(|one| one.publish_at.format("%Y-%m-%d %H:%M").to_string())),
+        text(planned().map(|one| one.periods.join(", "))),
+        some_days(planned().map(|one| one.announced)),
+        some_text(planned().map(|one| one.pre_release.join(", "))),
+        text(lines.iter().map(|line| line.contact.role.as_str())),
+        text(lines.iter().map(|line| line.contact.address.as_str())),
+        text(lines.iter().map(publication::Line::state)),
+        moment(&|line| line.out.as_ref().map(|out| out.at)),
+        some_text(lines.iter().map(|line| line.out.as_ref().map_or("", |out| out.release.as_str()))),
+        some_text(planned().map(|one| one.note.as_str())),
+        same(release, lines.len()),
     ])
 }
 

@@ -1,7 +1,7 @@
 //! What the release before can lend: figures and tables that follow from nothing that changed.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -9,11 +9,13 @@ use sha2::{Digest, Sha256};
 
 use super::gaps::{all_reports, told_measures};
 use super::{RunError, Stored};
+use crate::assess::Figure;
 use crate::check::Checked;
 use crate::feed::FeedState;
 use crate::measure::Supply;
 use crate::release::assessed::{self, Judged};
 use crate::release::{self, Manifest, Published, tables};
+use crate::signoff::SignOff;
 
 /// Form of the rows that a release lends to the next one; another one makes every measure anew.
 const FORM: &str = "assessed 2";
@@ -73,12 +75,13 @@ impl Fingerprints {
                 .collect();
             let judged_by = project.judged_by(id, &planned.datasets);
             let more = format!(
-                "{FORM} {span:?} {covered:?} {} {} {} {} {judged_by} {:?}",
+                "{FORM} {span:?} {covered:?} {} {} {} {} {judged_by} {:?} {}",
                 reference("area"),
                 reference("area_change"),
                 reference("population"),
                 supply.retained.digest(id),
-                span.and_then(|span| supply.mature(&file.config, span))
+                span.and_then(|span| supply.mature(&file.config, span)),
+                supply.sign_offs.digest(id)
             );
             Some((id.clone(), of(&file.digest, &planned.reads, &more)))
         });
@@ -108,13 +111,20 @@ pub(super) struct Earlier {
 type ByMeasure = BTreeMap<String, Vec<RecordBatch>>;
 
 /// Tables whose rows are taken over with a measure.
-const LENT: [&str; 4] =
-    [tables::OUTTURN.name, assessed::ASSESSMENT.name, assessed::SIGNAL.name, assessed::SCORECARD.name];
+const LENT: [&str; 5] = [
+    tables::OUTTURN.name,
+    assessed::ASSESSMENT.name,
+    assessed::SIGNAL.name,
+    assessed::SCORECARD.name,
+    tables::REVISION.name,
+];
 
 /// Figures of a measure as the release before has them, and what was said of them.
 pub(super) struct Kept {
     pub(super) rows: Vec<RecordBatch>,
     pub(super) judged: Judged,
+    /// Rows of `revision` about final figures under which something else is counted.
+    pub(super) pending: Vec<RecordBatch>,
     pub(super) latest: String,
     pub(super) synthetic: bool,
 }
@@ -156,7 +166,7 @@ impl Earlier {
     /// Whether a measure's figures can be taken over.
     pub(super) fn has_measure(&self, id: &str, now: &Fingerprints) -> bool {
         self.folder.is_some()
-            && !["outturn", "measure"].iter().any(|table| self.damaged.contains(*table))
+            && !["outturn", "measure", "revision"].iter().any(|table| self.damaged.contains(*table))
             && self.measures.get(id).is_some_and(|known| now.measures.get(id) == Some(known))
     }
 
@@ -198,7 +208,9 @@ impl Earlier {
                 .and_then(|c| c.as_boolean_opt())
                 .is_some_and(|c| c.true_count() > 0)
         });
-        Ok(Some(Kept { rows, judged, latest: latest.clone(), synthetic }))
+        let pending = self.rows(folder, tables::REVISION.name, id)?;
+        let pending = release::rows_where(&pending, "state", "pending")?;
+        Ok(Some(Kept { rows, judged, pending, latest: latest.clone(), synthetic }))
     }
 
     /// The rows that a table has of a measure. Tables are read once, and cut where the measure changes.
@@ -218,6 +230,54 @@ impl Earlier {
         }
         let (schema, batches) = release::read_table(folder, id)?;
         Ok(Some(if batches.is_empty() { vec![RecordBatch::new_empty(schema)] } else { batches }))
+    }
+}
+
+/// What the last whole release published, to see which figures are others now.
+#[derive(Default)]
+pub(super) struct Past {
+    figures: ByMeasure,
+}
+
+impl Past {
+    /// That of a release.
+    pub(super) fn of(folder: &Path) -> Result<Self, RunError> {
+        Ok(Self { figures: by_measure(&release::read_table(folder, tables::OUTTURN.name)?.1) })
+    }
+
+    /// Marks the figures of a measure of which an earlier release published another value. Final ones are marked as they
+    /// were signed.
+    pub(super) fn mark_revised(&self, id: &str, figures: &mut [Figure]) {
+        use arrow::array::{Array as _, AsArray};
+        use arrow::datatypes::Float64Type;
+        let mut known: HashMap<(&str, &str, &str), (Option<f64>, bool)> = HashMap::new();
+        for batch in self.figures.get(id).into_iter().flatten() {
+            let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+            let value = batch.column_by_name("value").and_then(|c| c.as_primitive_opt::<Float64Type>());
+            let (Some(area), Some(period), Some(breakdown), Some(value)) =
+                (text("area"), text("period"), text("breakdown"), value)
+            else {
+                continue;
+            };
+            let revised = batch.column_by_name("revised").and_then(|c| c.as_boolean_opt());
+            for row in 0..batch.num_rows() {
+                let revised = revised.is_some_and(|column| column.is_valid(row) && column.value(row));
+                let value = value.is_valid(row).then(|| value.value(row));
+                known.insert((area.value(row), period.value(row), breakdown.value(row)), (value, revised));
+            }
+        }
+        if known.is_empty() {
+            return;
+        }
+        for figure in figures.iter_mut().filter(|figure| figure.vintage.sign_off != SignOff::Final) {
+            let period = figure.period.to_string();
+            let Some((value, revised)) = known.get(&(&*figure.area, &*period, &*figure.breakdown)) else {
+                continue;
+            };
+            // One that was taken back and comes again as it was is the same.
+            let other = value.is_some() && figure.value.is_some() && *value != figure.value;
+            figure.vintage.revised = *revised || other;
+        }
     }
 }
 

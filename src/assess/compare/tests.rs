@@ -59,6 +59,7 @@ fn figure(config: &MeasureConfig, area: &str, of: &str, cell: Cell) -> Figure {
         interval: value.and_then(|value| interval::of(config, &limits, &parts, value)),
         after_break: false,
         basis: None,
+        vintage: crate::assess::Vintage::default(),
     }
 }
 
