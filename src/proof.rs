@@ -356,9 +356,12 @@ const FOLLOWING: [(&str, &[&str]); 3] = [
     ("revision", &["value_after", "numerator_after", "denominator_after"]),
 ];
 
+/// Withheld figures, by measure, area, period and breakdown, and whether numerator and denominator are shown all the same.
+type Withheld = BTreeMap<(String, String, String, String), (bool, bool)>;
+
 /// Rows of other tables that say a number of a figure that table `outturn` withholds.
 fn telling(public: &Path, shown: &[MeasureFigures]) -> Result<Vec<String>, ReleaseError> {
-    let mut withheld: BTreeMap<(String, String, String, String), bool> = BTreeMap::new();
+    let mut withheld = Withheld::new();
     for own in shown {
         for figure in own.figures.iter().filter(|figure| figure.status == Status::Suppressed) {
             let key = (
@@ -367,7 +370,7 @@ fn telling(public: &Path, shown: &[MeasureFigures]) -> Result<Vec<String>, Relea
                 figure.period.to_string(),
                 figure.breakdown.clone(),
             );
-            withheld.insert(key, figure.denominator.is_some());
+            withheld.insert(key, (figure.numerator.is_some(), figure.denominator.is_some()));
         }
     }
     let mut found = Vec::new();
@@ -379,12 +382,7 @@ fn telling(public: &Path, shown: &[MeasureFigures]) -> Result<Vec<String>, Relea
     Ok(found)
 }
 
-fn telling_rows(
-    table: &str,
-    columns: &[&str],
-    batch: &RecordBatch,
-    withheld: &BTreeMap<(String, String, String, String), bool>,
-) -> Vec<String> {
+fn telling_rows(table: &str, columns: &[&str], batch: &RecordBatch, withheld: &Withheld) -> Vec<String> {
     let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
     let (Some(measure), Some(area), Some(period), Some(breakdown)) =
         (text("measure"), text("area"), text("period"), text("breakdown"))
@@ -394,8 +392,13 @@ fn telling_rows(
     let mut found = Vec::new();
     for row in 0..batch.num_rows() {
         let key = [measure, area, period, breakdown].map(|column| column.value(row).to_owned());
-        let Some(shows_denominator) = withheld.get(&key.clone().into()) else { continue };
-        for name in columns.iter().filter(|name| !(**name == "denominator_after" && *shows_denominator)) {
+        let Some((numerator, denominator)) = withheld.get(&key.clone().into()) else { continue };
+        let is_shown = |name: &str| match name {
+            "numerator_after" => *numerator,
+            "denominator_after" => *denominator,
+            _ => false,
+        };
+        for name in columns.iter().filter(|name| !is_shown(name)) {
             let number =
                 batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>());
             if number.is_some_and(|number| number.is_valid(row)) {

@@ -349,7 +349,7 @@ impl Tied<'_> {
         let found = found.map_err(|error| match &error {
             DisclosureError::Exposed { cells } => match cells.first() {
                 Some(cell) => format!(
-                    "what earlier releases showed may give {} withheld counts away, the first is {}",
+                    "no cover was found for {} counts, the first is {}",
                     cells.len(),
                     layout.name(self, *cell)
                 ),

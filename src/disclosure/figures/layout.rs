@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::net::index;
-use super::super::{
-    Cell, Counts, Lattice, Problem, Protection, Relation, Seen, Standing, Status, recoverable,
-};
-use super::shape::{Addend, Grid};
+use super::super::{Cell, Counts, Problem, Protection, Relation, Seen, Standing, Status, recoverable};
+use super::shape::{Addend, Along, Grid, Rest, Series};
 use super::{
     CellName, Edition, Figure, FiguresError, Key, Measure, MeasureSum, Protected, Rule, Side, Tied, key,
     need, whole, withheld,
@@ -53,18 +51,26 @@ impl Layout {
     pub(super) fn new(tied: &Tied<'_>, family: &[usize]) -> Result<Self, FiguresError> {
         let mut layout = Self { problem: Problem::default(), names: Vec::new(), measures: Vec::new() };
         let mut sides: BTreeMap<(usize, Side), Grid<'_>> = BTreeMap::new();
+        let mut rests: Vec<((usize, Side), Vec<Rest<'_>>)> = Vec::new();
         for at in family {
             let Some(measure) = tied.measures.get(*at) else { continue };
             let cells = vec![(None, None); measure.figures.len()];
             layout.measures.push(Laid { cells, sensitive: Vec::new(), told: Vec::new() });
-            let numerators = layout.side(tied, family, *at, Side::Numerator)?;
+            let (numerators, left) = layout.side(tied, family, *at, Side::Numerator)?;
+            rests.push(((*at, Side::Numerator), left));
             if measure.rule.lays_denominator() {
-                let below = layout.side(tied, family, *at, Side::Denominator)?;
+                let (below, left) = layout.side(tied, family, *at, Side::Denominator)?;
+                rests.push(((*at, Side::Denominator), left));
                 // Both lie on the same places.
                 for place in (0..below.places()).filter(|_| measure.rule.part_of_denominator) {
                     if let (Some(numerator), Some(denominator)) = (numerators.cell(place), below.cell(place))
                     {
-                        layout.sum(denominator, &[numerator], measure.rule, measure.rule.complements);
+                        layout.sum(
+                            denominator,
+                            &[numerator],
+                            measure.rule,
+                            (measure.rule.complements, false),
+                        );
                     }
                 }
                 sides.insert((*at, Side::Denominator), below);
@@ -72,10 +78,12 @@ impl Layout {
             sides.insert((*at, Side::Numerator), numerators);
         }
         for sum in tied.sums {
-            layout.measure_sum(sum, tied, &sides);
+            let own = layout.measure_sum(sum, tied, &sides);
+            let whole = tied.measures.iter().position(|measure| measure.id == sum.whole);
+            rests.extend(whole.map(|whole| ((whole, Side::Numerator), own)));
         }
         layout.tell();
-        layout.lattices(tied, family, &sides);
+        layout.lattices(tied, family, &sides, &rests);
         Ok(layout)
     }
 
@@ -94,7 +102,13 @@ impl Layout {
     }
 
     /// How cells lie beside each other: each side of a measure for itself, and measures with those that make them up.
-    fn lattices(&mut self, tied: &Tied<'_>, family: &[usize], sides: &BTreeMap<(usize, Side), Grid<'_>>) {
+    fn lattices(
+        &mut self,
+        tied: &Tied<'_>,
+        family: &[usize],
+        sides: &BTreeMap<(usize, Side), Grid<'_>>,
+        rests: &[((usize, Side), Vec<Rest<'_>>)],
+    ) {
         let place = |id: &str| tied.measures.iter().position(|measure| measure.id == id);
         let mut belongs: BTreeMap<usize, usize> = family.iter().map(|at| (*at, *at)).collect();
         for sum in tied.sums {
@@ -108,6 +122,13 @@ impl Layout {
                 }
             }
         }
+        let left = |wanted: &dyn Fn(&(usize, Side)) -> bool| -> Vec<Rest<'_>> {
+            rests.iter().filter(|(of, _)| wanted(of)).flat_map(|(_, own)| own).cloned().collect()
+        };
+        let mut lattices = Vec::new();
+        for (of, grid) in sides.iter().filter(|((_, side), _)| *side == Side::Denominator) {
+            lattices.push(grid.lattice(&left(&|own| own == of)));
+        }
         let mut together: BTreeMap<usize, Vec<&Grid<'_>>> = BTreeMap::new();
         for (at, of) in &belongs {
             let Some(grid) = sides.get(&(*at, Side::Numerator)) else { continue };
@@ -115,39 +136,79 @@ impl Layout {
             // Where a whole and its part have a cell at one place, that of the whole is taken.
             if at == of { members.insert(0, grid) } else { members.push(grid) }
         }
-        let of_denominators = sides.iter().filter(|((_, side), _)| *side == Side::Denominator);
-        let mut lattices: Vec<Lattice> = of_denominators.map(|(_, grid)| grid.lattice()).collect();
         // A cell in several lattices is sought in the last, so that the largest come last.
-        let (alone, merged): (Vec<_>, Vec<_>) = together.into_values().partition(|grids| grids.len() == 1);
-        lattices.extend(alone.into_iter().flatten().map(|grid| grid.lattice()));
-        lattices.extend(merged.into_iter().map(|grids| Grid::merged(&grids, tied.areas).lattice()));
+        let (alone, merged): (Vec<_>, Vec<_>) = together.into_iter().partition(|(_, grids)| grids.len() == 1);
+        for (of, grids) in alone.into_iter().chain(merged) {
+            let own = left(&|(at, side)| *side == Side::Numerator && belongs.get(at) == Some(&of));
+            lattices.push(match grids.as_slice() {
+                [grid] => grid.lattice(&own),
+                several => Grid::merged(several, tied.areas).lattice(&own),
+            });
+        }
         self.problem.lattices = lattices;
     }
 
-    /// A sum over measures, in every area, breakdown and period of the whole.
-    fn measure_sum(&mut self, sum: &MeasureSum, tied: &Tied<'_>, sides: &BTreeMap<(usize, Side), Grid<'_>>) {
+    /// A sum over measures, in every area, breakdown and period of the whole; gives what the parts leave.
+    fn measure_sum<'a>(
+        &mut self,
+        sum: &MeasureSum,
+        tied: &Tied<'_>,
+        sides: &BTreeMap<(usize, Side), Grid<'a>>,
+    ) -> Vec<Rest<'a>> {
         let place = |id: &str| tied.measures.iter().position(|measure| measure.id == id);
         let of = |id: &str| place(id).and_then(|place| sides.get(&(place, Side::Numerator)));
         let (Some(wholes), Some(whole)) =
             (of(&sum.whole), place(&sum.whole).and_then(|place| tied.measures.get(place)))
         else {
-            return;
+            return Vec::new();
         };
         let parts: Vec<Addend<'_, '_>> = sum
             .parts
             .iter()
             .filter_map(|part| Some(Addend::new(part.breakdown.as_deref(), of(&part.measure)?, tied.areas)))
             .collect();
-        for (key, total) in wholes.iter() {
+        let mut series: Vec<Series<'a>> = Vec::new();
+        for ((area, breakdown, period), total) in wholes.iter() {
             // With one part there can be a sum for each level of areas within; with more, the first of each is taken.
-            let found: Vec<Vec<Vec<u32>>> = parts.iter().map(|part| part.of(&key)).collect();
+            let found: Vec<Vec<(Along, Vec<u32>)>> =
+                parts.iter().map(|part| part.of(&(area, breakdown, period))).collect();
             let ways = if found.len() == 1 { found.first().map_or(0, Vec::len) } else { 1 };
             for way in 0..ways {
-                let cells: Vec<u32> =
-                    found.iter().filter_map(|part| part.get(way)).flatten().copied().collect();
-                self.sum(total, &cells, whole.rule, true);
+                let taken: Vec<&(Along, Vec<u32>)> = found.iter().filter_map(|part| part.get(way)).collect();
+                let Some((along, _)) = taken.first().copied() else { continue };
+                let cells: Vec<u32> = taken.iter().flat_map(|(_, cells)| cells).copied().collect();
+                let known = series
+                    .iter_mut()
+                    .rev()
+                    .find(|own| own.area == area && own.breakdown == breakdown && own.along == *along);
+                match known {
+                    Some(own) => own.sums.push((period, total, cells)),
+                    None => series.push(Series {
+                        area,
+                        breakdown,
+                        along: along.clone(),
+                        sums: vec![(period, total, cells)],
+                    }),
+                }
             }
         }
+        self.series(series, whole.rule)
+    }
+
+    /// Totals with their parts along time; gives what the parts leave. Where they leave something in one period, nobody
+    /// knows that they leave nothing in another.
+    fn series<'a>(&mut self, series: Vec<Series<'a>>, rule: &Rule) -> Vec<Rest<'a>> {
+        let mut rests = Vec::new();
+        for Series { area, breakdown, along, sums } in series {
+            let leaves =
+                sums.iter().any(|(_, total, parts)| !parts.is_empty() && self.rest(*total, parts) > 0);
+            for (period, total, parts) in sums {
+                if let Some(cell) = self.sum(total, &parts, rule, (true, leaves)) {
+                    rests.push(Rest { area, breakdown, period, along: along.clone(), cell });
+                }
+            }
+        }
+        rests
     }
 
     /// Cells and sums of one side of the figures of the measure that was laid out last.
@@ -157,8 +218,10 @@ impl Layout {
         family: &[usize],
         number: usize,
         side: Side,
-    ) -> Result<Grid<'a>, FiguresError> {
-        let Some(measure) = tied.measures.get(number) else { return Ok(Grid::new(&[], tied.areas)) };
+    ) -> Result<(Grid<'a>, Vec<Rest<'a>>), FiguresError> {
+        let Some(measure) = tied.measures.get(number) else {
+            return Ok((Grid::new(&[], tied.areas), Vec::new()));
+        };
         let rule = measure.rule;
         let mut grid = Grid::new(measure.figures, tied.areas);
         let mut counts: Vec<Option<i64>> = vec![None; grid.places()];
@@ -222,16 +285,14 @@ impl Layout {
                 }
             }
         }
-        for (total, parts) in grid.sums() {
-            self.sum(total, &parts, rule, true);
-        }
+        let rests = self.series(grid.sums(), rule);
         for relation in grid.steps() {
             self.relate(relation);
         }
         for edition in 0..measure.earlier.len() {
             self.earlier(number, measure, edition, side, &grid, tied.areas);
         }
-        Ok(grid)
+        Ok((grid, rests))
     }
 
     /// By figure, the cell that it has already under another name.
@@ -326,7 +387,7 @@ impl Layout {
                     grid.set(place, cell);
                 }
             }
-            for (total, parts) in grid.sums() {
+            for (_, total, parts) in grid.sums().into_iter().flat_map(|series| series.sums) {
                 self.relate(Relation::sum(total, parts));
             }
             for relation in grid.steps() {
@@ -432,11 +493,23 @@ impl Layout {
         self.problem.cells.get(cell as usize).and_then(|cell| cell.count).unwrap_or_default()
     }
 
-    /// A total with its published parts, and the rest that they leave; parts that come to more overlap, and tell nothing.
-    fn sum(&mut self, total: u32, parts: &[u32], rule: &Rule, protect_rest: bool) {
-        let rest = self.count(total) - parts.iter().map(|part| self.count(*part)).sum::<i64>();
+    /// What published parts leave of their total; negative where they overlap.
+    fn rest(&self, total: u32, parts: &[u32]) -> i64 {
+        self.count(total) - parts.iter().map(|part| self.count(*part)).sum::<i64>()
+    }
+
+    /// A total with its published parts, and the rest that they leave, which is given; parts that come to more overlap, and
+    /// tell nothing. A rest is protected where it is wanted, and stands also where it is nothing when that is not known.
+    fn sum(
+        &mut self,
+        total: u32,
+        parts: &[u32],
+        rule: &Rule,
+        (protect_rest, may_leave): (bool, bool),
+    ) -> Option<u32> {
+        let rest = self.rest(total, parts);
         if parts.is_empty() || rest < 0 {
-            return;
+            return None;
         }
         let mut parts = parts.to_vec();
         // One cell twice in a sum: the second time it is another cell that equals it.
@@ -452,24 +525,25 @@ impl Layout {
             parts.retain(|part| *part != total);
             whole.clear();
         }
-        if parts.is_empty() && rest == 0 {
-            return;
-        }
-        if rest > 0 {
+        let mut left = None;
+        if rest > 0 || (may_leave && !whole.is_empty()) {
             let sensitive = protect_rest && rule.threshold.is_some_and(|rule| rule.is_sensitive(rest));
-            parts.push(self.cell(
-                Named::Rest(total),
-                Cell {
-                    order: 0,
-                    count: Some(rest),
-                    standing: Standing::Unpublished,
-                    sensitive,
-                    need: need(rule),
-                    weight: 1,
-                },
-            ));
+            let cell = Cell {
+                order: 0,
+                count: Some(rest),
+                standing: Standing::Unpublished,
+                sensitive,
+                need: need(rule),
+                weight: 1,
+            };
+            let cell = self.cell(Named::Rest(total), cell);
+            parts.push(cell);
+            left = Some(cell);
         }
-        self.problem.relations.push(Relation { whole, parts });
+        if !parts.is_empty() {
+            self.problem.relations.push(Relation { whole, parts });
+        }
+        left
     }
 
     /// A further cell that equals one.

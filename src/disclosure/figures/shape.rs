@@ -168,8 +168,8 @@ impl<'a> Grid<'a> {
             * (if of_calendar { 2 } else { 1 })
     }
 
-    /// Totals with their parts: areas in areas, breakdowns in `all`.
-    pub(super) fn sums(&self) -> Vec<(u32, Vec<u32>)> {
+    /// Totals with their parts, areas in areas and breakdowns in `all`, in series along time.
+    pub(super) fn sums(&self) -> Vec<Series<'a>> {
         let mut sums = Vec::new();
         let mut levels: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
         for (area, (around, level)) in self.around.iter().enumerate() {
@@ -177,25 +177,35 @@ impl<'a> Grid<'a> {
                 levels.entry((*around, level)).or_default().push(area);
             }
         }
-        for ((around, _), parts) in levels {
-            for breakdown in 0..self.breakdowns.len() {
-                for period in 0..self.periods.len() {
-                    let cell = |area: usize| self.cell(self.place_of(area, breakdown, period));
-                    if let Some(total) = cell(around) {
-                        sums.push((total, parts.iter().filter_map(|area| cell(*area)).collect()));
-                    }
-                }
+        for ((around, level), parts) in levels {
+            for (breakdown, name) in self.breakdowns.iter().enumerate() {
+                let cell = |area: usize, period: usize| self.cell(self.place_of(area, breakdown, period));
+                let sum = |(period, of): (usize, &Period)| {
+                    let parts = parts.iter().filter_map(|area| cell(*area, period)).collect();
+                    Some((*of, cell(around, period)?, parts))
+                };
+                sums.push(Series {
+                    area: self.areas.get(around).copied().unwrap_or_default(),
+                    breakdown: name,
+                    along: Along::Areas(level.to_owned()),
+                    sums: self.periods.iter().enumerate().filter_map(sum).collect(),
+                });
             }
         }
         if let Ok(all) = self.breakdowns.binary_search(&ALL) {
-            for area in 0..self.areas.len() {
-                for period in 0..self.periods.len() {
-                    let cell = |breakdown: usize| self.cell(self.place_of(area, breakdown, period));
-                    if let Some(total) = cell(all) {
-                        let parts = (0..self.breakdowns.len()).filter(|breakdown| *breakdown != all);
-                        sums.push((total, parts.filter_map(cell).collect()));
-                    }
-                }
+            for (area, name) in self.areas.iter().enumerate() {
+                let cell =
+                    |breakdown: usize, period: usize| self.cell(self.place_of(area, breakdown, period));
+                let sum = |(period, of): (usize, &Period)| {
+                    let parts = (0..self.breakdowns.len()).filter(|breakdown| *breakdown != all);
+                    Some((*of, cell(all, period)?, parts.filter_map(|own| cell(own, period)).collect()))
+                };
+                sums.push(Series {
+                    area: name,
+                    breakdown: ALL,
+                    along: Along::Breakdowns,
+                    sums: self.periods.iter().enumerate().filter_map(sum).collect(),
+                });
             }
         }
         sums
@@ -222,22 +232,97 @@ impl<'a> Grid<'a> {
         relations
     }
 
-    pub(super) fn lattice(&self) -> Lattice {
-        let all = self.breakdowns.binary_search(&ALL).ok().map(index);
+    /// The cells as a lattice, in which what totals leave over their parts are further parts.
+    pub(super) fn lattice(&self, rests: &[Rest<'_>]) -> Lattice {
+        let all = self.breakdowns.binary_search(&ALL).ok();
         let origin = self.periods.iter().map(|period| period.first).min();
         let since = |month: Month| {
             origin.and_then(|origin| u32::try_from(month.since(origin)).ok()).unwrap_or_default()
         };
-        let parts = (0..index(self.breakdowns.len())).map(|own| all.filter(|all| *all != own));
+        let mut further: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+        let mut within: Vec<Option<u32>> = self.around.iter().map(|(around, _)| around.map(index)).collect();
+        let mut parts: Vec<Option<u32>> =
+            (0..self.breakdowns.len()).map(|own| all.filter(|all| *all != own).map(index)).collect();
+        if rests.iter().any(|rest| rest.along == Along::Breakdowns) {
+            parts.push(all.map(index));
+        }
+        let mut placed: Vec<(usize, usize, usize, u32)> = Vec::with_capacity(rests.len());
+        for rest in rests {
+            let (Ok(area), Ok(breakdown), Ok(period)) = (
+                self.areas.binary_search(&rest.area),
+                self.breakdowns.binary_search(&rest.breakdown),
+                self.periods.binary_search(&rest.period),
+            ) else {
+                continue;
+            };
+            match &rest.along {
+                Along::Areas(level) => {
+                    let at = *further.entry((area, level)).or_insert_with(|| {
+                        within.push(Some(index(area)));
+                        within.len() - 1
+                    });
+                    placed.push((at, breakdown, period, rest.cell));
+                }
+                Along::Breakdowns => placed.push((area, self.breakdowns.len(), period, rest.cell)),
+            }
+        }
+        let (breakdowns, periods) = (parts.len(), self.periods.len());
+        let mut cells = vec![NOWHERE; within.len() * breakdowns * periods];
+        for area in 0..self.areas.len() {
+            for breakdown in 0..self.breakdowns.len() {
+                let from = self.place_of(area, breakdown, 0);
+                let to = (area * breakdowns + breakdown) * periods;
+                if let (Some(into), Some(own)) =
+                    (cells.get_mut(to..to + periods), self.cells.get(from..from + periods))
+                {
+                    into.copy_from_slice(own);
+                }
+            }
+        }
+        for (area, breakdown, period, cell) in placed {
+            if let Some(into) = cells.get_mut((area * breakdowns + breakdown) * periods + period) {
+                *into = cell;
+            }
+        }
         Lattice {
             axes: vec![
-                Axis::Tree(self.around.iter().map(|(around, _)| around.map(index)).collect()),
-                Axis::Tree(parts.collect()),
+                Axis::Tree(within),
+                Axis::Tree(parts),
                 Axis::Line(self.periods.iter().map(|p| (since(p.first), since(p.last) + 1)).collect()),
             ],
-            cells: self.cells.clone(),
+            cells,
         }
     }
+}
+
+/// Along which axis parts make up a total.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Along {
+    /// Areas of this level within an area.
+    Areas(String),
+    /// Breakdowns in `all`.
+    Breakdowns,
+}
+
+/// A total with its parts, period by period.
+pub(super) struct Series<'a> {
+    /// Area of the total.
+    pub(super) area: &'a str,
+    /// Breakdown of the total.
+    pub(super) breakdown: &'a str,
+    pub(super) along: Along,
+    /// Period, cell of the total, cells of the parts.
+    pub(super) sums: Vec<(Period, u32, Vec<u32>)>,
+}
+
+/// What a total leaves over its published parts in a period.
+#[derive(Debug, Clone)]
+pub(super) struct Rest<'a> {
+    pub(super) area: &'a str,
+    pub(super) breakdown: &'a str,
+    pub(super) period: Period,
+    pub(super) along: Along,
+    pub(super) cell: u32,
 }
 
 /// Finds the places of keys; quick where neighbours share area and breakdown.
@@ -377,12 +462,12 @@ impl<'g, 'a> Addend<'g, 'a> {
         Self { breakdown, grid, within }
     }
 
-    /// Its cells that make up a cell of the whole, in each way that there is.
-    pub(super) fn of(&self, (area, breakdown, period): &Key<'_>) -> Vec<Vec<u32>> {
+    /// Its cells that make up a cell of the whole, in each way that there is, and along which axis.
+    pub(super) fn of(&self, (area, breakdown, period): &Key<'_>) -> Vec<(Along, Vec<u32>)> {
         let wanted = self.breakdown.unwrap_or(breakdown);
         let at = |area: &str, breakdown: &str| self.grid.get(&(area, breakdown, *period));
         if let Some(cell) = at(area, wanted) {
-            return vec![vec![cell]];
+            return vec![(Along::Breakdowns, vec![cell])];
         }
         let is_whole = *breakdown == ALL && self.breakdown.is_none();
         let of_area = |area: &str| -> Vec<u32> {
@@ -394,10 +479,14 @@ impl<'g, 'a> Addend<'g, 'a> {
         };
         let here = of_area(area);
         if !here.is_empty() {
-            return vec![here];
+            return vec![(Along::Breakdowns, here)];
         }
-        let levels = self.within.get(area).into_iter().flat_map(BTreeMap::values);
-        let ways = levels.map(|areas| areas.iter().flat_map(|area| of_area(area)).collect::<Vec<u32>>());
-        ways.filter(|way| !way.is_empty()).collect()
+        let ways = self.within.get(area).into_iter().flatten().map(|(level, areas)| {
+            (
+                Along::Areas((*level).to_owned()),
+                areas.iter().flat_map(|area| of_area(area)).collect::<Vec<u32>>(),
+            )
+        });
+        ways.filter(|(_, way)| !way.is_empty()).collect()
     }
 }
