@@ -108,22 +108,24 @@ pub fn due_of_many<'a>(
     editions: Vec<Delivery>,
 ) -> Vec<Due<'a>> {
     let agreement = project.agreement_of(feed);
-    let Some((agreement, rule)) = agreement.and_then(|agreement| Some((agreement, agreement.retention?))) else {
+    let Some((agreement, rule)) = agreement.and_then(|agreement| Some((agreement, agreement.retention?)))
+    else {
         return Vec::new();
     };
     let Some(contract) = project.contracts.get(&feed.contract) else { return Vec::new() };
-    let one = |what: Erased, month: Month, file: String, deliveries: Vec<Delivery>, last_day: NaiveDate| Due {
-        feed,
-        agreement: &agreement.id,
-        reference: &agreement.reference,
-        dataset: &contract.config.dataset,
-        month,
-        file,
-        deliveries,
-        what,
-        rule: rule.words(),
-        last_day,
-    };
+    let one =
+        |what: Erased, month: Month, file: String, deliveries: Vec<Delivery>, last_day: NaiveDate| Due {
+            feed,
+            agreement: &agreement.id,
+            reference: &agreement.reference,
+            dataset: &contract.config.dataset,
+            month,
+            file,
+            deliveries,
+            what,
+            rule: rule.words(),
+            last_day,
+        };
     let mut found = Vec::new();
     for (month, (last_day, deliveries)) in months {
         let mut by_file: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();

@@ -438,7 +438,12 @@ impl<'a> Run<'a> {
             reports.retain(|month, _| !gone(month));
             let made: Vec<MadeMonth> = made.into_values().collect();
             for month in &made {
-                stored.restated.extend(many::restatements(landing, &told_before, month.month, &month.reports));
+                stored.restated.extend(many::restatements(
+                    landing,
+                    &told_before,
+                    month.month,
+                    &month.reports,
+                ));
                 for report in &month.reports {
                     stored.rows_read += report.received;
                     stored.rows_quarantined += report.quarantined;

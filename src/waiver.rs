@@ -240,7 +240,10 @@ mod tests {
         let of = |effect| -> Vec<&str> {
             rules.iter().filter(|(_, found)| **found == effect).map(|(rule, _)| rule.as_str()).collect()
         };
-        assert_eq!(of(Effect::Accept), ["bad_kind", "bad_postcode", "bad_team", "bad_value", "delivery_held", "too_late"]);
+        assert_eq!(
+            of(Effect::Accept),
+            ["bad_kind", "bad_postcode", "bad_team", "bad_value", "delivery_held", "too_late"]
+        );
         assert_eq!(
             of(Effect::Acknowledge),
             [

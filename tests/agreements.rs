@@ -112,7 +112,8 @@ fn a_measure_whose_purpose_is_not_agreed_on_is_withheld_by_name() {
     let measure = "sql/northport/northport-charged.sql";
     world.edit(measure, "purpose = \"strategic assessment\"\n", "");
     let told = world.outturn(&["check"]).exits(2);
-    let told = told.says("northport-charged.sql:2:6").says("names no purpose, and reads feed `northport-crime`");
+    let told =
+        told.says("northport-charged.sql:2:6").says("names no purpose, and reads feed `northport-crime`");
     told.says("with one of `strategic assessment`");
     world.edit(measure, "kind = ", "purpose = \"strategic assessment\"\nkind = ");
     world.run().exits(0);

@@ -110,7 +110,8 @@ fn damaged(text: &[u8], changes: &[Change]) -> Vec<u8> {
             bytes.truncate(at.index(bytes.len()));
             continue;
         }
-        let mut lines: Vec<Vec<u8>> = bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let mut lines: Vec<Vec<u8>> =
+            bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         let of = |index: &Index| index.index(lines.len());
         match change {
             Change::Value(at, value) => {
@@ -328,10 +329,54 @@ proptest! {
 
 /// Words of which statements are made, good ones and bad ones.
 const WORDS: [&str; 48] = [
-    "SELECT", "FROM", "crime", "asb", "crime_count", "WHERE", "(", ")", ",", "*", "+", "/", "0", "1", "'x'", "ref", "month",
-    "count(*)", "AS", "x", "WITH", "UNION ALL", "ORDER BY", "GROUP BY", "LIMIT", "HAVING", "CASE", "WHEN", "THEN", "END",
-    "NULL", "JOIN", "ON", "USING", "OVER", "PARTITION BY", ";", "--", "/*", "*/", "\"", "'", "é", "EXPLAIN", "SHOW", "VALUES",
-    "LATERAL", "::",
+    "SELECT",
+    "FROM",
+    "crime",
+    "asb",
+    "crime_count",
+    "WHERE",
+    "(",
+    ")",
+    ",",
+    "*",
+    "+",
+    "/",
+    "0",
+    "1",
+    "'x'",
+    "ref",
+    "month",
+    "count(*)",
+    "AS",
+    "x",
+    "WITH",
+    "UNION ALL",
+    "ORDER BY",
+    "GROUP BY",
+    "LIMIT",
+    "HAVING",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "END",
+    "NULL",
+    "JOIN",
+    "ON",
+    "USING",
+    "OVER",
+    "PARTITION BY",
+    ";",
+    "--",
+    "/*",
+    "*/",
+    "\"",
+    "'",
+    "é",
+    "EXPLAIN",
+    "SHOW",
+    "VALUES",
+    "LATERAL",
+    "::",
 ];
 
 /// Statements that would write, each with a folder that is watched in the place of `{}`.
@@ -439,14 +484,19 @@ fn the_records_of_a_warehouse_in_any_disorder_are_read_or_refused() {
         }),
         ("landing/erasures.jsonl", &|| match Erasures::open(&place) {
             // What was altered breaks the chain, so that what is read is what was written.
-            Ok(erasures) => erasures.lines().iter().all(|line| line.by == "Officer" && line.why.starts_with("1 month")),
+            Ok(erasures) => {
+                erasures.lines().iter().all(|line| line.by == "Officer" && line.why.starts_with("1 month"))
+            }
             Err(error) => error.to_string().len() < 1000,
         }),
-        ("retained/measures.parquet", &|| Retained::open(&place).map_or_else(|error| error.to_string().len() < 4000, |_| true)),
+        ("retained/measures.parquet", &|| {
+            Retained::open(&place).map_or_else(|error| error.to_string().len() < 4000, |_| true)
+        }),
         ("published/current/manifest.json", &|| {
             let current = place.join("published/current");
             // Whether the tables still fit the manifest is told too.
-            release::read_manifest(&current).is_err() || release::verify(&current).map_or(true, |found| found.len() < 1000)
+            release::read_manifest(&current).is_err()
+                || release::verify(&current).map_or(true, |found| found.len() < 1000)
         }),
         ("schedule.json", &|| LastRun::read(&place).is_none_or(|last| last.finished.timestamp() < i64::MAX)),
     ];
@@ -454,13 +504,14 @@ fn the_records_of_a_warehouse_in_any_disorder_are_read_or_refused() {
         let path = place.join(file);
         let sound = fs::read(&path).unwrap();
         let mut runner = proptest::test_runner::TestRunner::new(cases(128));
-        let outcome = runner.run(&(changes(), prop::collection::vec(any::<u8>(), 0..40)), |(changes, noise)| {
-            let mut bytes = damaged(&sound, &changes);
-            bytes.extend_from_slice(&noise);
-            fs::write(&path, bytes).unwrap();
-            prop_assert!(read(), "{}", file);
-            Ok(())
-        });
+        let outcome =
+            runner.run(&(changes(), prop::collection::vec(any::<u8>(), 0..40)), |(changes, noise)| {
+                let mut bytes = damaged(&sound, &changes);
+                bytes.extend_from_slice(&noise);
+                fs::write(&path, bytes).unwrap();
+                prop_assert!(read(), "{}", file);
+                Ok(())
+            });
         outcome.unwrap();
         fs::write(&path, &sound).unwrap();
         assert!(read());

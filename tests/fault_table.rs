@@ -69,10 +69,17 @@ const NONE: &str = "not_available";
 fn faults_of_contents() -> Vec<Fault> {
     let header = "Ref,Month,Beat,Type,Outcome,Value";
     let rows = World::good("crime", "2025-07").split_once('\n').unwrap().1.to_owned();
-    let utf16: Vec<u8> =
-        [0xFEFF].into_iter().chain(World::good("crime", "2025-07").encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> = [0xFEFF]
+        .into_iter()
+        .chain(World::good("crime", "2025-07").encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
     let latin = |text: &str| -> Vec<u8> {
-        World::good("crime", "2025-07").replacen("Charged", text, 1).chars().map(|c| u8::try_from(c).unwrap()).collect()
+        World::good("crime", "2025-07")
+            .replacen("Charged", text, 1)
+            .chars()
+            .map(|c| u8::try_from(c).unwrap())
+            .collect()
     };
     let wide = (0..100_000).map(|n| format!(",extra{n}")).collect::<Vec<_>>().concat();
     let held = "held: 5 = 0 + 0 + 5; 5 of 5 rows break the contract";
@@ -89,7 +96,12 @@ fn faults_of_contents() -> Vec<Fault> {
             "accepted: 5 = 5 + 0 + 0",
             "available 5.0",
         ),
-        fault("swapped", World::good("crime", "2025-07").replacen(header, "Ref,Month,Beat,Outcome,Type,Value", 1), held, NONE),
+        fault(
+            "swapped",
+            World::good("crime", "2025-07").replacen(header, "Ref,Month,Beat,Outcome,Type,Value", 1),
+            held,
+            NONE,
+        ),
         fault(
             "column-gone",
             edited(|_, line| line.rsplit_once(',').unwrap().0.to_owned()),
@@ -121,8 +133,18 @@ fn faults_of_contents() -> Vec<Fault> {
             "accepted: 6 = 5 + 0 + 1",
             "available 5.0",
         ),
-        fault("title-rows", format!("Crimes of July 2025\n\n{}", World::good("crime", "2025-07")), "refused: ", NONE),
-        fault("total-row", World::good("crime", "2025-07") + "Total,,,,,5\n", "accepted: 6 = 5 + 0 + 1", "available 5.0"),
+        fault(
+            "title-rows",
+            format!("Crimes of July 2025\n\n{}", World::good("crime", "2025-07")),
+            "refused: ",
+            NONE,
+        ),
+        fault(
+            "total-row",
+            World::good("crime", "2025-07") + "Total,,,,,5\n",
+            "accepted: 6 = 5 + 0 + 1",
+            "available 5.0",
+        ),
         fault("new-code", with_field(2, 3, "Fly-tipping"), "accepted: 5 = 4 + 0 + 1", "available 4.0"),
         fault("blank-code", with_field(2, 3, ""), "accepted: 5 = 4 + 0 + 1", "available 4.0"),
         fault(
@@ -132,7 +154,12 @@ fn faults_of_contents() -> Vec<Fault> {
             NONE,
         ),
         fault("utf-16", utf16, "refused: ", NONE),
-        fault("byte-order-mark", format!("\u{feff}{}", World::good("crime", "2025-07")), "accepted: 5 = 5 + 0 + 0", "available 5.0"),
+        fault(
+            "byte-order-mark",
+            format!("\u{feff}{}", World::good("crime", "2025-07")),
+            "accepted: 5 = 5 + 0 + 0",
+            "available 5.0",
+        ),
         fault("windows-1252", latin("Charg\u{e9}d"), "accepted: 5 = 4 + 0 + 1", "available 4.0"),
         fault(
             "nul-byte",
@@ -146,20 +173,35 @@ fn faults_of_contents() -> Vec<Fault> {
             "accepted: 5 = 4 + 0 + 1",
             "available 4.0",
         ),
-        fault("other-delimiter", World::good("crime", "2025-07").replace(',', ";"), "refused: 5 = 0 + 0 + 5; column `Ref`", NONE),
+        fault(
+            "other-delimiter",
+            World::good("crime", "2025-07").replace(',', ";"),
+            "refused: 5 = 0 + 0 + 5; column `Ref`",
+            NONE,
+        ),
         fault(
             "mixed-line-ends",
             edited(|number, line| if number % 2 == 0 { format!("{line}\r") } else { line.to_owned() }),
             "accepted: 5 = 5 + 0 + 0",
             "available 5.0",
         ),
-        fault("no-last-line-end", World::good("crime", "2025-07").trim_end(), "accepted: 5 = 5 + 0 + 0", "available 5.0"),
+        fault(
+            "no-last-line-end",
+            World::good("crime", "2025-07").trim_end(),
+            "accepted: 5 = 5 + 0 + 0",
+            "available 5.0",
+        ),
         fault("impossible-month", with_field(3, 1, "2025-13"), "accepted: 5 = 4 + 0 + 1", "available 4.0"),
         fault("serial-dates", World::good("crime", "2025-07").replace("2025-07", "45839"), held, NONE),
         fault("negative", with_field(1, 5, "-30"), "accepted: 5 = 4 + 0 + 1", "available 4.0"),
         fault("not-a-number", with_field(1, 5, "NaN"), "accepted: 5 = 4 + 0 + 1", "available 4.0"),
         fault("infinite", with_field(1, 5, "1E400"), "accepted: 5 = 4 + 0 + 1", "available 4.0"),
-        fault("repeated-rows", format!("{}{rows}", World::good("crime", "2025-07")), "accepted: 10 = 5 + 5 + 0", "available 5.0"),
+        fault(
+            "repeated-rows",
+            format!("{}{rows}", World::good("crime", "2025-07")),
+            "accepted: 10 = 5 + 5 + 0",
+            "available 5.0",
+        ),
         fault(
             "conflicting-keys",
             World::good("crime", "2025-07") + "C07-01,2025-07,H1,Robbery,No suspect,9\n",
@@ -186,7 +228,8 @@ fn faults_of_contents() -> Vec<Fault> {
         ),
         fault(
             "long-line",
-            World::good("crime", "2025-07") + &format!("C07-06,2025-07,H1,Robbery,{},\n", "x".repeat(10 << 20)),
+            World::good("crime", "2025-07")
+                + &format!("C07-06,2025-07,H1,Robbery,{},\n", "x".repeat(10 << 20)),
             "accepted: 6 = 5 + 0 + 1",
             "available 5.0",
         ),
@@ -235,7 +278,13 @@ fn faults_of_contents() -> Vec<Fault> {
     let archives: [(&str, Vec<u8>); 7] = [
         ("zip-without-member", zip(&[("2025-07/asb.csv", b"x\n")])),
         ("zip-bomb", zip(&[("2025-07/crime.csv", &vec![b'0'; 40 << 20])])),
-        ("zip-in-zip", zip(&[("2025-07/crime.csv", &zip(&[("2025-07/crime.csv", World::good("crime", "2025-07").as_bytes())]))])),
+        (
+            "zip-in-zip",
+            zip(&[(
+                "2025-07/crime.csv",
+                &zip(&[("2025-07/crime.csv", World::good("crime", "2025-07").as_bytes())]),
+            )]),
+        ),
         ("zip-that-climbs", zip(&[("../../2025-07/crime.csv", World::good("crime", "2025-07").as_bytes())])),
         ("zip-truncated", {
             let whole = zip(&[("2025-07/crime.csv", World::good("crime", "2025-07").as_bytes())]);

@@ -68,8 +68,7 @@ fn contents(world: &World) -> Contents {
     // The versions of the datasets' logs count attempts; everything else of the manifest is compared by its tables.
     let manifest: serde_json::Value =
         serde_json::from_slice(&released.remove("manifest.json").unwrap()).unwrap();
-    let told =
-        ["measures", "own_tables", "project", "tables"].map(|name| manifest[name].to_string());
+    let told = ["measures", "own_tables", "project", "tables"].map(|name| manifest[name].to_string());
     released.insert("manifest.json".to_owned(), told.join("\n").into_bytes());
     let mut datasets = BTreeMap::new();
     for table in ["asb", "crime", "crime_count"] {

@@ -241,8 +241,10 @@ fn an_extract_that_is_held_gives_way_to_the_one_before_until_a_waiver_lets_it_in
     assert!(gaps.contains("2025-08.csv held: 10 rows came, where 36 are usual"), "{gaps}");
     assert_eq!(stored(&world), stored(&rebuilt(&world)));
     let waive = |period: &str| {
-        let words = ["--why", "the rest was handed to another force", "--by", "data lead", "--until", "2025-12-31"];
-        let about = ["quarantine", "waive", "northport-crime", "--period", period, "--reason", "delivery_held"];
+        let words =
+            ["--why", "the rest was handed to another force", "--by", "data lead", "--until", "2025-12-31"];
+        let about =
+            ["quarantine", "waive", "northport-crime", "--period", period, "--reason", "delivery_held"];
         world.outturn(&[&about[..], &words].concat())
     };
     waive("2025-07").exits(4).says("no delivery of feed `northport-crime` for 2025-07 is held");
@@ -276,11 +278,35 @@ fn a_month_with_far_more_rows_than_usual_is_held_until_a_waiver_lets_it_in() {
     );
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025-07"), "not_available");
     world.outturn(&["plan", "--detailed-exit-code"]).exits(0);
-    let about = ["quarantine", "waive", "northport-crime", "--period", "2025-07", "--reason", "delivery_held"];
+    let about =
+        ["quarantine", "waive", "northport-crime", "--period", "2025-07", "--reason", "delivery_held"];
     let words = ["--why", "a backlog was entered", "--by", "data lead", "--until", "2025-12-31"];
     world.outturn(&[&about[..], &words].concat()).exits(0).says("the delivery is let in");
     run(&world);
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025-07"), "available 4.5");
+}
+
+#[test]
+fn a_row_of_many_months_that_a_waiver_lets_in_gives_way_to_a_later_one_of_its_key() {
+    let world = many("mode = \"upsert\"");
+    world.edit(FEED, "share = 0.2", "share = 0.5");
+    world.send(
+        "crime",
+        "2025-05",
+        format!("{HEADER}A1,2025-04,H1,Burglary,,1\nA2,2025-04,H1,Fly-tipping,,1\n"),
+    );
+    run(&world);
+    assert_eq!(crimes(&world), ["2025-04 A1 Burglary"]);
+    let about =
+        ["quarantine", "waive", "northport-crime", "--period", "2025-04", "--reason", "bad_crime_type"];
+    let words = ["--why", "agreed", "--by", "Data lead", "--until", "2025-12-31"];
+    world.outturn(&[&about[..], &words].concat()).exits(0).says("1 row(s) are taken as they stand");
+    run(&world);
+    assert_eq!(crimes(&world), ["2025-04 A1 Burglary", "2025-04 A2 Fly-tipping"]);
+    world.send("crime", "2025-06", format!("{HEADER}A2,2025-04,H1,Robbery,,1\nA3,2025-05,H1,Robbery,,1\n"));
+    run(&world);
+    assert_eq!(crimes(&world), ["2025-04 A1 Burglary", "2025-04 A2 Robbery", "2025-05 A3 Robbery"]);
+    assert_eq!(stored(&world), stored(&rebuilt(&world)));
 }
 
 #[test]

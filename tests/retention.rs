@@ -137,7 +137,10 @@ fn an_edition_stays_while_a_month_that_may_be_kept_stands_in_it_alone() {
     // The third brings July alone, so that June stands in the second.
     edition(&world, "2025-07-31", &["2025-07"]);
     purge(&world, "2025-07-31");
-    assert_eq!(["2025-04.csv", "2025-06.csv", "2025-07.csv"].map(|name| landed(&world, name)), [false, true, true]);
+    assert_eq!(
+        ["2025-04.csv", "2025-06.csv", "2025-07.csv"].map(|name| landed(&world, name)),
+        [false, true, true]
+    );
     assert_eq!(held(&world), ["2025-06 12", "2025-07 5"]);
     // In August June has passed, and with it the edition.
     purge(&world, "2025-08-01");

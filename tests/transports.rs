@@ -1041,7 +1041,8 @@ async fn a_bucket_that_is_not_there_and_an_object_that_is_too_large_are_told() {
 /// signature.
 fn stand_in(list: &str, listed: String, objects: &[(&str, &str)]) -> FakePartner {
     let modified = "Last-Modified: Sat, 01 Feb 2025 06:00:00 GMT";
-    let partner = FakePartner::start().and(list, [Answer::with(200, &["Content-Type: application/xml"], listed)]);
+    let partner =
+        FakePartner::start().and(list, [Answer::with(200, &["Content-Type: application/xml"], listed)]);
     objects.iter().fold(partner, |partner, (path, text)| {
         partner.and(path, [Answer::with(200, &["ETag: \"0x8D\"", modified, "Content-Type: text/csv"], text)])
     })
@@ -1081,7 +1082,10 @@ async fn blobs_of_azure_are_listed_and_read_as_its_documents_say() {
     assert_eq!(all[0].source, "az://deliveries/asb/2025-01-north.csv");
     assert_eq!(all[0].captures["division"], "north");
     let requests = store.requests();
-    assert!(requests[0].path().contains("comp=list") && requests[0].path().contains("prefix=asb"), "{requests:?}");
+    assert!(
+        requests[0].path().contains("comp=list") && requests[0].path().contains("prefix=asb"),
+        "{requests:?}"
+    );
     for request in &requests {
         let signed = request.header("authorization").unwrap_or_default();
         assert!(signed.starts_with("SharedKey town:") && !signed.contains("Y29ybmNyYWtl"), "{signed}");
@@ -1136,7 +1140,10 @@ async fn an_rsa_key_is_told_from_one_that_cannot_be_read() {
     ] {
         let town = town(
             "sftp://csp@127.0.0.1:9/{period}.csv",
-            &format!("{INTERNAL}\n{}\npassphrase = \"${{file:passphrase}}\"\n", SFTP.replace("env:NOT_NEEDED", "file:key").trim()),
+            &format!(
+                "{INTERNAL}\n{}\npassphrase = \"${{file:passphrase}}\"\n",
+                SFTP.replace("env:NOT_NEEDED", "file:key").trim()
+            ),
         );
         write(&town, "passphrase", "not the one\n");
         let made = std::process::Command::new("ssh-keygen")

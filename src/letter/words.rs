@@ -258,8 +258,14 @@ mod tests {
         )
         .expect("a contract");
         let said = |name: &str| rule(&contract, name, "", &str::to_owned);
-        assert_eq!(said("bad_mean"), "`mean`, which we compute from the row, must come to a number from 0 to 5");
-        assert_eq!(said("bad_half"), "`half`, which we compute from the row, cannot be computed from its values");
+        assert_eq!(
+            said("bad_mean"),
+            "`mean`, which we compute from the row, must come to a number from 0 to 5"
+        );
+        assert_eq!(
+            said("bad_half"),
+            "`half`, which we compute from the row, cannot be computed from its values"
+        );
         assert_eq!(said("closed_first"), "it was closed before it was opened");
         assert_eq!(said("something"), "the row breaks the rule `something`");
     }

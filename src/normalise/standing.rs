@@ -362,9 +362,8 @@ impl Judge<'_> {
             counted.insert(name.clone(), found.clone());
             judged.insert(name, found);
         }
-        let of_rows = |month: Month| {
-            self.waivers.iter().any(|waiver| waiver.period == month && waiver.rule != HELD)
-        };
+        let of_rows =
+            |month: Month| self.waivers.iter().any(|waiver| waiver.period == month && waiver.rule != HELD);
         for (_, part) in one.parts(feed).filter(|(month, _)| !of_rows(*month)) {
             let name = part.month.map(|month| month.to_string()).unwrap_or_default();
             if let Some(found) = counted.get(&name) {

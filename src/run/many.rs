@@ -110,7 +110,8 @@ impl Standings {
             {
                 for (month, last_day) in past(&standing.editions, rule, as_of) {
                     let in_time = |edition: &Edition| came_on(&edition.delivery) <= last_day;
-                    let mut holding = standing.editions.iter().filter(|edition| edition.rows.contains_key(&month));
+                    let mut holding =
+                        standing.editions.iter().filter(|edition| edition.rows.contains_key(&month));
                     if erased.contains(&month) || holding.any(in_time) {
                         continue;
                     }
@@ -215,10 +216,13 @@ impl Standings {
         let mut found = Past::default();
         for (month, last_day) in &all {
             let Some(parts) = standing.months.get(month) else { continue };
-            found.months.insert(*month, (*last_day, parts.iter().map(|(delivery, _)| delivery.clone()).collect()));
+            found
+                .months
+                .insert(*month, (*last_day, parts.iter().map(|(delivery, _)| delivery.clone()).collect()));
         }
         for edition in &standing.editions {
-            let rows: u64 = edition.rows.iter().filter(|(month, _)| all.contains_key(month)).map(|(_, n)| n).sum();
+            let rows: u64 =
+                edition.rows.iter().filter(|(month, _)| all.contains_key(month)).map(|(_, n)| n).sum();
             if !edition.rows.keys().any(|month| all.contains_key(month)) {
                 continue;
             }
@@ -350,7 +354,8 @@ fn past(editions: &[Edition], rule: RetentionConfig, as_of: NaiveDate) -> BTreeM
             *received = (*received).max(edition.delivery.received);
         }
     }
-    let last_day = |(month, received): (Month, DateTime<Utc>)| Some((month, rule.last_day(month, Some(received))?));
+    let last_day =
+        |(month, received): (Month, DateTime<Utc>)| Some((month, rule.last_day(month, Some(received))?));
     latest.into_iter().filter_map(last_day).filter(|(_, last_day)| as_of > *last_day).collect()
 }
 
@@ -361,7 +366,8 @@ fn came_on(delivery: &Delivery) -> NaiveDate {
 /// Which of these deliveries waivers let in though they would be held, by digest of their contents.
 fn let_in(waivers: &[Arc<WaiverConfig>], deliveries: &[Delivery]) -> BTreeMap<String, LetIn> {
     let of = |delivery: &Delivery| waivers.iter().find_map(|waiver| waiver.lets_in(delivery));
-    let found = deliveries.iter().filter_map(|delivery| Some((delivery.content_sha256.clone(), of(delivery)?)));
+    let found =
+        deliveries.iter().filter_map(|delivery| Some((delivery.content_sha256.clone(), of(delivery)?)));
     found.collect()
 }
 

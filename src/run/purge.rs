@@ -117,7 +117,9 @@ impl Run<'_> {
         let (mut due, mut staying) = (Vec::new(), Vec::new());
         for feed in self.project.feeds.values().map(|feed| &feed.config) {
             let rule = self.project.agreement_of(feed).and_then(|agreement| agreement.retention);
-            let Some(past) = rule.and_then(|rule| standings.past_of(&feed.id, rule, self.as_of)) else { continue };
+            let Some(past) = rule.and_then(|rule| standings.past_of(&feed.id, rule, self.as_of)) else {
+                continue;
+            };
             for (delivery, rows) in &past.staying {
                 staying.push(format!(
                     "feed `{}`: {} of {} stays as received and holds {rows} rows that may not be kept, in no dataset: it \
@@ -226,7 +228,8 @@ impl Run<'_> {
             .cloned()
             .collect();
         if one.what == Erased::File
-            && let (true, Some(latest)) = (reports.is_empty(), one.deliveries.last()) {
+            && let (true, Some(latest)) = (reports.is_empty(), one.deliveries.last())
+        {
             // It was landed and never read, as when every run since was broken off.
             reports.push(DeliveryReport::new(latest.clone(), DeliveryStatus::Refused, String::new()));
         }
