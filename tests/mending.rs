@@ -73,7 +73,10 @@ fn a_letter_says_what_was_expected_what_came_which_rows_and_what_to_send() {
     assert_eq!((&json["answer_by"], &json["text"]), (&"2025-08-19".into(), &held.into()));
     // A file without a heading has a row in its place, which is nobody's business.
     world.send("crime", "2025-07", World::good("crime", "2025-07").split_once('\n').unwrap().1);
-    world.outturn_at("2025-08-13T05:30:00Z", &["run"]).exits(3);
+    let told = world.outturn_at("2025-08-13T05:30:00Z", &["run"]).exits(3);
+    let noted = world.told_of("crime", "2025-07").join("\n") + &told.err;
+    assert!(noted.contains("the first line seems to be no heading"), "{noted}");
+    assert!(!noted.contains("C07-01") && !noted.contains("Shoplifting"), "{noted}");
     let refused = letter("07", "2025-08-13T05:30:00Z");
     assert!(
         refused.contains("1. 2025-07.csv: the first line is not the heading that was agreed: column `Ref`"),
@@ -241,4 +244,21 @@ fn a_value_that_can_be_kept_is_taken_as_it_stands_under_a_waiver_and_one_that_ca
     world.outturn(&["check"]).exits(2).says("contract `constabulary-crime` has no rule `bad_kind`");
     world.write(file, text.replace("northport-crime\"\n", "northport-crimes\"\n"));
     world.outturn(&["check"]).exits(2).says("feed `northport-crimes` is not defined");
+}
+
+#[test]
+fn a_code_that_a_waiver_lets_in_on_one_line_is_unknown_on_the_others() {
+    let world = World::complete();
+    let july = with_field(2, 3, "Fly-tipping").replace(",K1,Burglary,", ",K1,Fly-tipping,");
+    assert_eq!(july.matches("Fly-tipping").count(), 2);
+    world.edit(CRIME_FEED, "hold-above-quarantined-share = 0.2", "hold-above-quarantined-share = 0.5");
+    world.send("crime", "2025-07", july);
+    world.run().exits(0);
+    let about =
+        ["quarantine", "waive", "northport-crime", "--period", "2025-07", "--reason", "bad_crime_type"];
+    let words = ["--why", "agreed", "--by", "Data lead", "--until", "2025-12-31", "--lines", "3"];
+    world.outturn(&[&about[..], &words].concat()).exits(0).says("1 row(s) are taken as they stand");
+    world.run().exits(0);
+    assert_eq!(world.told_of("crime", "2025-07"), ["accepted: 5 = 4 + 0 + 1"]);
+    world.outturn(&["quarantine", "show"]).exits(0).prints("bad_crime_type");
 }

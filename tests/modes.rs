@@ -287,6 +287,29 @@ fn a_month_with_far_more_rows_than_usual_is_held_until_a_waiver_lets_it_in() {
 }
 
 #[test]
+fn a_row_of_many_months_that_a_waiver_lets_in_gives_way_to_a_later_one_of_its_key() {
+    let world = many("mode = \"upsert\"");
+    world.edit(FEED, "share = 0.2", "share = 0.5");
+    world.send(
+        "crime",
+        "2025-05",
+        format!("{HEADER}A1,2025-04,H1,Burglary,,1\nA2,2025-04,H1,Fly-tipping,,1\n"),
+    );
+    run(&world);
+    assert_eq!(crimes(&world), ["2025-04 A1 Burglary"]);
+    let about =
+        ["quarantine", "waive", "northport-crime", "--period", "2025-04", "--reason", "bad_crime_type"];
+    let words = ["--why", "agreed", "--by", "Data lead", "--until", "2025-12-31"];
+    world.outturn(&[&about[..], &words].concat()).exits(0).says("1 row(s) are taken as they stand");
+    run(&world);
+    assert_eq!(crimes(&world), ["2025-04 A1 Burglary", "2025-04 A2 Fly-tipping"]);
+    world.send("crime", "2025-06", format!("{HEADER}A2,2025-04,H1,Robbery,,1\nA3,2025-05,H1,Robbery,,1\n"));
+    run(&world);
+    assert_eq!(crimes(&world), ["2025-04 A1 Burglary", "2025-04 A2 Robbery", "2025-05 A3 Robbery"]);
+    assert_eq!(stored(&world), stored(&rebuilt(&world)));
+}
+
+#[test]
 fn a_month_that_a_file_tells_anew_says_how_many_rows_it_had() {
     let world = World::complete();
     run(&world);
