@@ -395,7 +395,7 @@ fn a_survey_is_weighted_and_its_waves_are_compared_by_their_design() {
     let page = row(&world, "scorecard", &[("measure", "safe")]);
     assert_eq!(
         cells(&page, &["period", "shown", "direction"]),
-        "wave 2025-06 to 2025-07 | 80.0 [u] | improving"
+        "wave 2025-06 to 2025-07 | 80.0 [p][u] | improving"
     );
     // A wave that is expected stands, and says that it is not there.
     let due = figure(&world, "safe", "P01", "wave 2025-10");
