@@ -1255,3 +1255,61 @@ pub fn release(row: &ReleaseRow) -> Result<RecordBatch, arrow::error::ArrowError
         flags([row.synthetic]),
     ])
 }
+
+#[cfg(test)]
+mod basis_tests {
+    use super::*;
+    use crate::assess::Status;
+    use crate::assess::tests::config;
+    use crate::config::settings::MeasureKind;
+    use crate::diagnose::Source;
+
+    #[test]
+    fn what_figures_stand_on_reads_back_as_it_was_published() {
+        // Four values of sum 300 and squares of 27,000: standard error √(1,500 / 4).
+        let error = (1500.0_f64 / 4.0).sqrt();
+        let average = Basis { squares: Some(27_000.0), error: Some(error), ..Basis::default() };
+        let survey = Basis {
+            base: Some(60.0),
+            design_effect: Some(1.2),
+            error: Some(6.5),
+            estimated: true,
+            ..Basis::default()
+        };
+        let gap = Basis { other: Some((12.0, 24.0)), ..Basis::default() };
+        let figures: Vec<Figure> = [None, Some(average), Some(survey), Some(gap)]
+            .into_iter()
+            .map(|basis| Figure {
+                area: "A".to_owned(),
+                period: "2025-06".parse().unwrap(),
+                breakdown: "all".to_owned(),
+                numerator: Some(300.0),
+                denominator: Some(4.0),
+                value: Some(75.0),
+                status: Status::Available,
+                synthetic: false,
+                note: String::new(),
+                interval: None,
+                after_break: false,
+                vintage: crate::assess::Vintage::default(),
+                basis: basis.map(Box::new),
+            })
+            .collect();
+        let file = SqlFile {
+            partnership: String::new(),
+            config: config(MeasureKind::Average),
+            source: Source::new("m.sql", ""),
+            digest: String::new(),
+        };
+        let batch = outturn(&file, &figures, NaiveDate::MIN, "r").unwrap();
+        let bases = Bases::of(&batch);
+        for (row, figure) in figures.iter().enumerate() {
+            let (found, wanted) = (bases.at(row), figure.basis.clone());
+            let squares = |basis: &Option<Box<Basis>>| basis.as_ref().and_then(|basis| basis.squares);
+            let apart = squares(&found).unwrap_or_default() - squares(&wanted).unwrap_or_default();
+            assert!(apart.abs() < 1e-6, "{row}: {apart}");
+            let without = |basis: Option<Box<Basis>>| basis.map(|basis| Basis { squares: None, ..*basis });
+            assert_eq!(without(found), without(wanted), "{row}");
+        }
+    }
+}
