@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
             landed = feed::land_all(&self.project, landing, self.now) => landed.map_err(RunError::Landing)?,
         };
         let current = self.published.manifest()?;
-        let asked = self.asked(&states)?;
+        let asked = self.asked(&states);
         if let Some(manifest) = &current
             && manifest.inputs == self.inputs(&asked).await?
         {
@@ -286,7 +286,7 @@ impl<'a> Run<'a> {
     }
 
     /// Digest of what the project says and what was landed.
-    fn asked(&self, states: &[FeedState]) -> Result<String, RunError> {
+    fn asked(&self, states: &[FeedState]) -> String {
         let mut digest = Sha256::new();
         digest.update(env!("CARGO_PKG_VERSION"));
         digest.update(crate::normalise::VERSION);
@@ -324,7 +324,7 @@ impl<'a> Run<'a> {
         for (id, waiver) in &self.project.waivers {
             digest.update(format!("{id} {};", waiver.config.is_active(self.as_of)));
         }
-        Ok(hex::encode(digest.finalize()))
+        hex::encode(digest.finalize())
     }
 
     /// Digest of everything that decides whether there is anything to do, without reading a dataset.
