@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Project;
 use crate::config::settings::{ContractConfig, FeedConfig, MeasureConfig};
+use crate::disclosure::settings::SourceDisclosureConfig;
 use crate::geography::Areas;
 use crate::period::Month;
 
@@ -41,6 +42,8 @@ pub struct AgreementConfig {
     pub expires: Option<NaiveDate>,
     /// How long rows are kept. Absent: no limit was agreed.
     pub retention: Option<RetentionConfig>,
+    /// What is counted from the data is withheld from the public at least so. Absent: nothing was agreed.
+    pub disclosure: Option<SourceDisclosureConfig>,
     /// Partnerships, by their short names, whose measures may use the data. Absent: every one of the project.
     #[serde(default)]
     pub recipients: Vec<String>,

@@ -10,7 +10,7 @@ use crate::config::settings::FeedConfig;
 use crate::config::{self, Project};
 use crate::diagnose::{Problem, Source};
 use crate::engine::Engine;
-use crate::geography::{Areas, Residents};
+use crate::geography::{Areas, Change, Residents};
 use crate::lookup::{self, Lookup};
 use crate::measure::{self, Planned};
 use crate::normalise::contract::{self, Dataset};
@@ -105,6 +105,7 @@ async fn judge(
                     if !files_wrong {
                         fed(&project, file, &planned, &chosen, &areas, &mut problems);
                         problems.extend(purposed(&project, file, &planned, &chosen, &areas));
+                        problems.extend(switched_off(&project, file, &planned, (&areas, &chosen)));
                     }
                     measures.insert(id.clone(), (planned, chosen));
                 }
@@ -123,7 +124,8 @@ async fn judge(
         judged_areas(&project, &measures, &areas, &mut problems);
     }
     if problems.is_empty() {
-        let warnings = small_numbers(&project);
+        let mut warnings = small_numbers(&project);
+        warnings.extend(crate::publication::warnings(&project));
         return Ok(Checked { project, lookups, datasets, areas, residents, measures, tables, warnings });
     }
     problems.sort_by(|a, b| (&a.source.path, a.span.start).cmp(&(&b.source.path, b.span.start)));
@@ -144,11 +146,23 @@ fn judged_areas(
             problems.push(Problem::new(source, span, message).help(help));
         }
     };
+    let mut outside = Vec::new();
     for (id, (_, chosen)) in measures {
         if let Some(file) = project.measures.get(id) {
             if let Some(code) = &file.config.benchmark {
                 let span = config::front_matter_span(&file.source, &["benchmark"]);
                 stranger(&file.source, span, code, id, chosen);
+            }
+            if let Some(code) = &file.config.whole {
+                let span = config::front_matter_span(&file.source, &["whole"]);
+                stranger(&file.source, span.clone(), code, id, chosen);
+                if let Some(out) = chosen.iter().find(|area| !areas.lies_in(area, code)) {
+                    outside.push((
+                        file.source.clone(),
+                        span,
+                        format!("area `{out}` does not lie in `{code}`"),
+                    ));
+                }
             }
             for (number, code) in file.config.peers.iter().enumerate() {
                 let span = config::front_matter_span(&file.source, &["peers", &number.to_string()]);
@@ -167,6 +181,7 @@ fn judged_areas(
             }
         }
     }
+    problems.extend(outside.into_iter().map(|(source, span, message)| Problem::new(&source, span, message)));
     for found in project.breaks.values() {
         for (number, code) in found.config.areas.iter().enumerate() {
             if areas.get(code).is_none() {
@@ -222,13 +237,31 @@ fn reference(
         }
         None => {}
     }
+    let mut wrong = Vec::new();
     let per_resident = project.measures.values().any(|measure| measure.config.kind.per_resident());
+    let changes = lookups.get("area_change").map(|lookup| {
+        let changes = Change::from_lookup(lookup).map_err(|column| {
+            format!("look-up `area_change` has no column `{column}`, or not of the right type")
+        })?;
+        areas.clone().with_changes(changes)
+    });
+    match changes {
+        Some(Ok(changed)) => areas = changed,
+        Some(Err(message)) => {
+            let source = project.lookups.get("area_change").map(|lookup| lookup.source.clone());
+            let source = source.unwrap_or_else(|| Source::new("pipelines", ""));
+            let help = "its columns are old, new, from (a month) and, for a split, weight (a number)";
+            wrong.push(Problem::new(&source, 0..0, message).help(help));
+        }
+        None => {}
+    }
     match lookups.get("population").map(|lookup| Residents::from_lookup(lookup)) {
-        Some(Ok(found)) => residents = found,
+        Some(Ok(found)) => residents = found.carried(&areas),
         Some(Err(column)) if per_resident => missing("population", Some(column)),
         None if per_resident && !project.lookups.contains_key("population") => missing("population", None),
         _ => {}
     }
+    problems.extend(wrong);
     (areas, residents)
 }
 
@@ -256,6 +289,32 @@ fn purposed(
     let purposes: Vec<String> = found.purposes.iter().map(|purpose| format!("`{purpose}`")).collect();
     let help = format!("add purpose = \"...\" with one of {}", purposes.join(", "));
     Some(Problem::new(&file.source, span, message).help(help))
+}
+
+/// A measure cannot do without the protection that those demand whose rows it counts.
+fn switched_off(
+    project: &Project,
+    file: &config::SqlFile<config::settings::MeasureConfig>,
+    planned: &Planned,
+    wanted: (&Areas, &[String]),
+) -> Option<Problem> {
+    file.config.disclosure.as_ref()?.off.as_ref()?;
+    let reads = agreement::reads(project, &planned.datasets, Some(wanted));
+    let demands = reads.0.iter().find_map(|(feed, agreement)| {
+        let contract = project.contracts.get(&feed.contract).map(|contract| &contract.config);
+        if feed.disclosure.is_some() {
+            return Some(format!("feed `{}`", feed.id));
+        }
+        if let Some(contract) = contract.filter(|contract| contract.disclosure.is_some()) {
+            return Some(format!("contract `{}`", contract.id));
+        }
+        let agreement = agreement.filter(|agreement| agreement.disclosure.is_some())?;
+        Some(format!("agreement `{}`", agreement.id))
+    })?;
+    let span = config::front_matter_span(&file.source, &["disclosure", "off"]);
+    let message =
+        format!("disclosure control cannot be switched off: {demands} demands it of what is counted here");
+    Some(Problem::new(&file.source, span, message))
 }
 
 /// A measure whose areas no feed covers would stand as not available for ever; that is a mistake in a file.

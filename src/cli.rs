@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one function. Data go to standard output, everything else to standard error.
 
 mod daemon;
+mod disclosure;
 mod doctor;
 mod feed_add;
 mod letter;
@@ -8,6 +9,7 @@ mod output;
 mod purge;
 mod quarantine;
 mod releases;
+mod signoff;
 mod statistics;
 
 use std::fmt::Write as _;
@@ -106,7 +108,7 @@ enum Command {
     Query {
         /// The SELECT.
         sql: String,
-        /// Over the tables of this release instead, as they were published.
+        /// Over the tables of this release instead, as they were published; also by its name in the calendar.
         #[arg(long)]
         release: Option<String>,
         /// How to print.
@@ -146,14 +148,25 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
-    /// Holds the files of a release against their digests; exits with 7 when one differs.
+    /// Makes a release once more and compares; exits with 7 when anything differs.
+    ///
+    /// Files are held against their digests; then the release is made anew, elsewhere, from the deliveries as received and
+    /// the project's files as they were, and compared row by row. 3: it could not be made once more, or not in full.
     Verify {
-        /// The release; the current one when absent.
+        /// The release, or its name in the calendar; the current one when absent.
         release: Option<String>,
+        /// Only hold its files against their digests.
+        #[arg(long)]
+        files: bool,
     },
+    /// Signs figures of the current release as checked or final, or reopens them.
+    Release(signoff::SignOff),
     /// Holds the statistics against published reference values.
     #[command(subcommand)]
     Statistics(statistics::Statistics),
+    /// Proves that what is withheld from the public cannot be worked out.
+    #[command(subcommand)]
+    Disclosure(disclosure::Disclosure),
     /// Erases what the agreements do not let be kept any longer; releases stay.
     Purge {
         /// Say what would be erased, and touch nothing.
@@ -328,8 +341,10 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Diff { before, after, measure, output } => {
             releases::diff(&root, &before, &after, measure.as_deref(), output)
         }
-        Command::Verify { release } => releases::verify(&root, release.as_deref()),
+        Command::Verify { release, files } => releases::verify(&root, release.as_deref(), files).await,
+        Command::Release(asked) => signoff::sign(&root, now, &asked),
         Command::Statistics(which) => statistics::obey(&which),
+        Command::Disclosure(which) => disclosure::obey(&root, &which).await,
         Command::Purge { dry_run, by, output } => {
             purge::purge(&root, now, by.as_deref(), dry_run, output).await
         }
@@ -386,9 +401,9 @@ fn say_error(error: &RunError) -> u8 {
     say(&text);
     match error {
         RunError::Lock(LockError::Held { .. }) => code::BUSY,
-        RunError::Release(crate::release::ReleaseError::Damaged { .. }) | RunError::LandingLost => {
-            code::DAMAGED
-        }
+        RunError::Release(crate::release::ReleaseError::Damaged { .. })
+        | RunError::LandingLost
+        | RunError::SignOff(_) => code::DAMAGED,
         RunError::Arrow(_) | RunError::Broken(_) => code::DEFECT,
         _ => code::NOT_RELEASED,
     }
@@ -419,7 +434,7 @@ async fn check_project(root: &std::path::Path, output: Format) -> u8 {
     }
     match result {
         Ok(checked) => {
-            for warning in &checked.warnings {
+            for warning in checked.warnings.iter().chain(&unversioned(&checked)) {
                 say(&format!("warning: {}", warning.line()));
             }
             say(&format!(
@@ -436,6 +451,17 @@ async fn check_project(root: &std::path::Path, output: Format) -> u8 {
             say(&format!("error: {} problem(s)", problems.len()));
             code::INVALID
         }
+    }
+}
+
+/// What the current release, where there is one, has under another definition.
+fn unversioned(checked: &crate::check::Checked) -> Vec<Problem> {
+    let published = crate::release::Published::in_warehouse(&checked.project.warehouse());
+    match published.manifest() {
+        Ok(Some(manifest)) => {
+            crate::definition::unversioned(&checked.project, &checked.measures, &manifest.definitions)
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -481,6 +507,9 @@ async fn run_once(root: &std::path::Path, now: DateTime<Utc>, quiet: bool, outpu
                 for restated in &report.restated {
                     say(restated);
                 }
+                for line in &report.went_out {
+                    say(line);
+                }
                 for gap in &report.gaps {
                     say(&format!("gap: {gap}"));
                 }
@@ -506,6 +535,7 @@ fn report_json(report: &RunReport) -> serde_json::Value {
         "measures_released": report.measures_released, "measures_computed": report.measures_computed,
         "months_made": report.months_made, "rows_read": report.rows_read,
         "rows_quarantined": report.rows_quarantined, "restated": report.restated, "gaps": report.gaps,
+        "went_out": report.went_out,
     })
 }
 
@@ -563,7 +593,10 @@ async fn query(root: &std::path::Path, sql: &str, release: Option<&str>, output:
         Some(name) => {
             let (project, _) = crate::config::load(root);
             let published = crate::release::Published::in_warehouse(&project.warehouse());
-            let Some(folder) = published.release(name) else { return releases::no_such(&published, name) };
+            let folder = match releases::named(&project, &published, name) {
+                Ok(folder) => folder,
+                Err(code) => return code,
+            };
             inspect::query_release(&folder, sql).await
         }
     };

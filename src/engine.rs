@@ -19,6 +19,7 @@ use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 
 use crate::config::Project;
 use crate::diagnose::{Problem, Source, suggestion};
+use crate::lineage::{self, SourceColumn};
 use crate::lookup::Lookup;
 use crate::normalise::contract::{Dataset, quarantine_schema, summary_schema};
 use crate::warehouse::{Snapshot, Warehouse, readable_schema};
@@ -51,6 +52,8 @@ pub struct Engine {
     tables: BTreeMap<String, Origin>,
     /// The tables that each view reads, other views' included.
     view_reads: BTreeMap<String, BTreeSet<String>>,
+    /// Columns that hold something about a person, by table.
+    person_columns: BTreeMap<String, BTreeSet<String>>,
     /// Whether some file could not be read, so that a table may be missing through no fault of the SQL.
     incomplete: bool,
 }
@@ -70,7 +73,13 @@ impl Engine {
         config.options_mut().execution.parquet.schema_force_view_types = true;
         let context = SessionContext::new_with_config(config);
         functions::register(&context);
-        Self { context, tables: BTreeMap::new(), view_reads: BTreeMap::new(), incomplete: false }
+        Self {
+            context,
+            tables: BTreeMap::new(),
+            view_reads: BTreeMap::new(),
+            person_columns: BTreeMap::new(),
+            incomplete: false,
+        }
     }
 
     /// A session with the tables of a project. Without a warehouse they are empty, which is enough to plan.
@@ -92,11 +101,21 @@ impl Engine {
         for dataset in datasets.values() {
             let origin = Origin::Dataset { dataset: dataset.id.clone() };
             engine.add_stored(&dataset.id, &dataset.schema, &dataset.hex_columns, &origin, stored)?;
+            let contracts = project.contracts.values().map(|contract| &contract.config);
+            let personal: BTreeSet<String> = contracts
+                .filter(|contract| contract.dataset == dataset.id)
+                .flat_map(crate::agreement::person_columns)
+                .map(str::to_owned)
+                .collect();
             let quarantine = quarantine_table(&dataset.id);
             engine.add_stored(&quarantine, &quarantine_schema(), &[], &origin, stored)?;
             for summary in &dataset.summaries {
                 engine.add_stored(&summary.id, &summary_schema(summary), &[], &origin, stored)?;
+                let own: BTreeSet<String> =
+                    summary.by.iter().filter(|name| personal.contains(*name)).cloned().collect();
+                engine.person_columns.insert(summary.id.clone(), own);
             }
+            engine.person_columns.insert(dataset.id.clone(), personal);
         }
         for (name, lookup) in lookups {
             engine.add_batch(name, &lookup.batch, Origin::Lookup)?;
@@ -123,7 +142,7 @@ impl Engine {
             },
             None => empty(&readable_schema(schema))?,
         };
-        let provider = if hex.is_empty() { provider } else { hex_as_text(provider, hex)? };
+        let provider = if hex.is_empty() { provider } else { hex_as_text(name, provider, hex)? };
         self.context.register_table(TableReference::bare(name), provider)?;
         self.tables.insert(name.to_owned(), origin.clone());
         Ok(())
@@ -261,6 +280,22 @@ impl Engine {
         names
     }
 
+    /// The first column about a person whose values a column of a plan can show, by column of the plan; only those of
+    /// which there is one.
+    #[must_use]
+    pub fn personal(&self, plan: &LogicalPlan) -> Vec<(usize, SourceColumn)> {
+        let is_personal = |source: &&SourceColumn| match self.person_columns.get(&source.table) {
+            Some(columns) => columns.contains(&source.column),
+            // A column of which only the name is known.
+            None if !self.tables.contains_key(&source.table) => {
+                self.person_columns.values().any(|columns| columns.contains(&source.column))
+            }
+            None => false,
+        };
+        let columns = lineage::columns(plan).into_iter().enumerate();
+        columns.filter_map(|(at, sources)| Some((at, sources.iter().find(is_personal)?.clone()))).collect()
+    }
+
     /// Where a table comes from.
     #[must_use]
     pub fn origin(&self, table: &str) -> Option<&Origin> {
@@ -378,6 +413,7 @@ fn empty(schema: &SchemaRef) -> Result<Arc<dyn TableProvider>, DataFusionError> 
 
 /// Shows columns of bytes as hexadecimal digits.
 fn hex_as_text(
+    name: &str,
     table: Arc<dyn TableProvider>,
     columns: &[String],
 ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
@@ -388,7 +424,8 @@ fn hex_as_text(
         let column = datafusion::common::Column::from_name(name);
         if columns.contains(name) { encode(col(column), lit("hex")).alias(name) } else { col(column) }
     });
-    let plan = LogicalPlanBuilder::scan("stored", source, None)?.project(expressions)?.build()?;
+    let plan =
+        LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?.project(expressions)?.build()?;
     Ok(Arc::new(ViewTable::new(plan, None)))
 }
 

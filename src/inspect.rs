@@ -150,6 +150,7 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
             gaps.push(format!("measure `{measure}`: withheld: {reason}"));
         }
         gaps.extend(manifest.iter().flat_map(|manifest| crate::run::table_gaps(&manifest.withheld_tables)));
+        gaps.extend(manifest.iter().flat_map(|manifest| crate::definition::gaps(&manifest.definitions)));
         gaps.extend(crate::run::delivery_gaps_of(&folder)?);
     }
     Ok(Status {

@@ -271,7 +271,11 @@ fn a_purge_erases_the_rows_and_leaves_every_figure_as_it_was() {
     assert!(record.contains("Information Governance Officer") && record.contains("ISA 2025/7"));
 
     // The release before is whole, and the next one says the same.
-    world.outturn(&["verify", &first]).exits(0);
+    world
+        .outturn(&["verify", &first])
+        .exits(3)
+        .says("rows of 3 deliveries were erased")
+        .says("all as released");
     world.run().exits(0);
     assert_eq!(figures(&world), before);
     world.outturn(&["verify"]).exits(0);

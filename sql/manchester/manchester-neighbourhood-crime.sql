@@ -10,6 +10,7 @@ kind = "count"
 unit = "crimes"
 polarity = "lower-is-better"
 areas = ["E22000101"]
+sum-of = [["manchester-neighbourhood-crime-by-type"]]
 notes = """
 Burglary of homes and of other buildings cannot be told apart, so both are included. Environmental crime is another \
 measure and is recorded by the council. Greater Manchester Police has published no street-level data since July \

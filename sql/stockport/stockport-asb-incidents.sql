@@ -10,6 +10,7 @@ kind = "count"
 unit = "incidents"
 polarity = "lower-is-better"
 areas = ["E22000105"]
+sum-of = [["stockport-asb-by-locality"]]
 notes = """
 The total only: street-level data does not tell types of anti-social behaviour. Incidents recorded by Stockport \
 Homes are not included. Greater Manchester Police has published no street-level data since July 2019, so that later \

@@ -10,6 +10,18 @@ kind = "count"
 unit = "crimes"
 polarity = "lower-is-better"
 areas = ["E22000105"]
+sum-of = [
+    [
+        "stockport-crime-burglary",
+        "stockport-crime-damage-arson",
+        "stockport-crime-drug",
+        "stockport-crime-public-order",
+        "stockport-crime-robbery-theft",
+        "stockport-crime-violent",
+        "stockport-crime-by-exception",
+    ],
+    ["stockport-crime-by-locality"],
+]
 notes = """
 All crime types of street-level data; anti-social behaviour is not a crime and is not included. Greater Manchester \
 Police has published no street-level data since July 2019, so that later months are not available and no year of the \

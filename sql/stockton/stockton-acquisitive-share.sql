@@ -10,6 +10,15 @@ kind = "percentage"
 unit = "% of recorded crime"
 polarity = "lower-is-better"
 areas = ["E22000030"]
+sum-of = [[
+    "stockton-total-crime-by-type/crime_type: Bicycle theft",
+    "stockton-total-crime-by-type/crime_type: Burglary",
+    "stockton-total-crime-by-type/crime_type: Other theft",
+    "stockton-total-crime-by-type/crime_type: Robbery",
+    "stockton-total-crime-by-type/crime_type: Shoplifting",
+    "stockton-total-crime-by-type/crime_type: Theft from the person",
+    "stockton-total-crime-by-type/crime_type: Vehicle crime",
+]]
 notes = """
 Acquisitive crime is taken as burglary, robbery, vehicle crime, shoplifting, bicycle theft, theft from the person \
 and other theft. The plan does not say which types it counts; it may count a selection of crime reported by the \

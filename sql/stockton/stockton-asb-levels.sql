@@ -11,6 +11,7 @@ kind = "count"
 unit = "incidents"
 polarity = "lower-is-better"
 areas = ["E22000030"]
+sum-of = [["stockton-asb-levels-wards"]]
 notes = """
 Incidents reported to Cleveland Police. Those reported to the council or to landlords are in no open data, and \
 neither are repeat victims, the other half of this line of the plan."""

@@ -9,6 +9,13 @@ kind = "count"
 unit = "crimes"
 polarity = "lower-is-better"
 areas = ["E22000030"]
+sum-of = [[
+    "stockton-total-crime-by-type/crime_type: Robbery",
+    "stockton-total-crime-by-type/crime_type: Bicycle theft",
+    "stockton-total-crime-by-type/crime_type: Other theft",
+    "stockton-total-crime-by-type/crime_type: Shoplifting",
+    "stockton-total-crime-by-type/crime_type: Theft from the person",
+]]
 notes = """
 Robbery, theft from the person, bicycle theft, shoplifting and other theft. Burglary and vehicle crime stand for \
 themselves. Not named in the plan: a part of total recorded crime, published so that its course can be seen."""

@@ -10,6 +10,7 @@ kind = "count"
 unit = "crimes"
 polarity = "lower-is-better"
 areas = ["E22000030"]
+sum-of = [["stockton-total-crime-by-type"], ["stockton-ward-crime-rates"]]
 notes = """
 All crime types of street-level data; anti-social behaviour is not a crime and is not included. Crimes that the \
 British Transport Police recorded in the borough are not in this feed. For the year to June 2025 they are 0.8 per \

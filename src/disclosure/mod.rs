@@ -17,6 +17,7 @@ mod net;
 mod protect;
 pub mod rules;
 mod search;
+pub mod settings;
 
 pub use audit::{Audit, Finding, Proof, Seen, audit};
 pub use bounds::{Bounds, bounds, recoverable};

@@ -420,7 +420,8 @@ pub(crate) fn restatements(
 }
 
 /// A number as people read it: `271,257`.
-pub(crate) fn thousands(number: u64) -> String {
+#[must_use]
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

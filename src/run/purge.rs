@@ -26,6 +26,7 @@ use crate::progress::Progress;
 use crate::release::tables::Reports;
 use crate::retained::{self, Retained};
 use crate::retention::{self, Due, Purged, PurgedFile};
+use crate::signoff::SignOffs;
 use crate::warehouse::Snapshot;
 
 /// Enforces the retention rules of the project in `root` at the moment `now`; `by` is the role of whoever has it done.
@@ -168,8 +169,10 @@ impl Run<'_> {
             Engine::new(&self.project, &checked.datasets, &checked.lookups, stored, Some(deliveries), false)
                 .await?;
         let before = retained.clone();
+        let sign_offs = SignOffs::default(); // what is counted is put aside, not what is published
         let supply = Supply {
             retained: &before,
+            sign_offs: &sign_offs,
             project: &self.project,
             feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
             reports: &held.reports,
@@ -195,6 +198,13 @@ impl Run<'_> {
                     continue;
                 }
             };
+            if monthly.told.is_some() {
+                // A figure of a whole period cannot be kept by its months.
+                lost.push(format!(
+                    "measure `{id}` counts whole periods, so its figures of periods with these months are lost"
+                ));
+                continue;
+            }
             let definition = retained::definition(&self.project, file, planned);
             for area in areas {
                 let covers =

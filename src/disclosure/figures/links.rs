@@ -1,0 +1,144 @@
+//! Counts that are the same under two names.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
+
+use super::{Figure, Measure, Side, whole};
+use crate::period::{Period, PeriodKind};
+
+/// One side of the figures of an area and breakdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run<'a> {
+    pub(super) measure: usize,
+    pub(super) side: Side,
+    pub(super) area: &'a str,
+    pub(super) breakdown: &'a str,
+    /// Places of its figures, one behind the other.
+    from: usize,
+    to: usize,
+}
+
+/// Two runs that are the same count.
+#[derive(Debug)]
+pub(super) struct Link<'a> {
+    pub(super) whole: Run<'a>,
+    pub(super) part: Run<'a>,
+    /// Places of the figures that have the same count, of the one and of the other, in the order of the latter.
+    pub(super) figures: Vec<(usize, usize)>,
+}
+
+/// How many of the latest periods of a kind are compared first.
+const TAIL: usize = 8;
+
+/// Counts that are the same in two measures, or on two sides of one, wherever both stand: one count under two names, so
+/// that what is withheld of the one must not be shown by the other.
+///
+/// What is the same by chance ties figures without need, and does no other harm.
+pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
+    let mut alike: HashMap<u64, Vec<Run<'a>>> = HashMap::new();
+    for (number, measure) in measures.iter().enumerate() {
+        let mut from = 0;
+        for to in 1..=measure.figures.len() {
+            let (Some(first), next) = (measure.figures.get(from), measure.figures.get(to)) else { continue };
+            if next.is_some_and(|next| next.area == first.area && next.breakdown == first.breakdown) {
+                continue;
+            }
+            for side in [Side::Numerator, Side::Denominator] {
+                if side == Side::Numerator || measure.rule.lays_denominator() {
+                    let (area, breakdown) = (first.area.as_str(), first.breakdown.as_str());
+                    let run = Run { measure: number, side, area, breakdown, from, to };
+                    for hash in tails(measure.figures, &run) {
+                        alike.entry(hash).or_default().push(run);
+                    }
+                }
+            }
+            from = to;
+        }
+    }
+    let mut found: Vec<Link<'a>> = Vec::new();
+    let mut known: BTreeSet<(usize, usize, usize, usize)> = BTreeSet::new();
+    for runs in alike.into_values().filter(|runs| runs.len() > 1) {
+        let mut firsts: Vec<Run<'a>> = Vec::new();
+        for run in runs {
+            let mut is_new = true;
+            for whole in &firsts {
+                if whole.measure == run.measure && whole.side == run.side || whole.area != run.area {
+                    continue;
+                }
+                if let Some(figures) = same_count(measures, whole, &run) {
+                    let key = (
+                        whole.measure * 2 + whole.side as usize,
+                        whole.from,
+                        run.measure * 2 + run.side as usize,
+                        run.from,
+                    );
+                    if known.insert(key) {
+                        found.push(Link { whole: *whole, part: run, figures });
+                    }
+                    is_new = false;
+                    break;
+                }
+            }
+            if is_new {
+                firsts.push(run);
+            }
+        }
+    }
+    found.sort_by_key(|link| {
+        (
+            link.whole.measure,
+            link.whole.side as usize,
+            link.whole.from,
+            link.part.measure,
+            link.part.side as usize,
+            link.part.from,
+        )
+    });
+    found
+}
+
+/// The counts of a run by period, each with the place of its figure.
+fn counted<'a>(figures: &'a [Figure], run: &Run<'_>) -> impl Iterator<Item = (Period, (usize, i64))> + 'a {
+    let side = run.side;
+    let own = figures.get(run.from..run.to).unwrap_or_default();
+    let places = run.from..run.to;
+    places
+        .zip(own)
+        .filter_map(move |(at, figure)| Some((figure.period, (at, side.of(figure).and_then(whole)?))))
+}
+
+/// Digests of the latest counts of a run, one for each kind of period.
+fn tails(figures: &[Figure], run: &Run<'_>) -> Vec<u64> {
+    let mut by_kind: BTreeMap<PeriodKind, Vec<(Period, i64)>> = BTreeMap::new();
+    for (period, (_, count)) in counted(figures, run) {
+        by_kind.entry(period.kind).or_default().push((period, count));
+    }
+    let digest = |counts: &Vec<(Period, i64)>| {
+        let tail = counts.get(counts.len().saturating_sub(TAIL)..).unwrap_or_default();
+        let mut hasher = DefaultHasher::new();
+        (run.area, tail).hash(&mut hasher);
+        hasher.finish()
+    };
+    by_kind.values().map(digest).collect()
+}
+
+/// The figures of two runs that have the same count; `None` where the runs differ in one, or say too little to tell.
+fn same_count(measures: &[Measure<'_>], a: &Run<'_>, b: &Run<'_>) -> Option<Vec<(usize, usize)>> {
+    let of: BTreeMap<Period, (usize, i64)> = counted(measures.get(a.measure)?.figures, a).collect();
+    let mut figures = Vec::new();
+    let mut values = BTreeSet::new();
+    for (period, (at, count)) in counted(measures.get(b.measure)?.figures, b) {
+        match of.get(&period) {
+            Some((_, other)) if *other != count => return None,
+            Some((other, _)) => {
+                figures.push((*other, at));
+                values.insert(count);
+            }
+            None => {}
+        }
+    }
+    values.remove(&0);
+    let telling = values.len() > 1 || values.first().is_some_and(|count| *count >= 20);
+    telling.then_some(figures)
+}

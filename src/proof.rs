@@ -1,0 +1,414 @@
+//! The proof of a public set, worked out anew from the files as they lie there: what the public has, and what it cannot
+//! rule out of each count that it has not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Float64Type;
+
+use crate::agreement::{self, Audience};
+use crate::assess::{Figure, Status};
+use crate::check::{Checked, check_to_read};
+use crate::disclosure::figures::{Audited, Edition, Measure, audit_figures};
+use crate::disclosure::rules::round_to_base;
+use crate::disclosure::settings::{Applied, PublicConfig};
+use crate::period::Period;
+use crate::release::public::{EarlierSet, FOLDER, MeasureFigures};
+use crate::release::{self, Published, ReleaseError};
+use crate::run::RunError;
+use crate::run::public::{effort, of_table, rule_of, sums};
+
+/// What an audit of a release found.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The release.
+    pub release: String,
+    /// Figures with a count, of all measures that the public may see.
+    pub figures: usize,
+    /// Of these, figures whose count it sees.
+    pub shown: usize,
+    /// Of the withheld, those that are small themselves.
+    pub small: usize,
+    /// Of the withheld, those that would give others back.
+    pub cover: usize,
+    /// Measures that are withheld as a whole, each with the reason; nothing of them is audited.
+    pub whole: Vec<(String, String)>,
+    /// Measures whose counts are rounded; that no count follows from rounded ones was proven when they were made.
+    pub rounded: Vec<String>,
+    /// What was found, one for each count that is withheld.
+    pub findings: Vec<Audited>,
+    /// What is wrong, each in a line.
+    pub failures: Vec<String>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// Why there is no audit.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofError {
+    /// The project or the release cannot be read.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// There is nothing to audit.
+    #[error("{0}")]
+    Nothing(String),
+}
+
+impl From<ReleaseError> for ProofError {
+    fn from(error: ReleaseError) -> Self {
+        Self::Run(RunError::Release(error))
+    }
+}
+
+/// Where a figure stands: area, breakdown, period.
+type Key<'a> = (&'a str, &'a str, Period);
+
+fn key(figure: &Figure) -> Key<'_> {
+    (&figure.area, &figure.breakdown, figure.period)
+}
+
+/// Audits the public set of a release, the current one when `name` is `None`, by the present rules of the project in
+/// `root`.
+///
+/// # Errors
+/// A project that cannot be read, and a release without a public set.
+pub async fn audit(root: &Path, name: Option<&str>) -> Result<Report, ProofError> {
+    let checked = check_to_read(root).await.map_err(RunError::Invalid)?;
+    let Some(rules) = &checked.project.settings.public else {
+        return Err(ProofError::Nothing("outturn.toml has no section [public]".to_owned()));
+    };
+    let published = Published::in_warehouse(&checked.project.warehouse());
+    let folder = name.map_or_else(|| published.current(), |name| published.release(name));
+    let Some(folder) = folder else {
+        return Err(ProofError::Nothing(match name {
+            Some(name) => format!("there is no release {name}"),
+            None => "there is no release yet".to_owned(),
+        }));
+    };
+    let release = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let public = folder.join(FOLDER);
+    if !public.is_dir() {
+        return Err(ProofError::Nothing(format!("release {release} has no tables for the public")));
+    }
+    let mut report = Report { release: release.clone(), ..Report::default() };
+    report.failures.extend(release::verify(&public)?);
+    if let Some(shown) = published.public().release(&release) {
+        let wrong = release::verify(&shown)?.into_iter();
+        report.failures.extend(wrong.map(|line| format!("published/public/releases/{release}: {line}")));
+    }
+    let sets = published.public_sets()?;
+    let before: Vec<EarlierSet> = sets.into_iter().take_while(|set| set.release != release).collect();
+    let mut counted = of_table(&folder)?;
+    crate::release::public::cut(&mut counted, release::read_manifest(&public)?.public_until);
+    let shown = of_table(&public)?;
+    Auditor { checked: &checked, rules, results: results(&public)? }.go(
+        &counted,
+        &shown,
+        &before,
+        &mut report,
+    )?;
+    report.failures.extend(telling(&public, &shown)?);
+    Ok(report)
+}
+
+/// Result and detail of each measure, out of table `disclosure`.
+type Results = BTreeMap<String, (String, String)>;
+
+fn results(public: &Path) -> Result<Results, ReleaseError> {
+    let mut results = Results::new();
+    for batch in release::read_table(public, "disclosure")?.1 {
+        let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+        let (Some(measure), Some(result), Some(detail)) = (text("measure"), text("result"), text("detail"))
+        else {
+            continue;
+        };
+        for row in 0..batch.num_rows() {
+            let told = if detail.is_valid(row) { detail.value(row) } else { "" };
+            results.insert(measure.value(row).to_owned(), (result.value(row).to_owned(), told.to_owned()));
+        }
+    }
+    Ok(results)
+}
+
+struct Auditor<'a> {
+    checked: &'a Checked,
+    rules: &'a PublicConfig,
+    results: Results,
+}
+
+/// A measure to be audited.
+struct Subject<'a> {
+    id: &'a str,
+    applied: Applied,
+    counted: &'a [Figure],
+    shown: Vec<Figure>,
+}
+
+impl Auditor<'_> {
+    fn go(
+        &self,
+        counted: &[MeasureFigures],
+        shown: &[MeasureFigures],
+        before: &[EarlierSet],
+        report: &mut Report,
+    ) -> Result<(), ProofError> {
+        let project = &self.checked.project;
+        let published: BTreeMap<&str, &[Figure]> =
+            shown.iter().map(|own| (own.measure.as_str(), own.figures.as_slice())).collect();
+        let known: BTreeSet<&str> = counted.iter().map(|own| own.measure.as_str()).collect();
+        for own in shown.iter().filter(|own| !known.contains(own.measure.as_str())) {
+            report.failures.push(format!("measure `{}`: no such measure was counted", own.measure));
+        }
+        let mut subjects = Vec::new();
+        for own in counted {
+            let id = own.measure.as_str();
+            let shown = published.get(id).copied().unwrap_or_default();
+            let Some(((planned, areas), file)) = self.checked.measures.get(id).zip(project.measures.get(id))
+            else {
+                report.failures.push(format!("measure `{id}`: the project does not have it any more"));
+                continue;
+            };
+            let reads = agreement::reads(project, &planned.datasets, Some((&self.checked.areas, areas)));
+            let applied = rule_of(project, self.rules, &file.config, &reads);
+            let (result, detail) = self.results.get(id).cloned().unwrap_or_default();
+            if let Err(why) = agreement::permits(&reads, Audience::Public) {
+                if shown.iter().any(tells) {
+                    report.failures.push(format!("measure `{id}` has figures, but {why}"));
+                }
+                continue;
+            }
+            let by_key: BTreeMap<Key<'_>, &Figure> =
+                shown.iter().map(|figure| (key(figure), figure)).collect();
+            let own_keys: BTreeSet<Key<'_>> = own.figures.iter().map(key).collect();
+            for figure in shown.iter().filter(|figure| !own_keys.contains(&key(figure))) {
+                report.failures.push(format!("{}: was not counted", named(id, figure)));
+            }
+            let aligned: Vec<Figure> = own
+                .figures
+                .iter()
+                .map(|figure| {
+                    by_key.get(&key(figure)).map_or_else(|| nothing_of(figure), |found| (*found).clone())
+                })
+                .collect();
+            let rounding = applied.rule.rounding.filter(|_| result == "rounded");
+            for (figure, shown) in own.figures.iter().zip(&aligned) {
+                report.failures.extend(contradiction(id, figure, shown, rounding));
+            }
+            let counts = own.figures.iter().zip(&aligned).filter(|(figure, _)| figure.numerator.is_some());
+            for (figure, shown) in counts {
+                report.figures += 1;
+                let small = figure
+                    .numerator
+                    .zip(applied.rule.threshold)
+                    .is_some_and(|(count, threshold)| threshold.is_sensitive(whole(count)));
+                match shown.numerator {
+                    Some(_) => {
+                        report.shown += 1;
+                        if small && rounding.is_none() {
+                            report.failures.push(format!("{}: is small, and shown", named(id, figure)));
+                        }
+                    }
+                    None if small => report.small += 1,
+                    None => report.cover += 1,
+                }
+            }
+            match result.as_str() {
+                "withheld" if !aligned.iter().any(tells) => report.whole.push((id.to_owned(), detail)),
+                "rounded" => report.rounded.push(id.to_owned()),
+                _ => subjects.push(Subject { id, applied, counted: &own.figures, shown: aligned }),
+            }
+        }
+        self.solve(&subjects, before, report)
+    }
+
+    /// What cannot be ruled out of each withheld count.
+    fn solve(
+        &self,
+        subjects: &[Subject<'_>],
+        before: &[EarlierSet],
+        report: &mut Report,
+    ) -> Result<(), ProofError> {
+        let mut editions: BTreeMap<&str, Vec<(Vec<Figure>, Option<Vec<Figure>>)>> = BTreeMap::new();
+        let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
+        for set in before {
+            let new: Vec<&str> = subjects
+                .iter()
+                .filter(|own| {
+                    let digest = set.manifest.measures.get(own.id);
+                    digest.is_some_and(|digest| seen.insert((own.id, digest)))
+                })
+                .map(|own| own.id)
+                .collect();
+            if new.is_empty() {
+                continue;
+            }
+            let counted =
+                set.partnership.as_ref().and_then(|folder| of_table(folder).ok()).unwrap_or_default();
+            let mut counted: BTreeMap<String, Vec<Figure>> =
+                counted.into_iter().map(|own| (own.measure, own.figures)).collect();
+            for own in of_table(&set.public)? {
+                if let Some(id) = new.iter().find(|id| **id == own.measure) {
+                    let counted = counted.remove(&own.measure);
+                    editions.entry(id).or_default().push((own.figures, counted));
+                }
+            }
+        }
+        let earlier: Vec<Vec<Edition<'_>>> = subjects
+            .iter()
+            .map(|own| {
+                let own = editions.get(own.id).into_iter().flatten();
+                own.map(|(shown, counted)| Edition { shown, counted: counted.as_deref() }).collect()
+            })
+            .collect();
+        let measures: Vec<Measure<'_>> = subjects
+            .iter()
+            .zip(&earlier)
+            .map(|(own, earlier)| Measure {
+                id: own.id,
+                figures: own.counted,
+                rule: &own.applied.rule,
+                earlier,
+            })
+            .collect();
+        let shown: Vec<&[Figure]> = subjects.iter().map(|own| own.shown.as_slice()).collect();
+        let ids: BTreeSet<&str> = subjects.iter().map(|own| own.id).collect();
+        let sums = sums(self.checked.project.measures.values().map(|file| &file.config), &ids);
+        let areas: Vec<_> = self.checked.areas.iter().cloned().collect();
+        let found = audit_figures(&measures, &shown, &sums, &areas, &effort());
+        match found {
+            Ok(found) => report.findings = found,
+            Err(error) => report.failures.push(error.to_string()),
+        }
+        let failed = report.findings.iter().filter(|own| !own.finding.passes);
+        let lines = failed.map(|own| match own.finding.high {
+            Some(high) if high - own.finding.low < 0.5 => {
+                format!("{}: can be worked out", own.name)
+            }
+            Some(_) => format!("{}: can be told closer than the rule allows", own.name),
+            None => format!("{}: not shown to be protected", own.name),
+        });
+        report.failures.extend(lines.collect::<Vec<_>>());
+        Ok(())
+    }
+}
+
+fn named(measure: &str, figure: &Figure) -> String {
+    let Figure { area, period, breakdown, .. } = figure;
+    format!("measure `{measure}`, area {area}, period {period}, breakdown {breakdown}")
+}
+
+/// Whether a figure says how many.
+fn tells(figure: &Figure) -> bool {
+    figure.numerator.is_some()
+        || figure.denominator.is_some()
+        || figure.value.is_some()
+        || figure.interval.is_some()
+}
+
+/// A figure of which nothing is shown.
+fn nothing_of(figure: &Figure) -> Figure {
+    Figure {
+        numerator: None,
+        denominator: None,
+        value: None,
+        interval: None,
+        status: Status::Suppressed,
+        ..figure.clone()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a count that is out of range is no small one")]
+fn whole(count: f64) -> i64 {
+    count.round() as i64
+}
+
+/// What a published figure says that it must not say.
+fn contradiction(measure: &str, counted: &Figure, shown: &Figure, rounding: Option<i64>) -> Option<String> {
+    let near = |count: f64| rounding.map_or(count, |base| round_to_base(whole(count), base) as f64);
+    let differs = |counted: Option<f64>, shown: Option<f64>| match (counted, shown) {
+        (Some(counted), Some(shown)) => {
+            (counted - shown).abs() > 1e-9 && (near(counted) - shown).abs() > 1e-9
+        }
+        (None, Some(_)) => true,
+        (_, None) => false,
+    };
+    if differs(counted.numerator, shown.numerator) || differs(counted.denominator, shown.denominator) {
+        return Some(format!("{}: another count was published than was counted", named(measure, counted)));
+    }
+    let withheld = |counted: Option<f64>, shown: Option<f64>| counted.is_some() && shown.is_none();
+    let lacks =
+        withheld(counted.numerator, shown.numerator) || withheld(counted.denominator, shown.denominator);
+    (lacks && (shown.value.is_some() || shown.interval.is_some()))
+        .then(|| format!("{}: a value stands beside a withheld count", named(measure, counted)))
+}
+
+/// Tables beside `outturn` with numbers of a figure, by the columns that hold them.
+const FOLLOWING: [(&str, &[&str]); 3] = [
+    ("assessment", &["value", "difference", "difference_percent", "difference_lower", "difference_upper"]),
+    ("scorecard", &["value", "lower", "upper", "change", "change_percent"]),
+    ("revision", &["value_after", "numerator_after", "denominator_after"]),
+];
+
+/// Withheld figures, by measure, area, period and breakdown, and whether numerator and denominator are shown all the same.
+type Withheld = BTreeMap<(String, String, String, String), (bool, bool)>;
+
+/// Rows of other tables that say a number of a figure that table `outturn` withholds.
+fn telling(public: &Path, shown: &[MeasureFigures]) -> Result<Vec<String>, ReleaseError> {
+    let mut withheld = Withheld::new();
+    for own in shown {
+        for figure in own.figures.iter().filter(|figure| figure.status == Status::Suppressed) {
+            let key = (
+                own.measure.clone(),
+                figure.area.clone(),
+                figure.period.to_string(),
+                figure.breakdown.clone(),
+            );
+            withheld.insert(key, (figure.numerator.is_some(), figure.denominator.is_some()));
+        }
+    }
+    let mut found = Vec::new();
+    for (table, columns) in FOLLOWING {
+        for batch in release::read_table(public, table)?.1 {
+            found.extend(telling_rows(table, columns, &batch, &withheld));
+        }
+    }
+    Ok(found)
+}
+
+fn telling_rows(table: &str, columns: &[&str], batch: &RecordBatch, withheld: &Withheld) -> Vec<String> {
+    let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    let (Some(measure), Some(area), Some(period), Some(breakdown)) =
+        (text("measure"), text("area"), text("period"), text("breakdown"))
+    else {
+        return vec![format!("table `{table}` lacks a column")];
+    };
+    let mut found = Vec::new();
+    for row in 0..batch.num_rows() {
+        let key = [measure, area, period, breakdown].map(|column| column.value(row).to_owned());
+        let Some((numerator, denominator)) = withheld.get(&key.clone().into()) else { continue };
+        let is_shown = |name: &str| match name {
+            "numerator_after" => *numerator,
+            "denominator_after" => *denominator,
+            _ => false,
+        };
+        for name in columns.iter().filter(|name| !is_shown(name)) {
+            let number =
+                batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>());
+            if number.is_some_and(|number| number.is_valid(row)) {
+                let [measure, area, period, breakdown] = &key;
+                found.push(format!(
+                    "table `{table}`, measure `{measure}`, area {area}, period {period}, breakdown {breakdown}: \
+                     `{name}` of a withheld figure"
+                ));
+            }
+        }
+    }
+    found
+}
