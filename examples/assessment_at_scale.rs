@@ -66,7 +66,7 @@ fn main() {
         found.reported.len()
     );
     println!("figures {:.2} s, assessment {:.2} s, rows {:.2} s", seconds[0], seconds[1], seconds[2]);
-    println!("all {:.2} s on one thread", seconds.iter().sum::<f64>());
+    println!("all {:.2} s", seconds.iter().sum::<f64>());
 }
 
 /// A measure by category, compared with last year, the period before and its peers.
@@ -101,7 +101,7 @@ fn counts(seed: usize, codes: &[String]) -> MonthlyCounts {
         for breakdown in &monthly.breakdowns {
             let months = first.through(last).map(|month| {
                 let numerator = next(40) as f64;
-                (month, Counted { numerator, denominator: Some(numerator + next(60) as f64) })
+                (month, Counted::new(numerator, Some(numerator + next(60) as f64)))
             });
             monthly.counts.insert((code.clone(), breakdown.clone()), months.collect());
         }

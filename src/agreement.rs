@@ -249,7 +249,7 @@ pub fn reads<'a>(
 
 /// Whether a measure may be computed at all: its purpose and its partnership are among those agreed on.
 ///
-/// A measure that states no purpose is not held against purposes; an agreement without purposes allows any.
+/// An agreement without purposes allows any. That a measure names one where it must is seen by `check`.
 ///
 /// # Errors
 /// The first feed whose agreement does not allow it.

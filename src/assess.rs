@@ -4,25 +4,32 @@
 pub mod commentary;
 pub mod compare;
 pub mod interval;
+mod parts;
 pub mod score;
 pub mod settings;
 pub mod signal;
 pub mod target;
+mod value;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use chrono::{Months, NaiveDate};
 
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::geography::Residents;
-use crate::period::{Month, Period};
+use crate::period::{Month, Period, PeriodKind};
+use crate::signoff::SignOff;
 use commentary::Commentary;
 use compare::{Comparer, Comparison, Subject};
 use interval::CountLimits;
 pub use interval::FigureInterval;
 use score::Score;
 use signal::Signal;
+pub use value::Parts;
 
 /// Why a cell holds a value, or why it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,18 +44,21 @@ pub enum Status {
     NotApplicable,
     /// The measure could not be computed or did not pass its checks.
     NotCalculated,
+    /// It stands on fewer answers or cases than a value needs; published as `[u]`.
+    BaseTooSmall,
     /// Withheld by us so that nobody can be identified; published as `[c]`.
     Suppressed,
 }
 
 impl Status {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Available,
         Self::NotAvailable,
         Self::Incomplete,
         Self::NotApplicable,
         Self::NotCalculated,
+        Self::BaseTooSmall,
         Self::Suppressed,
     ];
 
@@ -67,6 +77,7 @@ impl Status {
             Self::Incomplete => "incomplete",
             Self::NotApplicable => "not_applicable",
             Self::NotCalculated => "not_calculated",
+            Self::BaseTooSmall => "base_too_small",
             Self::Suppressed => "suppressed",
         }
     }
@@ -91,10 +102,43 @@ pub struct Counted {
     pub numerator: f64,
     /// Those who could have had them, where the measure counts them.
     pub denominator: Option<f64>,
+    /// As [`Parts::further`]: what averages and gaps need beyond these.
+    pub further: [f64; 2],
+}
+
+impl Counted {
+    /// Events, and those who could have had them.
+    #[must_use]
+    pub fn new(numerator: f64, denominator: Option<f64>) -> Self {
+        Self { numerator, denominator, further: [0.0; 2] }
+    }
+
+    /// Adds so much of another count.
+    pub fn add(&mut self, other: &Self, weight: f64) {
+        self.numerator += other.numerator * weight;
+        if let Some(more) = other.denominator {
+            self.denominator = Some(self.denominator.unwrap_or_default() + more * weight);
+        }
+        for (own, more) in self.further.iter_mut().zip(other.further) {
+            *own += more * weight;
+        }
+    }
+}
+
+/// What a SELECT says of whole periods, by area, breakdown and period.
+pub type Told = BTreeMap<(String, String), BTreeMap<Period, Parts>>;
+
+/// Where the counts of a month come from when areas changed since.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Carried {
+    /// The codes that made up the area then.
+    pub codes: Vec<String>,
+    /// One of them was shared out by weights.
+    pub estimated: bool,
 }
 
 /// The monthly counts of a measure and what is known of its months.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct MonthlyCounts {
     /// First and last month that it is published for.
     pub span: Option<(Month, Month)>,
@@ -102,6 +146,13 @@ pub struct MonthlyCounts {
     pub ends: Vec<(Month, i32)>,
     /// By area, breakdown and month. A month without an entry had no event.
     pub counts: BTreeMap<(String, String), BTreeMap<Month, Counted>>,
+    /// Where the SELECT yields whole periods in place of months: what it says of each. A period without an entry had no
+    /// event and no case.
+    pub told: Option<Told>,
+    /// The last month whose figures can be known, where they need time: a cohort is followed that long.
+    pub mature: Option<(Month, u32)>,
+    /// By area and month, where codes that are no more were counted for it.
+    pub carried: BTreeMap<String, BTreeMap<Month, Carried>>,
     /// Breakdowns that occur; every area has a row for each.
     pub breakdowns: Vec<String>,
     /// By area and month; a month without an entry is missing.
@@ -135,6 +186,61 @@ pub struct Figure {
     pub interval: Option<FigureInterval>,
     /// A break in the series lies in the period: it is the first of a new series, or mixes two.
     pub after_break: bool,
+    /// What it stands on beside numerator and denominator; `None` where that is all.
+    pub basis: Option<Box<Basis>>,
+    /// By which definition it was made, and how far it may be relied upon.
+    pub vintage: Vintage,
+}
+
+/// What a figure stands on beside numerator and denominator.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Basis {
+    /// How many answered a survey, unweighted.
+    pub base: Option<f64>,
+    /// Variance of a survey's share over that of a simple random sample.
+    pub design_effect: Option<f64>,
+    /// Standard error of the value, in its unit.
+    pub error: Option<f64>,
+    /// Sum of the squares of the values of an average.
+    pub squares: Option<f64>,
+    /// Numerator and denominator of the other group of a gap; of an index the events of the base year, and its months.
+    pub other: Option<(f64, f64)>,
+    /// Some of it was shared out by weights, because areas changed.
+    pub estimated: bool,
+}
+
+impl Figure {
+    /// What the figure is made from.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        let basis = self.basis.as_deref().copied().unwrap_or_default();
+        Parts {
+            numerator: self.numerator,
+            denominator: self.denominator,
+            further: basis.other.map_or([basis.squares.unwrap_or_default(), 0.0], |(n, d)| [n, d]),
+            value: self.value,
+            limits: None,
+            base: basis.base,
+            design_effect: basis.design_effect,
+        }
+    }
+
+    /// Whether some of it was shared out by weights.
+    #[must_use]
+    pub fn is_estimated(&self) -> bool {
+        self.basis.as_ref().is_some_and(|basis| basis.estimated)
+    }
+}
+
+/// How a figure came to stand as it is published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Vintage {
+    /// Version of the measure's definition that made it.
+    pub definition_version: u32,
+    /// How far it is signed off.
+    pub sign_off: SignOff,
+    /// An earlier release published another value.
+    pub revised: bool,
 }
 
 /// Every figure of a measure: one row per area, breakdown and period of the span, in this order.
@@ -149,33 +255,48 @@ pub fn figures(
     residents: &Residents,
 ) -> Vec<Figure> {
     let Some((first, last)) = monthly.span else { return Vec::new() };
-    let periods = periods(config, (first, last), &monthly.ends);
+    let monthly = &*with_whole(config, monthly);
+    let periods = periods(config, (first, last), &monthly.ends, &waves(config, monthly));
     let all = ["all".to_owned()];
     // Without a count nobody knows the parts; the whole stands, so that its cells tell why they are empty.
     let whole = config.breakdowns.is_empty() || monthly.breakdowns.is_empty();
     let breakdowns: &[String] = if whole { &all } else { &monthly.breakdowns };
-    let mut figures = Vec::with_capacity(areas.len() * breakdowns.len() * periods.len());
     let limits = CountLimits::new(interval::confidence(config));
-    for area in areas {
-        let series = Series::new(monthly, residents, area, first, last);
-        for breakdown in breakdowns {
-            let sums = series.sums(monthly, area, breakdown);
-            for period in &periods {
-                figures.push(series.figure(config, &limits, area, breakdown, *period, &sums));
+    let of_area = breakdowns.len() * periods.len();
+    let mut figures = parts::in_parts(areas.len(), of_area, |range| {
+        let areas = areas.get(range).unwrap_or_default();
+        let mut figures = Vec::with_capacity(areas.len() * of_area);
+        for area in areas {
+            let series = Series::new(monthly, residents, area, first, last);
+            for breakdown in breakdowns {
+                let counts = match &monthly.told {
+                    Some(told) => Counts::Told(told.get(&(area.to_string(), breakdown.clone()))),
+                    None => Counts::Sums(series.sums(monthly, area, breakdown)),
+                };
+                for period in &periods {
+                    figures.push(series.figure(config, &limits, (area, breakdown), *period, &counts));
+                }
             }
         }
-    }
+        figures
+    });
     if config.kind == MeasureKind::RankOfRate {
         rank(&mut figures);
     }
     figures
 }
 
-/// The periods of a measure: all of its kinds that lie wholly in the span and are made of whole periods of its feeds.
+/// The periods of a measure: all of its kinds that lie wholly in the span and are made of whole periods of its feeds, and
+/// the waves that are told.
 ///
 /// `ends` has those of feeds that bring longer periods than months: one that ends there, and how many months they have.
 #[must_use]
-pub fn periods(config: &MeasureConfig, (first, last): (Month, Month), ends: &[(Month, i32)]) -> Vec<Period> {
+pub fn periods(
+    config: &MeasureConfig,
+    (first, last): (Month, Month),
+    ends: &[(Month, i32)],
+    waves: &[Period],
+) -> Vec<Period> {
     let whole = |period: &Period| {
         ends.iter().all(|(end, months)| {
             period.last.since(*end) % months == 0 && (period.last.since(period.first) + 1) % months == 0
@@ -184,22 +305,86 @@ pub fn periods(config: &MeasureConfig, (first, last): (Month, Month), ends: &[(M
     let of = |kind| {
         first.through(last).filter_map(move |m| Period::ending(kind, m)).filter(move |p| p.first >= first)
     };
-    config.periods.iter().flat_map(|kind| of(*kind)).filter(whole).collect()
+    let told = |kind: PeriodKind| waves.iter().copied().filter(move |_| kind == PeriodKind::SurveyWave);
+    config.periods.iter().flat_map(|kind| of(*kind).filter(whole).chain(told(*kind))).collect()
+}
+
+/// The waves that a measure expects, and those that its SELECT tells of within the span, in order of their months.
+fn waves(config: &MeasureConfig, monthly: &MonthlyCounts) -> Vec<Period> {
+    let expected = config.waves.iter().filter_map(|text| text.parse::<Period>().ok());
+    let told = monthly.told.iter().flat_map(BTreeMap::values).flat_map(BTreeMap::keys).copied();
+    let within =
+        |wave: &Period| monthly.span.is_some_and(|(first, last)| wave.first >= first && wave.last <= last);
+    let all = expected.chain(told.filter(within)).filter(|period| period.kind == PeriodKind::SurveyWave);
+    let mut waves: Vec<Period> = all.collect();
+    waves.sort_by_key(|wave| (wave.first, wave.last));
+    waves.dedup();
+    waves
+}
+
+/// For a share: counts whose denominator is what the wider area had, in the months in which that is known too.
+fn with_whole<'a>(config: &MeasureConfig, monthly: &'a MonthlyCounts) -> Cow<'a, MonthlyCounts> {
+    let Some((whole, (first, last))) = config.whole.as_ref().zip(monthly.span) else {
+        return Cow::Borrowed(monthly);
+    };
+    let mut shares = monthly.clone();
+    let known = monthly.coverage.get(whole);
+    let reasons = monthly.reasons.get(whole);
+    for (area, coverage) in &mut shares.coverage {
+        for (month, own) in coverage.iter_mut() {
+            match known.and_then(|months| months.get(month)) {
+                Some(Coverage::Delivered { synthetic: true }) if *own != Coverage::Missing => {
+                    *own = Coverage::Delivered { synthetic: true };
+                }
+                Some(Coverage::Delivered { .. }) => {}
+                _ => {
+                    *own = Coverage::Missing;
+                    let why =
+                        reasons.and_then(|months| months.get(month)).map_or("not supplied", String::as_str);
+                    let own = shares.reasons.entry(area.clone()).or_default();
+                    own.entry(*month).or_insert_with(|| format!("{whole}: {why}"));
+                }
+            }
+        }
+    }
+    let areas: Vec<String> = monthly.coverage.keys().cloned().collect();
+    for area in areas {
+        for breakdown in &monthly.breakdowns {
+            let of_whole = monthly.counts.get(&(whole.clone(), breakdown.clone()));
+            let own = shares.counts.entry((area.clone(), breakdown.clone())).or_default();
+            for month in first.through(last) {
+                let all = of_whole.and_then(|months| months.get(&month)).map_or(0.0, |all| all.numerator);
+                own.entry(month).or_insert_with(|| Counted::new(0.0, None)).denominator = Some(all);
+            }
+        }
+    }
+    Cow::Owned(shares)
+}
+
+/// The day from which figures of a month can be known that need so many months more.
+#[must_use]
+pub fn known_from(month: Month, months: u32) -> NaiveDate {
+    month.last_day().checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX)
 }
 
 /// An area's months in a row, as running totals, so that every period is one subtraction.
 struct Series<'a> {
     first: Month,
+    last: Month,
     delivered: Vec<usize>,
     synthetic: Vec<usize>,
     reasons: Option<&'a BTreeMap<Month, String>>,
+    carried: Option<&'a BTreeMap<Month, Carried>>,
+    mature: Option<(Month, u32)>,
     residents: &'a Residents,
 }
 
-/// Running totals of one breakdown; the first entry is 0.
-struct Sums {
-    numerator: Vec<f64>,
-    denominator: Vec<f64>,
+/// What is known of one breakdown.
+enum Counts<'a> {
+    /// Running totals of numerator, denominator and what else is counted; the first entry is 0.
+    Sums(Vec<[f64; 4]>),
+    /// What the SELECT says of each period.
+    Told(Option<&'a BTreeMap<Period, Parts>>),
 }
 
 impl<'a> Series<'a> {
@@ -220,37 +405,105 @@ impl<'a> Series<'a> {
             delivered.push(delivered.last().copied().unwrap_or_default() + d);
             synthetic.push(synthetic.last().copied().unwrap_or_default() + s);
         }
-        Self { first, delivered, synthetic, reasons: monthly.reasons.get(area), residents }
+        Self {
+            first,
+            last,
+            delivered,
+            synthetic,
+            reasons: monthly.reasons.get(area),
+            carried: monthly.carried.get(area),
+            mature: monthly.mature,
+            residents,
+        }
     }
 
-    fn sums(&self, monthly: &MonthlyCounts, area: &str, breakdown: &str) -> Sums {
+    fn sums(&self, monthly: &MonthlyCounts, area: &str, breakdown: &str) -> Vec<[f64; 4]> {
         let counts = monthly.counts.get(&(area.to_owned(), breakdown.to_owned()));
-        let mut sums = Sums { numerator: vec![0.0], denominator: vec![0.0] };
+        let mut sums = Vec::with_capacity(self.delivered.len());
+        let mut total = [0.0; 4];
+        sums.push(total);
         for offset in 1..self.delivered.len() {
             let month = self.first.plus(i32::try_from(offset).unwrap_or(i32::MAX) - 1);
             // Counts of a month that is not complete are not used: part of a month is not the month.
             let complete = between(&self.delivered, offset - 1, offset) == 1;
-            let counted = counts.and_then(|months| months.get(&month)).filter(|_| complete);
-            let add = |sums: &mut Vec<f64>, n: f64| sums.push(sums.last().copied().unwrap_or_default() + n);
-            add(&mut sums.numerator, counted.map_or(0.0, |c| c.numerator));
-            add(&mut sums.denominator, counted.and_then(|c| c.denominator).unwrap_or_default());
+            if let Some(counted) = counts.and_then(|months| months.get(&month)).filter(|_| complete) {
+                total[0] += counted.numerator;
+                total[1] += counted.denominator.unwrap_or_default();
+                total[2] += counted.further[0];
+                total[3] += counted.further[1];
+            }
+            sums.push(total);
         }
         sums
+    }
+
+    /// Where the months of a period begin and end among the running totals; `None` outside the span.
+    fn places(&self, period: Period) -> Option<(usize, usize)> {
+        if period.first < self.first || period.last > self.last {
+            return None;
+        }
+        let place = |month: Month| usize::try_from(month.since(self.first)).ok();
+        Some((place(period.first)?, place(period.last)? + 1))
+    }
+
+    /// What a period is made from.
+    fn parts(&self, config: &MeasureConfig, area: &str, period: Period, counts: &Counts<'_>) -> Parts {
+        let mut parts = match counts {
+            Counts::Told(told) => match told.and_then(|periods| periods.get(&period)) {
+                Some(parts) => *parts,
+                None if config.kind.is_told_by_period() => Parts::default(),
+                None => Parts { numerator: Some(0.0), denominator: Some(0.0), ..Parts::default() },
+            },
+            Counts::Sums(sums) => {
+                let sum = self.sum(sums, period).unwrap_or_default();
+                Parts {
+                    numerator: Some(sum[0]),
+                    denominator: Some(sum[1]),
+                    further: [sum[2], sum[3]],
+                    ..Parts::default()
+                }
+            }
+        };
+        match config.kind {
+            MeasureKind::Count => parts.denominator = None,
+            MeasureKind::Rate | MeasureKind::RankOfRate => {
+                parts.denominator = self.residents.of(area, period.last.year());
+            }
+            MeasureKind::Index => {
+                let events = self.base_events(config, counts);
+                parts.denominator = events.map(|events| events * period.months().count() as f64 / 12.0);
+                parts.further = [events.unwrap_or_default(), 12.0];
+            }
+            _ => {}
+        }
+        parts
+    }
+
+    /// What the base year of an index had; `None` unless all of it was delivered.
+    fn base_events(&self, config: &MeasureConfig, counts: &Counts<'_>) -> Option<f64> {
+        let base: Period = config.base.as_ref()?.parse().ok()?;
+        let (from, to) = self.places(base)?;
+        let Counts::Sums(sums) = counts else { return None };
+        (between(&self.delivered, from, to) == to - from)
+            .then(|| self.sum(sums, base))
+            .flatten()
+            .map(|sum| sum[0])
+    }
+
+    fn sum(&self, sums: &[[f64; 4]], period: Period) -> Option<[f64; 4]> {
+        let (from, to) = self.places(period)?;
+        let (before, after) = (sums.get(from)?, sums.get(to)?);
+        Some(std::array::from_fn(|at| whole(after[at] - before[at])))
     }
 
     fn figure(
         &self,
         config: &MeasureConfig,
         limits: &CountLimits,
-        area: &str,
-        breakdown: &str,
+        (area, breakdown): (&str, &str),
         period: Period,
-        sums: &Sums,
+        counts: &Counts<'_>,
     ) -> Figure {
-        let from = usize::try_from(period.first.since(self.first)).unwrap_or_default();
-        let to = usize::try_from(period.last.since(self.first)).unwrap_or_default() + 1;
-        let wanted = to - from;
-        let delivered = between(&self.delivered, from, to);
         let mut figure = Figure {
             area: area.to_owned(),
             period,
@@ -259,11 +512,25 @@ impl<'a> Series<'a> {
             denominator: None,
             value: None,
             status: Status::NotAvailable,
-            synthetic: between(&self.synthetic, from, to) > 0,
+            synthetic: false,
             note: String::new(),
             interval: None,
             after_break: false,
+            basis: None,
+            vintage: Vintage { definition_version: config.version, ..Vintage::default() },
         };
+        let Some((from, to)) = self.places(period) else {
+            "not supplied".clone_into(&mut figure.note);
+            return figure;
+        };
+        figure.synthetic = between(&self.synthetic, from, to) > 0;
+        if let Some((_, months)) = self.mature.filter(|(mature, _)| period.last > *mature) {
+            let day = known_from(period.last, months);
+            figure.note = format!("can be known from {}", day.format("%-d %B %Y"));
+            return figure;
+        }
+        let wanted = to - from;
+        let delivered = between(&self.delivered, from, to);
         if delivered < wanted {
             if delivered > 0 {
                 figure.status = Status::Incomplete;
@@ -275,41 +542,48 @@ impl<'a> Series<'a> {
             }
             return figure;
         }
-        let numerator = whole(difference(&sums.numerator, from, to));
-        figure.numerator = Some(numerator);
+        let parts = self.parts(config, area, period, counts);
+        let valued = value::of(config, limits, &parts);
         figure.status = Status::Available;
-        let (denominator, value) = match config.kind {
-            MeasureKind::Count => (None, Some(numerator)),
-            MeasureKind::Rate | MeasureKind::RankOfRate => {
-                let residents = self.residents.of(area, period.last.year());
-                let per = f64::from(config.per.unwrap_or(1));
-                (residents, residents.filter(|n| *n > 0.0).map(|n| numerator * per / n))
-            }
-            MeasureKind::Percentage | MeasureKind::Ratio => {
-                let factor = if config.kind == MeasureKind::Percentage { 100.0 } else { 1.0 };
-                let denominator = whole(difference(&sums.denominator, from, to));
-                (Some(denominator), (denominator > 0.0).then(|| factor * numerator / denominator))
-            }
-        };
-        figure.denominator = denominator;
-        figure.value = value;
-        figure.interval = value.and_then(|_| interval::of(config, limits, numerator, denominator));
-        if value.is_none() {
+        (figure.numerator, figure.denominator) = (parts.numerator, parts.denominator);
+        (figure.value, figure.interval, figure.basis) = (valued.value, valued.interval, valued.basis);
+        if figure.value.is_none() {
             figure.status = Status::NotApplicable;
-            figure.note = match denominator {
-                None => "residents are not known".to_owned(),
-                Some(_) => "the denominator is zero".to_owned(),
-            };
+            figure.note = value::why_none(config, &parts);
+        } else if let Some((base, needed)) =
+            value::base(config, &parts).filter(|(base, needed)| base < needed)
+        {
+            figure.status = Status::BaseTooSmall;
+            figure.note = format!("a base of {base}, where a value needs {needed}");
+            (figure.value, figure.interval) = (None, None);
+        } else {
+            self.tell_origin(&mut figure);
         }
         figure
+    }
+
+    /// Says which codes a figure was counted for before areas changed.
+    fn tell_origin(&self, figure: &mut Figure) {
+        let Some(carried) = self.carried else { return };
+        let mut codes: Vec<&str> = Vec::new();
+        let mut estimated = false;
+        for (_, from) in carried.range(figure.period.first..=figure.period.last) {
+            codes.extend(from.codes.iter().map(String::as_str));
+            estimated |= from.estimated;
+        }
+        codes.sort_unstable();
+        codes.dedup();
+        if !codes.is_empty() {
+            let shared = if estimated { ", shared out by weights" } else { "" };
+            figure.note = format!("counted for {}{shared}", codes.join(", "));
+            if estimated {
+                figure.basis.get_or_insert_default().estimated = true;
+            }
+        }
     }
 }
 
 fn between(totals: &[usize], from: usize, to: usize) -> usize {
-    totals.get(to).copied().unwrap_or_default() - totals.get(from).copied().unwrap_or_default()
-}
-
-fn difference(totals: &[f64], from: usize, to: usize) -> f64 {
     totals.get(to).copied().unwrap_or_default() - totals.get(from).copied().unwrap_or_default()
 }
 

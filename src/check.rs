@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::agreement;
+use crate::agreement::{self, AgreementConfig};
 use crate::assess::commentary;
+use crate::config::settings::FeedConfig;
 use crate::config::{self, Project};
 use crate::diagnose::{Problem, Source};
 use crate::engine::Engine;
-use crate::geography::{Areas, Residents};
+use crate::geography::{Areas, Change, Residents};
 use crate::lookup::{self, Lookup};
 use crate::measure::{self, Planned};
 use crate::normalise::contract::{self, Dataset};
@@ -103,6 +104,7 @@ async fn judge(
                     // With a feed's file in disorder, this would only repeat what is said there.
                     if !files_wrong {
                         fed(&project, file, &planned, &chosen, &areas, &mut problems);
+                        problems.extend(purposed(&project, file, &planned, &chosen, &areas));
                         problems.extend(switched_off(&project, file, &planned, (&areas, &chosen)));
                     }
                     measures.insert(id.clone(), (planned, chosen));
@@ -122,7 +124,8 @@ async fn judge(
         judged_areas(&project, &measures, &areas, &mut problems);
     }
     if problems.is_empty() {
-        let warnings = small_numbers(&project);
+        let mut warnings = small_numbers(&project);
+        warnings.extend(crate::publication::warnings(&project));
         return Ok(Checked { project, lookups, datasets, areas, residents, measures, tables, warnings });
     }
     problems.sort_by(|a, b| (&a.source.path, a.span.start).cmp(&(&b.source.path, b.span.start)));
@@ -143,11 +146,23 @@ fn judged_areas(
             problems.push(Problem::new(source, span, message).help(help));
         }
     };
+    let mut outside = Vec::new();
     for (id, (_, chosen)) in measures {
         if let Some(file) = project.measures.get(id) {
             if let Some(code) = &file.config.benchmark {
                 let span = config::front_matter_span(&file.source, &["benchmark"]);
                 stranger(&file.source, span, code, id, chosen);
+            }
+            if let Some(code) = &file.config.whole {
+                let span = config::front_matter_span(&file.source, &["whole"]);
+                stranger(&file.source, span.clone(), code, id, chosen);
+                if let Some(out) = chosen.iter().find(|area| !areas.lies_in(area, code)) {
+                    outside.push((
+                        file.source.clone(),
+                        span,
+                        format!("area `{out}` does not lie in `{code}`"),
+                    ));
+                }
             }
             for (number, code) in file.config.peers.iter().enumerate() {
                 let span = config::front_matter_span(&file.source, &["peers", &number.to_string()]);
@@ -166,6 +181,7 @@ fn judged_areas(
             }
         }
     }
+    problems.extend(outside.into_iter().map(|(source, span, message)| Problem::new(&source, span, message)));
     for found in project.breaks.values() {
         for (number, code) in found.config.areas.iter().enumerate() {
             if areas.get(code).is_none() {
@@ -221,14 +237,58 @@ fn reference(
         }
         None => {}
     }
+    let mut wrong = Vec::new();
     let per_resident = project.measures.values().any(|measure| measure.config.kind.per_resident());
+    let changes = lookups.get("area_change").map(|lookup| {
+        let changes = Change::from_lookup(lookup).map_err(|column| {
+            format!("look-up `area_change` has no column `{column}`, or not of the right type")
+        })?;
+        areas.clone().with_changes(changes)
+    });
+    match changes {
+        Some(Ok(with_changes)) => areas = with_changes,
+        Some(Err(message)) => {
+            let source = project.lookups.get("area_change").map(|lookup| lookup.source.clone());
+            let source = source.unwrap_or_else(|| Source::new("pipelines", ""));
+            let help = "its columns are old, new, from (a month) and, for a split, weight (a number)";
+            wrong.push(Problem::new(&source, 0..0, message).help(help));
+        }
+        None => {}
+    }
     match lookups.get("population").map(|lookup| Residents::from_lookup(lookup)) {
-        Some(Ok(found)) => residents = found,
+        Some(Ok(found)) => residents = found.carried(&areas),
         Some(Err(column)) if per_resident => missing("population", Some(column)),
         None if per_resident && !project.lookups.contains_key("population") => missing("population", None),
         _ => {}
     }
+    problems.extend(wrong);
     (areas, residents)
+}
+
+/// A measure that reads a feed under an agreement with purposes names one of them.
+fn purposed(
+    project: &Project,
+    file: &config::SqlFile<config::settings::MeasureConfig>,
+    planned: &Planned,
+    chosen: &[String],
+    areas: &Areas,
+) -> Option<Problem> {
+    if file.config.purpose.is_some() {
+        return None;
+    }
+    let feeds = agreement::reads(project, &planned.datasets, Some((areas, chosen)));
+    let bound = |(feed, found): &(&FeedConfig, Option<&AgreementConfig>)| {
+        found.filter(|found| !found.purposes.is_empty()).map(|found| (feed.id.clone(), found.clone()))
+    };
+    let (feed, found) = feeds.0.iter().find_map(bound)?;
+    let span = config::front_matter_span(&file.source, &["id"]);
+    let message = format!(
+        "measure `{}` names no purpose, and reads feed `{feed}`, which agreement `{}` gives for some purposes only",
+        file.config.id, found.id
+    );
+    let purposes: Vec<String> = found.purposes.iter().map(|purpose| format!("`{purpose}`")).collect();
+    let help = format!("add purpose = \"...\" with one of {}", purposes.join(", "));
+    Some(Problem::new(&file.source, span, message).help(help))
 }
 
 /// A measure cannot do without the protection that those demand whose rows it counts.

@@ -4,12 +4,12 @@ mod daemon;
 mod disclosure;
 mod doctor;
 mod feed_add;
-mod feed_approve;
 mod letter;
 mod output;
 mod purge;
 mod quarantine;
 mod releases;
+mod signoff;
 mod statistics;
 
 use std::fmt::Write as _;
@@ -108,7 +108,7 @@ enum Command {
     Query {
         /// The SELECT.
         sql: String,
-        /// Over the tables of this release instead, as they were published.
+        /// Over the tables of this release instead, as they were published; also by its name in the calendar.
         #[arg(long)]
         release: Option<String>,
         /// How to print.
@@ -148,11 +148,19 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
-    /// Holds the files of a release against their digests; exits with 7 when one differs.
+    /// Makes a release once more and compares; exits with 7 when anything differs.
+    ///
+    /// Files are held against their digests; then the release is made anew, elsewhere, from the deliveries as received and
+    /// the project's files as they were, and compared row by row. 3: it could not be made once more, or not in full.
     Verify {
-        /// The release; the current one when absent.
+        /// The release, or its name in the calendar; the current one when absent.
         release: Option<String>,
+        /// Only hold its files against their digests.
+        #[arg(long)]
+        files: bool,
     },
+    /// Signs figures of the current release as checked or final, or reopens them.
+    Release(signoff::SignOff),
     /// Holds the statistics against published reference values.
     #[command(subcommand)]
     Statistics(statistics::Statistics),
@@ -207,8 +215,6 @@ enum Feed {
         #[arg(long)]
         partnership: Option<String>,
     },
-    /// Uses a delivery that is held: its rows that break the contract stay set aside, all others count.
-    Approve(feed_approve::Approve),
     /// Writes to its supplier: what was expected, what came, which rows break which rule, and what to send.
     Letter {
         /// The feed.
@@ -328,7 +334,6 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Explain { measure, area, period, output } => {
             explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
         }
-        Command::Feed(Feed::Approve(asked)) => feed_approve::approve(&root, now, &asked),
         Command::Feed(Feed::Letter { feed, period, output }) => {
             letter::write(&root, &feed, period, now, output).await
         }
@@ -336,7 +341,8 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Diff { before, after, measure, output } => {
             releases::diff(&root, &before, &after, measure.as_deref(), output)
         }
-        Command::Verify { release } => releases::verify(&root, release.as_deref()),
+        Command::Verify { release, files } => releases::verify(&root, release.as_deref(), files).await,
+        Command::Release(asked) => signoff::sign(&root, now, &asked),
         Command::Statistics(which) => statistics::obey(&which),
         Command::Disclosure(which) => disclosure::obey(&root, &which).await,
         Command::Purge { dry_run, by, output } => {
@@ -395,9 +401,9 @@ fn say_error(error: &RunError) -> u8 {
     say(&text);
     match error {
         RunError::Lock(LockError::Held { .. }) => code::BUSY,
-        RunError::Release(crate::release::ReleaseError::Damaged { .. }) | RunError::LandingLost => {
-            code::DAMAGED
-        }
+        RunError::Release(crate::release::ReleaseError::Damaged { .. })
+        | RunError::LandingLost
+        | RunError::SignOff(_) => code::DAMAGED,
         RunError::Arrow(_) | RunError::Broken(_) => code::DEFECT,
         _ => code::NOT_RELEASED,
     }
@@ -428,7 +434,7 @@ async fn check_project(root: &std::path::Path, output: Format) -> u8 {
     }
     match result {
         Ok(checked) => {
-            for warning in &checked.warnings {
+            for warning in checked.warnings.iter().chain(&unversioned(&checked)) {
                 say(&format!("warning: {}", warning.line()));
             }
             say(&format!(
@@ -445,6 +451,17 @@ async fn check_project(root: &std::path::Path, output: Format) -> u8 {
             say(&format!("error: {} problem(s)", problems.len()));
             code::INVALID
         }
+    }
+}
+
+/// What the current release, where there is one, has under another definition.
+fn unversioned(checked: &crate::check::Checked) -> Vec<Problem> {
+    let published = crate::release::Published::in_warehouse(&checked.project.warehouse());
+    match published.manifest() {
+        Ok(Some(manifest)) => {
+            crate::definition::unversioned(&checked.project, &checked.measures, &manifest.definitions)
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -490,6 +507,9 @@ async fn run_once(root: &std::path::Path, now: DateTime<Utc>, quiet: bool, outpu
                 for restated in &report.restated {
                     say(restated);
                 }
+                for line in &report.went_out {
+                    say(line);
+                }
                 for gap in &report.gaps {
                     say(&format!("gap: {gap}"));
                 }
@@ -515,6 +535,7 @@ fn report_json(report: &RunReport) -> serde_json::Value {
         "measures_released": report.measures_released, "measures_computed": report.measures_computed,
         "months_made": report.months_made, "rows_read": report.rows_read,
         "rows_quarantined": report.rows_quarantined, "restated": report.restated, "gaps": report.gaps,
+        "went_out": report.went_out,
     })
 }
 
@@ -572,7 +593,10 @@ async fn query(root: &std::path::Path, sql: &str, release: Option<&str>, output:
         Some(name) => {
             let (project, _) = crate::config::load(root);
             let published = crate::release::Published::in_warehouse(&project.warehouse());
-            let Some(folder) = published.release(name) else { return releases::no_such(&published, name) };
+            let folder = match releases::named(&project, &published, name) {
+                Ok(folder) => folder,
+                Err(code) => return code,
+            };
             inspect::query_release(&folder, sql).await
         }
     };

@@ -1,9 +1,12 @@
 //! Files that are there whole or not at all, also after the power fails: written beside their place, synced, renamed,
 //! and their folder synced.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Makes the entries of a folder durable.
 ///
@@ -55,6 +58,50 @@ pub fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
     finish(file, place)
 }
 
+/// Adds a line of JSON to a record that only grows, durably. A line that a killed program left half written is cut off
+/// first. Only the holder of the warehouse may.
+///
+/// # Errors
+/// What the file system reports.
+pub fn append_line<T: Serialize>(path: &Path, entry: &T) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    create_folder(folder)?;
+    let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    let end = memchr::memrchr(b'\n', &text).map_or(0, |at| at as u64 + 1);
+    file.set_len(end)?;
+    file.seek(SeekFrom::Start(end))?;
+    let mut line = serde_json::to_vec(entry)?;
+    line.push(b'\n');
+    file.write_all(&line)?;
+    file.sync_all()?;
+    sync_folder(folder)
+}
+
+/// The entries of a record that [`append_line`] wrote; an absent one is empty. A last line without a line end was broken
+/// off and is none.
+///
+/// # Errors
+/// What the file system reports, and a line that is damaged though others follow it.
+pub fn read_lines<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let entries = whole.enumerate().map(|(number, line)| {
+        serde_json::from_str(line).map_err(|error| {
+            let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let message = format!("{folder}/{name}:{}: damaged: {error}", number + 1);
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })
+    });
+    entries.collect()
+}
+
 /// Lets others read a file or folder that was made for one user alone, as temporary ones are.
 ///
 /// # Errors
@@ -65,6 +112,22 @@ pub fn share(path: &Path) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         let mode = if path.is_dir() { 0o755 } else { 0o644 };
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+/// Keeps others than owner and group out of a folder; nothing is written where they are kept out already.
+///
+/// # Errors
+/// What the file system reports.
+pub fn close(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(folder)?.permissions().mode();
+        if mode & 0o007 != 0 {
+            fs::set_permissions(folder, fs::Permissions::from_mode(mode & !0o007))?;
+        }
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! What was erased under a retention rule: an append-only record, each line chained to the one before by its digest.
 //!
 //! `landing/erasures.jsonl` has one line for each file of a month whose rows were erased. The line of the delivery in
-//! `deliveries.jsonl` stays, so the file is known and not taken again; its bytes and rows are gone.
+//! `deliveries.jsonl` stays, so the file is known and not taken again; its bytes and rows are gone. Of a feed that brings
+//! many months at once the rows go month by month, and the bytes of an edition by a line of their own.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -13,13 +14,34 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::durable;
+use crate::landing::Delivery;
 use crate::normalise::DeliveryReport;
 use crate::period::Month;
 
 /// `previous` of the first line.
 const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// One line: a file of a month, whose rows were erased.
+/// What a line is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Erased {
+    /// The rows of a file of one month, and its bytes.
+    #[default]
+    File,
+    /// The rows that a file of many months had in this one; its bytes hold other months too.
+    Rows,
+    /// The bytes of one edition of a file of many months.
+    Bytes,
+}
+
+impl Erased {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_file(&self) -> bool {
+        *self == Self::File
+    }
+}
+
+/// One line: what was erased of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erasure {
     /// Number of the line, from 1.
@@ -34,11 +56,14 @@ pub struct Erasure {
     pub agreement: String,
     /// Its reference.
     pub reference: String,
+    /// What of the file. Absent: `file`.
+    #[serde(default, skip_serializing_if = "Erased::is_file")]
+    pub what: Erased,
     /// The feed.
     pub feed: String,
     /// Dataset that the rows were in.
     pub dataset: String,
-    /// Month that the rows were about.
+    /// Month that the rows were about; with `bytes` the month in which the file was received.
     pub period: Month,
     /// Base name of the file.
     pub file: String,
@@ -99,10 +124,16 @@ impl Erasures {
         &self.lines
     }
 
-    /// What was erased of a feed, by month and file.
+    /// Whether the bytes of a delivery were erased.
+    #[must_use]
+    pub fn has_bytes_of(&self, delivery: &Delivery) -> bool {
+        bytes_erased(&self.lines, delivery)
+    }
+
+    /// What was erased of a feed's rows, by month and file.
     #[must_use]
     pub fn of_feed(&self, feed: &str) -> BTreeMap<(Month, String), Erasure> {
-        let lines = self.lines.iter().filter(|line| line.feed == feed);
+        let lines = self.lines.iter().filter(|line| line.feed == feed && line.what != Erased::Bytes);
         lines.map(|line| ((line.period, line.file.clone()), line.clone())).collect()
     }
 
@@ -144,6 +175,19 @@ impl Erasures {
     }
 }
 
+/// Whether these lines erase the bytes of a delivery.
+#[must_use]
+pub fn bytes_erased<'a>(lines: impl IntoIterator<Item = &'a Erasure>, delivery: &Delivery) -> bool {
+    lines.into_iter().any(|line| {
+        let same = line.feed == delivery.feed && line.period == delivery.period && line.file == delivery.file;
+        same && match line.what {
+            Erased::File => true,
+            Erased::Rows => false,
+            Erased::Bytes => line.deliveries.contains(&delivery.sha256),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +200,7 @@ mod tests {
             why: "1 month from the end of the month".to_owned(),
             agreement: "a".to_owned(),
             reference: "ISA 7".to_owned(),
+            what: Erased::File,
             feed: "f".to_owned(),
             dataset: "d".to_owned(),
             period: "2025-04".parse().unwrap(),

@@ -17,7 +17,7 @@ use crate::freshness::{self, Came, Standing, State, Verdicts};
 use crate::landing::Landing;
 use crate::normalise::csv::Place;
 use crate::normalise::format;
-use crate::normalise::masked::Mask;
+use crate::normalise::masked::{self, Mask};
 use crate::period::Month;
 use crate::release::{self, Manifest, Published, tables};
 use crate::run::{RunError, look, open_warehouse, spans};
@@ -150,6 +150,7 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
             gaps.push(format!("measure `{measure}`: withheld: {reason}"));
         }
         gaps.extend(manifest.iter().flat_map(|manifest| crate::run::table_gaps(&manifest.withheld_tables)));
+        gaps.extend(manifest.iter().flat_map(|manifest| crate::definition::gaps(&manifest.definitions)));
         gaps.extend(crate::run::delivery_gaps_of(&folder)?);
     }
     Ok(Status {
@@ -524,27 +525,28 @@ struct Masks<'a> {
 impl Masks<'_> {
     /// The line of a row without what its contract keeps from sight.
     fn line(&mut self, feed: &str, delivery: &str, place: Place) -> std::io::Result<String> {
-        let text = text_of(&self.checked.project, self.landing, feed, delivery, place)?;
+        let checked = self.checked;
         let key = (feed.to_owned(), delivery.to_owned());
-        if !self.known.contains_key(&key) {
-            let mask = self.mask(feed, delivery)?;
-            self.known.insert(key.clone(), mask);
-        }
-        Ok(self.known.get(&key).unwrap_or(&Mask::All).apply(&text))
-    }
-
-    fn mask(&self, feed: &str, delivery: &str) -> std::io::Result<Mask> {
-        let feed_config = self.checked.project.feeds.get(feed).map(|loaded| &loaded.config);
+        let feed_config = checked.project.feeds.get(feed).map(|loaded| &loaded.config);
         let contract = feed_config.and_then(|config| {
-            self.checked.datasets.values().find_map(|dataset| dataset.contracts.get(&config.contract))
+            checked.datasets.values().find_map(|dataset| dataset.contracts.get(&config.contract))
         });
         let landed = self.landing.of_feed(feed).find(|landed| landed.content_sha256.starts_with(delivery));
-        match (feed_config, contract, landed) {
-            (Some(config), Some(contract), Some(landed)) => {
-                Mask::of(self.landing, landed, contract, config.max_unpacked_bytes)
-            }
+        let (Some(config), Some(contract), Some(landed)) = (feed_config, contract, landed) else {
             // Nothing says any more what may be shown.
-            _ => Ok(Mask::All),
+            let text = text_of(&checked.project, self.landing, feed, delivery, place)?;
+            return Ok(Mask::All.apply(&text));
+        };
+        let limit = config.max_unpacked_bytes;
+        if !self.known.contains_key(&key) {
+            let mask = Mask::of(self.landing, landed, contract, limit)?;
+            self.known.insert(key.clone(), mask);
+        }
+        match self.known.get(&key).unwrap_or(&Mask::All) {
+            Mask::Laid(shown) => {
+                masked::laid_out(self.landing, landed, contract, (limit, place), |at| shown.contains(&at))
+            }
+            mask => Ok(mask.apply(&text_of(&checked.project, self.landing, feed, delivery, place)?)),
         }
     }
 }

@@ -10,21 +10,21 @@ use serde::Serialize;
 
 use crate::check::check;
 use crate::config::Project;
-use crate::config::settings::{ColumnConfig, ColumnType, ContractConfig};
+use crate::config::settings::ContractConfig;
 use crate::feed;
 use crate::freshness::{self, Standing, State, in_days};
 use crate::inspect;
+use crate::normalise::month::NO_HEADING;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
 use crate::period::holidays::working_days_after;
 use crate::rejudge::{self, RejectedRow};
 use crate::run::{RunError, look};
-use crate::waiver::rule_name;
+
+mod words;
 
 /// Line numbers that are named for each rule; the others are counted.
 const LINES: usize = 20;
-/// Codes that are listed.
-const CODES: usize = 20;
 /// Working days that a supplier has for a correction, where the due day leaves no more.
 const DAYS_TO_ANSWER: u32 = 5;
 
@@ -222,7 +222,7 @@ impl Found<'_> {
                     rule: "delivery_refused".to_owned(),
                     file: file.clone(),
                     column: String::new(),
-                    words: self.refusal(&report.note),
+                    words: Self::refusal(&report.note),
                     rows: 0,
                     lines: Vec::new(),
                 });
@@ -263,14 +263,12 @@ impl Found<'_> {
         problems
     }
 
-    /// Why a delivery was refused. A file without a heading has a row in its place, which is not repeated.
-    fn refusal(&self, note: &str) -> String {
-        let Some((missing, _)) = note.split_once("; not known: ") else { return note.to_owned() };
-        let wanted = self.contract.map_or(0, |contract| contract.header.len());
-        if missing.matches('`').count() / 2 * 2 > wanted {
-            return format!("the first line is not the heading that was agreed: {missing}");
+    /// Why a delivery was refused.
+    fn refusal(note: &str) -> String {
+        match note.strip_suffix(NO_HEADING) {
+            Some(missing) => format!("the first line is not the heading that was agreed: {missing}"),
+            None => note.to_owned(),
         }
-        note.to_owned()
     }
 
     /// What a rule wants, without what it found.
@@ -282,6 +280,8 @@ impl Found<'_> {
             }
             "bad_encoding" => return "the line holds bytes that are not UTF-8 text".to_owned(),
             "line_too_long" => return "the line is longer than a mebibyte".to_owned(),
+            "bad_json" => return "the record is not JSON".to_owned(),
+            "bad_structure" => return "a list or an object stands where a value is expected".to_owned(),
             _ => {}
         }
         let Some(contract) = self.contract else { return format!("the row breaks the rule `{rule}`") };
@@ -291,45 +291,10 @@ impl Found<'_> {
                 self.period_in_words()
             );
         }
-        let column = contract
-            .column
-            .iter()
-            .find(|column| column.from.as_deref() == Some(header) && rule_name(column) == rule);
-        match column {
-            Some(column) => format!("`{header}` {}", self.column_in_words(column)),
-            None if header.is_empty() => format!("the row breaks the rule `{rule}`"),
-            None => format!("`{header}` breaks the rule `{rule}`"),
-        }
-    }
-
-    fn column_in_words(&self, column: &ColumnConfig) -> String {
-        let mut words = if let Some(lookup) = &column.lookup {
-            let title = self.project.lookups.get(lookup).map(|lookup| lookup.config.title.as_str());
-            format!("must be in the list “{}”", title.unwrap_or(lookup))
-        } else if !column.codes.is_empty() {
-            let more = column.codes.len().saturating_sub(CODES);
-            let listed = column.codes.iter().take(CODES).cloned().collect::<Vec<_>>().join(", ");
-            let more = if more > 0 { format!(", and {more} more that we agreed") } else { String::new() };
-            format!("must be one of: {listed}{more}")
-        } else if let Some([low, high]) = column.range {
-            format!("must be a number from {low} to {high}")
-        } else {
-            match column.kind {
-                ColumnType::Integer => "must be a whole number".to_owned(),
-                ColumnType::Number => "must be a number".to_owned(),
-                ColumnType::Hex => "must be an even number of the digits 0-9 and a-f".to_owned(),
-                ColumnType::Date => "must be a date such as 2025-06-30".to_owned(),
-                ColumnType::Timestamp => "must be a time such as 2025-06-30T23:00:00+00:00".to_owned(),
-                ColumnType::Flag => "must be True or False".to_owned(),
-                _ => "must be as agreed".to_owned(),
-            }
+        let title = |id: &str| {
+            self.project.lookups.get(id).map_or_else(|| id.to_owned(), |lookup| lookup.config.title.clone())
         };
-        words.push_str(match (column.required, &column.empty_with) {
-            (true, _) => ", and must not be empty",
-            (false, Some(_)) => ", and is empty exactly where its fellow is",
-            (false, None) => ", or empty",
-        });
-        words
+        words::rule(contract, rule, header, &title)
     }
 
     fn period_in_words(&self) -> String {

@@ -1,10 +1,9 @@
 //! Reference tables: LSOA to ward and partnership, areas, residents. Read from CSV, joined by SQL where that is needed.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::datasource::MemTable;
@@ -80,7 +79,7 @@ async fn load(loaded: &Loaded<LookupConfig>) -> Result<Lookup, Box<Problem>> {
         let path = loaded.folder.join(file);
         let bytes = std::fs::read(&path).map_err(|e| problem(&["file", table], format!("{file}: {e}")))?;
         digest.update(Sha256::digest(&bytes));
-        let batch = read_text(&path).map_err(|e| problem(&["file", table], format!("{file}: {e}")))?;
+        let batch = read_text(&bytes).map_err(|e| problem(&["file", table], format!("{file}: {e}")))?;
         tables.push((table, batch));
     }
     let batch = match (&config.sql, tables.as_slice()) {
@@ -106,34 +105,39 @@ async fn load(loaded: &Loaded<LookupConfig>) -> Result<Lookup, Box<Problem>> {
         let text = cast(column, &DataType::Utf8).map_err(|e| problem(&["key"], e.to_string()))?;
         keys.push(text.as_string::<i32>().clone());
     }
-    let mut seen = HashMap::with_capacity(batch.num_rows());
+    // Where one column is the key, the index itself tells what stands twice.
+    let mut seen = HashSet::new();
     let mut index =
         HashMap::with_capacity_and_hasher(batch.num_rows(), foldhash::fast::FixedState::default());
     for row in 0..batch.num_rows() {
-        let key: Vec<&str> = keys.iter().map(|column| column.value(row)).collect();
         let number = u32::try_from(row).unwrap_or(u32::MAX);
+        let mut known = keys.is_empty() && row > 0;
         if let Some(first) = keys.first() {
-            index.insert(first.value(row).to_owned(), number);
+            known = index.insert(first.value(row).to_owned(), number).is_some();
         }
-        if seen.insert(key.join("\u{1f}"), row).is_some() {
-            return Err(problem(&["key"], format!("the key `{}` stands twice", key.join(", "))));
+        let key = || keys.iter().map(|column| column.value(row)).collect::<Vec<_>>();
+        if keys.len() > 1 {
+            known = !seen.insert(key().join("\u{1f}"));
+        }
+        if known {
+            return Err(problem(&["key"], format!("the key `{}` stands twice", key().join(", "))));
         }
     }
     let key = config.key.first().cloned().unwrap_or_default();
     Ok(Lookup { id: config.id.clone(), batch, index, key, digest: hex::encode(digest.finalize()) })
 }
 
-/// A CSV file with every column as text, empty fields as null.
-fn read_text(path: &std::path::Path) -> Result<RecordBatch, String> {
-    let mut records = crate::normalise::csv::Records::new(File::open(path).map_err(|e| e.to_string())?, b',');
+/// The bytes of a CSV file with every column as text, empty fields as null.
+fn read_text(bytes: &[u8]) -> Result<RecordBatch, String> {
+    let mut records = crate::normalise::csv::Records::new(bytes, b',');
     let mut fields = crate::normalise::csv::Fields::default();
     let mut header: Vec<String> = Vec::new();
-    let mut columns: Vec<Vec<Option<String>>> = Vec::new();
+    let mut columns: Vec<StringBuilder> = Vec::new();
     while let Some((place, result)) = records.next(&mut fields).map_err(|e| e.to_string())? {
         result.map_err(|flaw| format!("line {}: {flaw:?}", place.line))?;
         if header.is_empty() {
             header = fields.iter().map(str::to_owned).collect();
-            columns = vec![Vec::new(); header.len()];
+            columns.resize_with(header.len(), StringBuilder::new);
             continue;
         }
         if fields.len() != header.len() {
@@ -145,12 +149,12 @@ fn read_text(path: &std::path::Path) -> Result<RecordBatch, String> {
             ));
         }
         for (column, value) in columns.iter_mut().zip(fields.iter()) {
-            column.push((!value.is_empty()).then(|| value.to_owned()));
+            column.append_option((!value.is_empty()).then_some(value));
         }
     }
     let schema: Vec<Field> = header.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
     let arrays: Vec<ArrayRef> =
-        columns.into_iter().map(|column| Arc::new(StringArray::from(column)) as ArrayRef).collect();
+        columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
     RecordBatch::try_new(Arc::new(Schema::new(schema)), arrays).map_err(|e| e.to_string())
 }
 

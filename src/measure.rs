@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::logical_expr::LogicalPlan;
 
-use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Status};
-use crate::config::settings::{DeliveryMode, FeedConfig, MeasureConfig, MeasureKind, TableConfig};
+use crate::assess::compare::cut_indices;
+use crate::assess::{self, Carried, Counted, Coverage, Figure, MonthlyCounts, Parts, Status};
+use crate::config::settings::{
+    DeliveryMode, FeedConfig, IntervalChoice, MeasureConfig, MeasureKind, TableConfig,
+};
 use crate::config::{Project, SqlFile, front_matter_span};
 use crate::diagnose::{Problem, Source};
 use crate::engine::{Engine, Origin, Selected, fault_without_values, statement_span};
@@ -18,6 +21,8 @@ use crate::lineage::{self, SourceColumn};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::{Every, Month, Period};
 use crate::retained::{self, Retained};
+use crate::signoff::SignOffs;
+use crate::statistics::{Interval, survey};
 
 /// A measure whose SQL was planned.
 #[derive(Debug, Clone)]
@@ -98,46 +103,96 @@ fn planned(engine: &Engine, plan: &LogicalPlan) -> Planned {
     Planned { reads, datasets }
 }
 
+/// What the SELECT of a kind yields beside area, month or period, and breakdowns.
+struct Wanted {
+    /// Numbers that it must have.
+    needed: &'static [&'static str],
+    /// Numbers of which it must have one; none where it needs none.
+    one_of: &'static [&'static str],
+    /// Numbers that it may have, all or none.
+    may: &'static [&'static str],
+}
+
+fn wanted(config: &MeasureConfig) -> Wanted {
+    let of = |needed| Wanted { needed, one_of: &[], may: &[] };
+    match config.kind {
+        MeasureKind::Count
+        | MeasureKind::Rate
+        | MeasureKind::RankOfRate
+        | MeasureKind::Index
+        | MeasureKind::Share => of(&["numerator"]),
+        MeasureKind::Percentage | MeasureKind::Proportion | MeasureKind::Ratio => {
+            of(&["numerator", "denominator"])
+        }
+        MeasureKind::Average if config.interval == IntervalChoice::None => of(&["numerator", "denominator"]),
+        MeasureKind::Average => {
+            Wanted { one_of: &["sum_of_squares", "standard_deviation"], ..of(&["numerator", "denominator"]) }
+        }
+        MeasureKind::Gap => of(&["numerator", "denominator", "other_numerator", "other_denominator"]),
+        MeasureKind::Median => Wanted { may: &["lower", "upper"], ..of(&["value", "denominator"]) },
+        MeasureKind::Score => Wanted { may: &["denominator", "lower", "upper"], ..of(&["value"]) },
+        MeasureKind::Survey => Wanted {
+            one_of: &["design_effect", "standard_error"],
+            ..of(&["numerator", "denominator", "base"])
+        },
+    }
+}
+
 fn columns(measure: &SqlFile<MeasureConfig>, plan: &LogicalPlan) -> Vec<Problem> {
     let config = &measure.config;
     let mut problems = Vec::new();
     let span = statement_span(&measure.source.text);
     let schema = plan.schema();
     let found: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    let counts_denominator = matches!(config.kind, MeasureKind::Percentage | MeasureKind::Ratio);
-    let mut wanted = vec!["area", "month"];
+    let kind = config.kind;
+    // Any kind whose periods can be made of months may still count whole periods: persons who come twice count once.
+    let by_period = kind.is_told_by_period() || (!kind.is_told_by_month() && found.contains(&"period"));
+    let numbers = wanted(config);
+    let mut wanted = vec!["area", if by_period { "period" } else { "month" }];
     wanted.extend(config.breakdowns.iter().map(String::as_str));
-    wanted.push("numerator");
-    if counts_denominator {
-        wanted.push("denominator");
+    wanted.extend(numbers.needed);
+    let mut said = wanted.join(", ");
+    if !numbers.one_of.is_empty() {
+        said = format!("{said}, {}", numbers.one_of.join(" or "));
     }
+    if !numbers.may.is_empty() {
+        said = format!("{said} and, if it likes, {}", numbers.may.join(", "));
+    }
+    let known =
+        |name: &str| wanted.contains(&name) || numbers.one_of.contains(&name) || numbers.may.contains(&name);
     let at = |message: String| Problem::new(&measure.source, span.clone(), message);
     for name in wanted.iter().filter(|name| !found.contains(name)) {
         let message = format!("the SELECT has no column `{name}`");
-        let problem = at(message).nearest(name, found.iter().copied().filter(|name| !wanted.contains(name)));
+        let problem = at(message).nearest(name, found.iter().copied().filter(|name| !known(name)));
         let help = problem.help.clone().unwrap_or_default();
-        problems.push(problem.help(format!(
-            "a {} selects {}; {help}",
-            config.kind.name(),
-            wanted.join(", ")
-        )));
+        problems.push(problem.help(format!("{} selects {said}; {help}", kind.a())));
     }
-    for name in found.iter().filter(|name| !wanted.contains(name)) {
-        let help = if *name == "denominator" {
+    let given = |names: &[&str]| names.iter().filter(|name| found.contains(*name)).count();
+    if !numbers.one_of.is_empty() && given(numbers.one_of) != 1 {
+        let message = format!("the SELECT must have one of the columns {}", numbers.one_of.join(", "));
+        problems.push(at(message).help(format!("{} selects {said}", kind.a())));
+    }
+    let limits = ["lower", "upper"];
+    if numbers.may.contains(&"lower") && given(&limits) == 1 {
+        problems.push(at("columns `lower` and `upper` go together".to_owned()));
+    }
+    for name in found.iter().filter(|name| !known(name)) {
+        let help = if *name == "denominator" && kind.per_resident() {
             "the product itself divides by the residents of the look-up `population`".to_owned()
         } else {
-            format!(
-                "a {} selects {}; name it in `breakdowns` or leave it out",
-                config.kind.name(),
-                wanted.join(", ")
-            )
+            format!("{} selects {said}; name it in `breakdowns` or leave it out", kind.a())
         };
         problems.push(at(format!("column `{name}` has no place in the measure")).help(help));
     }
+    let is_number = |name: &str| {
+        !config.breakdowns.iter().any(|breakdown| breakdown == name)
+            && (numbers.needed.contains(&name)
+                || numbers.one_of.contains(&name)
+                || numbers.may.contains(&name))
+    };
     for field in schema.fields() {
         let name = field.name().as_str();
-        let number = ["numerator", "denominator"].contains(&name);
-        if wanted.contains(&name) && number && !field.data_type().is_numeric() {
+        if is_number(name) && !field.data_type().is_numeric() {
             problems.push(at(format!("column `{name}` must be a number, and is {}", field.data_type())));
         }
     }
@@ -180,6 +235,8 @@ pub struct Supply<'a> {
     pub as_of: chrono::NaiveDate,
     /// What was counted from rows that are erased.
     pub retained: &'a Retained,
+    /// Figures that are signed off.
+    pub sign_offs: &'a SignOffs,
 }
 
 /// Coverage of one area: delivered months and the reasons for the others.
@@ -214,11 +271,23 @@ impl Supply<'_> {
         })
     }
 
-    /// The periods that a measure is published for.
+    /// The periods that a measure is published for, without the waves that only its rows tell of.
     #[must_use]
     pub fn periods(&self, file: &SqlFile<MeasureConfig>, planned: &Planned, areas: &[String]) -> Vec<Period> {
         let Some(span) = self.span(&planned.datasets, areas) else { return Vec::new() };
-        assess::periods(&file.config, span, &self.ends(&planned.datasets, areas))
+        assess::periods(&file.config, span, &self.ends(&planned.datasets, areas), &[])
+    }
+
+    /// The last month of the span whose figures can be known by now, of a measure whose figures need so many months; the one
+    /// before the span where none can. `None` for a measure whose figures need no time.
+    #[must_use]
+    pub fn mature(&self, config: &MeasureConfig, (first, last): (Month, Month)) -> Option<(Month, u32)> {
+        let months = config.mature_after_months;
+        if months == 0 {
+            return None;
+        }
+        let known = |month: &Month| assess::known_from(*month, months) <= self.as_of;
+        Some((first.through(last).take_while(known).last().unwrap_or(first.plus(-1)), months))
     }
 
     /// What was delivered for an area: all datasets that a measure reads, and of each all feeds that cover the area.
@@ -233,11 +302,17 @@ impl Supply<'_> {
         let mut reasons = BTreeMap::new();
         for month in first.through(last) {
             let mut synthetic = false;
-            let mut reason: Option<String> = None;
-            for dataset in datasets {
+            let mut reason: Option<String> = self.areas.ended(area, month);
+            // Before areas changed, all that made it up must be there.
+            let parts = self.areas.makeup(area, month);
+            for (dataset, part) in
+                datasets.iter().flat_map(|dataset| parts.iter().map(move |part| (dataset, part)))
+            {
                 let mut any = false;
                 for feed in self.project.feeds_of(dataset) {
-                    let covers = feed.covers.iter().any(|whole| self.areas.lies_in(area, whole));
+                    let covers = feed.covers.iter().any(|whole| {
+                        self.areas.lies_in(&part.code, whole) || self.areas.lies_in(area, whole)
+                    });
                     // A month within a longer period is there when the period is, under the month in which it ends.
                     let length = feed.every.months();
                     let into = month.since(feed.from).rem_euclid(length);
@@ -326,6 +401,7 @@ impl Supply<'_> {
         let reports = self.reports.get(dataset).and_then(|months| months.get(&month));
         let reports = reports.into_iter().flatten().filter(|report| report.delivery.feed == feed.id);
         if feed.mode != DeliveryMode::Month {
+            // What was erased stands among the slots too.
             let last = state.and_then(|state| state.slots.keys().map(|(month, _)| *month).max());
             return match known {
                 Some(reason) => Err(reason.clone()),
@@ -387,10 +463,20 @@ pub fn evaluate(
 ) -> Result<Vec<Figure>, Withheld> {
     let mut monthly = counts(counted, measure, planned, areas, supply)?;
     supply.restore(measure, planned, areas, &mut monthly);
-    let breakdowns: BTreeSet<&String> = monthly.counts.keys().map(|(_, breakdown)| breakdown).collect();
+    let told = monthly.told.iter().flat_map(BTreeMap::keys);
+    let breakdowns: BTreeSet<&String> =
+        monthly.counts.keys().chain(told).map(|(_, breakdown)| breakdown).collect();
     monthly.breakdowns = breakdowns.into_iter().cloned().collect();
+    if !measure.config.breakdowns.is_empty() {
+        // A final figure has its row though what it was counted from is gone.
+        let signed = supply.sign_offs.breakdowns(&measure.config.id).map(str::to_owned);
+        let all: BTreeSet<String> = monthly.breakdowns.drain(..).chain(signed).collect();
+        monthly.breakdowns = all.into_iter().collect();
+    }
     let codes: Vec<&str> = areas.iter().map(String::as_str).collect();
-    let figures = assess::figures(&measure.config, &codes, &monthly, residents);
+    let mut figures = assess::figures(&measure.config, &codes, &monthly, residents);
+    let breaks = supply.project.breaks_of(&measure.config.id, &planned.datasets);
+    cut_indices(&measure.config, &mut figures, &breaks, supply.areas);
     for figure in &figures {
         if figure.value.is_some_and(|value| !value.is_finite()) {
             return Err(Withheld(format!(
@@ -398,7 +484,8 @@ pub fn evaluate(
                 figure.area, figure.period
             )));
         }
-        if measure.config.kind == MeasureKind::Percentage && figure.value.is_some_and(|value| value > 100.0) {
+        let whole = if measure.config.kind == MeasureKind::Proportion { 1.0 } else { 100.0 };
+        if measure.config.kind.is_part() && figure.value.is_some_and(|value| value > whole) {
             return Err(Withheld(format!("{} {}: more than 100 %", figure.area, figure.period)));
         }
     }
@@ -418,9 +505,17 @@ pub fn counts(
 ) -> Result<MonthlyCounts, Withheld> {
     let mut monthly = frame(&measure.config, planned, areas, supply);
     let (_, batches) = counted.map_err(|error| Withheld(fault_without_values(&error)))?;
-    for batch in &batches {
-        count(&measure.config, batch, areas, &mut monthly)?;
+    if batches.iter().any(|batch| batch.column_by_name("period").is_some()) {
+        monthly.told = Some(assess::Told::new());
     }
+    let mut known: BTreeSet<&str> = areas.iter().map(String::as_str).collect();
+    if monthly.told.is_none() {
+        known.extend(areas.iter().flat_map(|area| supply.areas.predecessors(area)));
+    }
+    for batch in &batches {
+        count(&measure.config, batch, &known, &mut monthly)?;
+    }
+    carry(areas, supply.areas, &mut monthly)?;
     Ok(monthly)
 }
 
@@ -450,67 +545,85 @@ fn frame(config: &MeasureConfig, planned: &Planned, areas: &[String], supply: &S
     let mut monthly = MonthlyCounts { span, ends, ..MonthlyCounts::default() };
     if let Some(span) = span {
         for area in areas {
-            let (coverage, reasons) = supply.coverage(&planned.datasets, area, span);
+            let (coverage, reasons) = reach(config, span, supply.coverage(&planned.datasets, area, span));
             monthly.coverage.insert(area.clone(), coverage);
             monthly.reasons.insert(area.clone(), reasons);
         }
+        monthly.mature = supply.mature(config, span);
     }
     debug_assert!(!config.areas.is_empty());
     monthly
 }
 
-fn count(
-    config: &MeasureConfig,
-    batch: &RecordBatch,
-    areas: &[String],
-    monthly: &mut MonthlyCounts,
-) -> Result<(), Withheld> {
-    let text = |name: &str| -> Result<_, Withheld> {
-        let column =
-            batch.column_by_name(name).ok_or_else(|| Withheld(format!("column `{name}` is missing")))?;
-        cast(column, &DataType::Utf8).map_err(|error| Withheld(error.to_string()))
+/// Takes the months out of what is covered whose counts look back on months, or ahead to months, that are not there: a repeat
+/// whose first event is missing would count as none.
+fn reach(config: &MeasureConfig, (first, last): (Month, Month), (coverage, mut reasons): Covered) -> Covered {
+    let months = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let (back, ahead) = (months(config.look_back_months), months(config.mature_after_months));
+    if back == 0 && ahead == 0 {
+        return (coverage, reasons);
+    }
+    let there = |month: &Month| matches!(coverage.get(month), Some(Coverage::Delivered { .. }));
+    let lacks = |month: Month| {
+        let before = month.plus(-back).through(month.plus(-1)).filter(|_| back > 0);
+        let after = month.plus(1).through(month.plus(ahead)).filter(|_| ahead > 0);
+        before.chain(after).find(|needed| !there(needed))
     };
-    let number = |name: &str| -> Result<_, Withheld> {
-        let column =
-            batch.column_by_name(name).ok_or_else(|| Withheld(format!("column `{name}` is missing")))?;
-        cast(column, &DataType::Float64).map_err(|error| Withheld(error.to_string()))
-    };
-    let (area, month) = (text("area")?, text("month")?);
-    let (area, month) = (area.as_string::<i32>(), month.as_string::<i32>());
-    let numerator = number("numerator")?;
-    let numerator = numerator.as_primitive::<Float64Type>();
-    let denominator = batch.column_by_name("denominator").map(|_| number("denominator")).transpose()?;
-    let breakdowns = config
-        .breakdowns
-        .iter()
-        .map(|name| Ok((name.as_str(), text(name)?)))
-        .collect::<Result<Vec<_>, Withheld>>()?;
-    for row in 0..batch.num_rows() {
-        if area.is_null(row) || month.is_null(row) {
-            return Err(Withheld("a row has no area or no month".to_owned()));
+    let mut reached = coverage.clone();
+    for month in first.through(last).filter(there) {
+        if let Some(needed) = lacks(month) {
+            reached.insert(month, Coverage::Missing);
+            let why = if needed < first || needed > last { None } else { reasons.get(&needed).cloned() };
+            let why = why.unwrap_or_else(|| "not supplied".to_owned());
+            reasons.insert(month, format!("it takes {needed} to tell: {why}"));
         }
-        let (code, text) = (area.value(row), month.value(row));
-        let place = || format!("{code} {text}");
-        if !areas.iter().any(|known| known == code) {
-            return Err(Withheld(format!("{}: the area is not one of the measure's", place())));
-        }
-        let month: Month = text.parse().map_err(|error| Withheld(format!("{code}: {error}")))?;
-        if numerator.is_null(row) {
-            return Err(Withheld(format!("{}: the numerator is NULL", place())));
-        }
-        let counted = Counted {
-            numerator: numerator.value(row),
-            denominator: denominator.as_ref().and_then(|column| {
-                let column = column.as_primitive::<Float64Type>();
-                column.is_valid(row).then(|| column.value(row))
-            }),
+    }
+    (reached, reasons)
+}
+
+/// The columns of a SELECT's rows, as texts and numbers.
+struct Rows<'a> {
+    batch: &'a RecordBatch,
+    area: ArrayRef,
+    time: ArrayRef,
+    breakdowns: Vec<(&'a str, ArrayRef)>,
+    numbers: BTreeMap<&'a str, ArrayRef>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(config: &'a MeasureConfig, batch: &'a RecordBatch, time: &str) -> Result<Self, Withheld> {
+        let of = |name: &str, kind: DataType| -> Result<ArrayRef, Withheld> {
+            let column =
+                batch.column_by_name(name).ok_or_else(|| Withheld(format!("column `{name}` is missing")))?;
+            cast(column, &kind).map_err(|error| Withheld(error.to_string()))
         };
-        for number in [Some(counted.numerator), counted.denominator].into_iter().flatten() {
-            if !number.is_finite() || number < 0.0 {
-                return Err(Withheld(format!("{}: {number} is not a count", place())));
-            }
+        let wanted = wanted(config);
+        let numbers = wanted.needed.iter().chain(wanted.one_of).chain(wanted.may);
+        let given = numbers.filter(|name| batch.column_by_name(name).is_some());
+        let breakdowns = config.breakdowns.iter().map(|name| Ok((name.as_str(), of(name, DataType::Utf8)?)));
+        Ok(Self {
+            batch,
+            area: of("area", DataType::Utf8)?,
+            time: of(time, DataType::Utf8)?,
+            breakdowns: breakdowns.collect::<Result<_, Withheld>>()?,
+            numbers: given
+                .map(|name| Ok((*name, of(name, DataType::Float64)?)))
+                .collect::<Result<_, Withheld>>()?,
+        })
+    }
+
+    /// Area and month or period of a row.
+    fn place(&self, row: usize, time: &str) -> Result<(&str, &str), Withheld> {
+        let (area, at) = (self.area.as_string::<i32>(), self.time.as_string::<i32>());
+        if area.is_null(row) || at.is_null(row) {
+            return Err(Withheld(format!("a row has no area or no {time}")));
         }
-        let breakdown: Vec<String> = breakdowns
+        Ok((area.value(row), at.value(row)))
+    }
+
+    fn breakdown(&self, row: usize) -> String {
+        let parts: Vec<String> = self
+            .breakdowns
             .iter()
             .map(|(name, column)| {
                 let column = column.as_string::<i32>();
@@ -518,12 +631,216 @@ fn count(
                 format!("{name}: {value}")
             })
             .collect();
-        let breakdown = if breakdown.is_empty() { "all".to_owned() } else { breakdown.join("; ") };
-        let series = monthly.counts.entry((code.to_owned(), breakdown)).or_default();
-        if series.insert(month, counted).is_some() {
-            return Err(Withheld(format!("{}: the key stands twice", place())));
+        if parts.is_empty() { "all".to_owned() } else { parts.join("; ") }
+    }
+
+    /// A number; `None` where it is NULL, or the SELECT has no such column.
+    fn number(&self, name: &str, row: usize) -> Option<f64> {
+        let column = self.numbers.get(name)?.as_primitive::<Float64Type>();
+        column.is_valid(row).then(|| column.value(row))
+    }
+
+    /// What a row says: the counts of a month, or all of a period.
+    fn parts(&self, config: &MeasureConfig, row: usize) -> Result<Parts, String> {
+        let number = |name: &str| self.number(name, row);
+        let needed = wanted(config).needed;
+        if needed.contains(&"numerator") && number("numerator").is_none() {
+            return Err("the numerator is NULL".to_owned());
+        }
+        // The sum of what an average is made of, a value and its limits may lie below zero; what is counted may not.
+        let sum = config.kind == MeasureKind::Average;
+        for (name, column) in &self.numbers {
+            let column = column.as_primitive::<Float64Type>();
+            let signed = ["value", "lower", "upper"].contains(name) || (sum && *name == "numerator");
+            if column.is_valid(row) {
+                let number = column.value(row);
+                if !number.is_finite() || (number < 0.0 && !signed) {
+                    return Err(format!("{number} is not a {}", if signed { "number" } else { "count" }));
+                }
+            }
+        }
+        let mut parts = Parts {
+            numerator: number("numerator"),
+            denominator: number("denominator"),
+            value: number("value"),
+            base: number("base"),
+            design_effect: number("design_effect"),
+            ..Parts::default()
+        };
+        if let (Some(lower), Some(upper)) = (number("lower"), number("upper")) {
+            let value = parts.value.unwrap_or(lower);
+            if !(lower..=upper).contains(&value) {
+                return Err(format!("{value} does not lie between its limits {lower} and {upper}"));
+            }
+            parts.limits = Some(Interval { lower, upper });
+        }
+        match config.kind {
+            MeasureKind::Average => parts.further[0] = self.squares(config, &parts, row)?,
+            MeasureKind::Gap => {
+                let of = |name: &str| number(name).ok_or_else(|| format!("`{name}` is NULL"));
+                parts.further = [of("other_numerator")?, of("other_denominator")?];
+            }
+            MeasureKind::Survey => self.design(&mut parts, row)?,
+            MeasureKind::Score => {
+                if let (Some([lowest, highest]), Some(value)) = (config.range, parts.value)
+                    && !(lowest..=highest).contains(&value)
+                {
+                    return Err(format!("{value} is no score from {lowest} to {highest}"));
+                }
+            }
+            _ => {}
+        }
+        Ok(parts)
+    }
+
+    /// The sum of the squares of an average's values, as given or from their standard deviation.
+    fn squares(&self, config: &MeasureConfig, parts: &Parts, row: usize) -> Result<f64, String> {
+        if config.interval == IntervalChoice::None {
+            return Ok(0.0);
+        }
+        if let Some(squares) = self.number("sum_of_squares", row) {
+            return Ok(squares);
+        }
+        let (total, n) = parts.numerator.zip(parts.denominator).unwrap_or_default();
+        if n <= 0.0 {
+            return Ok(0.0);
+        }
+        // One value has no standard deviation, and its square is that of the sum.
+        match self.number("standard_deviation", row) {
+            Some(deviation) => Ok((n - 1.0) * deviation * deviation + total * total / n),
+            None if n <= 1.0 => Ok(total * total),
+            None => Err("neither `sum_of_squares` nor `standard_deviation` is there".to_owned()),
         }
     }
+
+    /// The design effect of a survey's share, as given or from its standard error, in percentage points.
+    fn design(&self, parts: &mut Parts, row: usize) -> Result<(), String> {
+        let (weighted, of) = parts.numerator.zip(parts.denominator).unwrap_or_default();
+        let base = parts.base.unwrap_or_default();
+        if of <= 0.0 || base <= 0.0 {
+            return Ok(());
+        }
+        if let Some(error) = self.number("standard_error", row) {
+            // Where all answer alike, an error of 0 shows nothing of the design; it counts as simple.
+            parts.design_effect =
+                Some(survey::design_effect(weighted / of, base, error / 100.0).unwrap_or(1.0));
+        }
+        match parts.design_effect {
+            Some(effect) if effect > 0.0 => Ok(()),
+            Some(effect) => Err(format!("{effect} is no design effect")),
+            None => Err("neither `design_effect` nor `standard_error` is there".to_owned()),
+        }
+    }
+}
+
+fn count(
+    config: &MeasureConfig,
+    batch: &RecordBatch,
+    areas: &BTreeSet<&str>,
+    monthly: &mut MonthlyCounts,
+) -> Result<(), Withheld> {
+    let time = if monthly.told.is_some() { "period" } else { "month" };
+    let rows = Rows::new(config, batch, time)?;
+    for row in 0..rows.batch.num_rows() {
+        let (code, text) = rows.place(row, time)?;
+        let wrong = |why: &str| Withheld(format!("{code} {text}: {why}"));
+        if !areas.contains(code) {
+            return Err(wrong("the area is not one of the measure's"));
+        }
+        let key = (code.to_owned(), rows.breakdown(row));
+        let new = match &mut monthly.told {
+            None => {
+                let month: Month = text.parse().map_err(|error| Withheld(format!("{code}: {error}")))?;
+                let parts = rows.parts(config, row).map_err(|why| wrong(&why))?;
+                let counted = Counted {
+                    numerator: parts.numerator.unwrap_or_default(),
+                    denominator: parts.denominator,
+                    further: parts.further,
+                };
+                monthly.counts.entry(key).or_default().insert(month, counted).is_none()
+            }
+            Some(told) => {
+                let period: Period = text.parse().map_err(|error| Withheld(format!("{code}: {error}")))?;
+                if !config.periods.contains(&period.kind) {
+                    return Err(wrong(&format!("`{}` is not among `periods`", period.kind.name())));
+                }
+                let parts = rows.parts(config, row).map_err(|why| wrong(&why))?;
+                told.entry(key).or_default().insert(period, parts).is_none()
+            }
+        };
+        if !new {
+            return Err(wrong("the key stands twice"));
+        }
+    }
+    Ok(())
+}
+
+/// Counts what a supplier still sends under a code that is no more for the one area that came after it.
+fn rename(known: &Areas, monthly: &mut MonthlyCounts) -> Result<(), Withheld> {
+    let mut moved: Vec<(String, String, Month, Counted)> = Vec::new();
+    for ((code, breakdown), months) in &mut monthly.counts {
+        let ended: Vec<Month> =
+            months.keys().copied().filter(|month| known.ended(code, *month).is_some()).collect();
+        for month in ended {
+            let Some(area) = known.successor(code, month) else {
+                let why = known.ended(code, month).unwrap_or_default();
+                return Err(Withheld(format!("{code} {month}: {why}")));
+            };
+            if let Some(counted) = months.remove(&month) {
+                moved.push((area.to_owned(), breakdown.clone(), month, counted));
+            }
+        }
+    }
+    for (area, breakdown, month, counted) in moved {
+        let months = monthly.counts.entry((area, breakdown)).or_default();
+        months.entry(month).or_insert_with(|| Counted::new(0.0, None)).add(&counted, 1.0);
+    }
+    monthly.counts.retain(|_, months| !months.is_empty());
+    Ok(())
+}
+
+/// Counts what stands under codes that are no more for the areas that came after them, shared out by weights where one was
+/// split. A month in which an area has rows of its own is left as it is.
+fn carry(areas: &[String], known: &Areas, monthly: &mut MonthlyCounts) -> Result<(), Withheld> {
+    let Some((first, last)) = monthly.span else { return Ok(()) };
+    rename(known, monthly)?;
+    for area in areas {
+        let old: BTreeSet<&str> = known.predecessors(area).into_iter().collect();
+        if old.is_empty() {
+            continue;
+        }
+        let mut own: BTreeSet<Month> = BTreeSet::new();
+        for ((code, _), months) in &monthly.counts {
+            if code == area {
+                own.extend(months.keys());
+            }
+        }
+        let mut added: BTreeMap<(String, Month), Counted> = BTreeMap::new();
+        for month in first.through(last).filter(|month| !own.contains(month)) {
+            let parts = known.makeup(area, month);
+            if parts.iter().all(|part| part.code == *area) {
+                continue;
+            }
+            for part in &parts {
+                for ((code, breakdown), months) in &monthly.counts {
+                    if let Some(counted) = months.get(&month).filter(|_| *code == part.code) {
+                        let sum = added.entry((breakdown.clone(), month));
+                        sum.or_insert_with(|| Counted::new(0.0, None)).add(counted, part.weight);
+                    }
+                }
+            }
+            let origin = Carried {
+                codes: parts.iter().map(|part| part.code.clone()).collect(),
+                estimated: parts.iter().any(|part| part.weight < 1.0),
+            };
+            monthly.carried.entry(area.clone()).or_default().insert(month, origin);
+        }
+        for ((breakdown, month), counted) in added {
+            monthly.counts.entry((area.clone(), breakdown)).or_default().insert(month, counted);
+        }
+    }
+    let listed: BTreeSet<&str> = areas.iter().map(String::as_str).collect();
+    monthly.counts.retain(|(code, _), _| listed.contains(code.as_str()));
     Ok(())
 }
 

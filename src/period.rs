@@ -1,5 +1,5 @@
 //! The calendar of the partnership plan: months, quarters and years of the calendar, of the UK financial year and of
-//! schools, the year to date, and rolling twelve months.
+//! schools, the year to date, rolling twelve months, and the waves of surveys.
 
 pub mod holidays;
 
@@ -154,11 +154,14 @@ pub enum PeriodKind {
     /// The twelve months that end with a month, `12 months to 2025-06`.
     #[serde(rename = "rolling-12-months")]
     Rolling12Months,
+    /// The months of fieldwork of one wave of a survey, `wave 2024-10 to 2024-12` or `wave 2025-06`. Which waves there are
+    /// the measure itself tells.
+    SurveyWave,
 }
 
 impl PeriodKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Month,
         Self::FinancialQuarter,
         Self::CalendarQuarter,
@@ -167,6 +170,7 @@ impl PeriodKind {
         Self::AcademicYear,
         Self::FinancialYearToDate,
         Self::Rolling12Months,
+        Self::SurveyWave,
     ];
 
     /// Those of a measure that names none, from short to long.
@@ -185,6 +189,7 @@ impl PeriodKind {
             Self::AcademicYear => "academic-year",
             Self::FinancialYearToDate => "financial-year-to-date",
             Self::Rolling12Months => "rolling-12-months",
+            Self::SurveyWave => "survey-wave",
         }
     }
 
@@ -194,14 +199,14 @@ impl PeriodKind {
         !matches!(self, Self::FinancialYearToDate | Self::Rolling12Months)
     }
 
-    /// Months of one of its periods; `None` for a year to date, which grows.
+    /// Months of one of its periods; `None` for a year to date, which grows, and for waves, which are as long as they are.
     #[must_use]
     pub fn months(self) -> Option<i32> {
         match self {
             Self::Month => Some(1),
             Self::FinancialQuarter | Self::CalendarQuarter => Some(3),
             Self::FinancialYear | Self::CalendarYear | Self::AcademicYear | Self::Rolling12Months => Some(12),
-            Self::FinancialYearToDate => None,
+            Self::FinancialYearToDate | Self::SurveyWave => None,
         }
     }
 }
@@ -273,11 +278,25 @@ impl Period {
             PeriodKind::FinancialYear => number == 3,
             PeriodKind::CalendarYear => number == 12,
             PeriodKind::AcademicYear => number == 8,
+            PeriodKind::SurveyWave => false,
         };
         // April is the first month of the financial year.
         let so_far = (number + 8) % 12 + 1;
         let months = kind.months().unwrap_or(so_far.cast_signed());
         ends.then(|| Self { kind, first: last.plus(1 - months), last })
+    }
+
+    /// The period of a kind in which a month lies; of those that end with every month the one that ends with it. `None` for
+    /// waves, which no calendar tells.
+    #[must_use]
+    pub fn containing(kind: PeriodKind, month: Month) -> Option<Self> {
+        (0..12).find_map(|later| Self::ending(kind, month.plus(later)))
+    }
+
+    /// The wave of a survey with fieldwork from `first` to `last`; `None` where that lies before.
+    #[must_use]
+    pub fn wave(first: Month, last: Month) -> Option<Self> {
+        (first <= last).then_some(Self { kind: PeriodKind::SurveyWave, first, last })
     }
 
     /// The period of the same kind that lies so many months earlier.
@@ -287,7 +306,7 @@ impl Period {
     }
 
     /// The period before it: the month or quarter before; `None` for periods of a year, whose predecessor is the same
-    /// period last year, and for a year to date.
+    /// period last year, for a year to date, and for a wave, of which the calendar does not tell which one was before.
     #[must_use]
     pub fn previous(self) -> Option<Self> {
         self.kind.months().filter(|months| *months < 12).map(|months| self.earlier(months))
@@ -324,6 +343,7 @@ impl Period {
             PeriodKind::Rolling12Months => {
                 format!("Twelve months to {}", self.last.first_day().format("%B %Y"))
             }
+            PeriodKind::SurveyWave => format!("Survey of {}", span()),
         }
     }
 }
@@ -344,6 +364,8 @@ impl fmt::Display for Period {
             PeriodKind::AcademicYear => write!(f, "academic year {}", year_words(self.first)),
             PeriodKind::FinancialYearToDate => write!(f, "{} to {}", year_words(self.first), self.last),
             PeriodKind::Rolling12Months => write!(f, "12 months to {}", self.last),
+            PeriodKind::SurveyWave if self.first == self.last => write!(f, "wave {}", self.last),
+            PeriodKind::SurveyWave => write!(f, "wave {} to {}", self.first, self.last),
         }
     }
 }
@@ -357,6 +379,12 @@ impl FromStr for Period {
             expected: "a period such as 2025-06, 2025/26 Q1, 2024/25 or 12 months to 2025-06",
             found: text.to_owned(),
         };
+        if let Some(months) = text.strip_prefix("wave ") {
+            let (first, last) = months.split_once(" to ").unwrap_or((months, months));
+            let ends = first.parse().ok().zip(last.parse().ok());
+            let wave = ends.and_then(|(first, last)| Self::wave(first, last));
+            return wave.filter(|wave| wave.to_string() == text).ok_or_else(invalid);
+        }
         let last = if let Some(last) = text.strip_prefix("12 months to ") {
             last.parse().ok()
         } else if let Some((_, last)) = text.split_once(" to ") {
@@ -487,6 +515,34 @@ mod tests {
         let quarter = Period::ending(PeriodKind::FinancialQuarter, month("2025-06")).unwrap();
         assert_eq!(quarter.previous().map(|before| before.to_string()).as_deref(), Some("2024/25 Q4"));
         assert_eq!(quarter.last_year().to_string(), "2024/25 Q1");
+    }
+
+    #[test]
+    fn a_wave_is_named_by_its_fieldwork_and_no_calendar_tells_the_one_before() {
+        let autumn = Period::wave(month("2024-10"), month("2024-12")).unwrap();
+        assert_eq!(autumn.to_string(), "wave 2024-10 to 2024-12");
+        assert_eq!(autumn.title(), "Survey of October to December 2024");
+        assert_eq!("wave 2024-10 to 2024-12".parse::<Period>(), Ok(autumn));
+        assert_eq!(autumn.last_year().to_string(), "wave 2023-10 to 2023-12");
+        assert_eq!(autumn.previous(), None);
+        let one = Period::wave(month("2025-06"), month("2025-06")).unwrap();
+        assert_eq!((one.to_string().as_str(), one.title().as_str()), ("wave 2025-06", "Survey of June 2025"));
+        assert_eq!("wave 2025-06".parse::<Period>(), Ok(one));
+        assert_eq!(Period::wave(month("2025-06"), month("2025-05")), None);
+        for text in ["wave 2025-06 to 2025-06", "wave 2025-06 to 2025-05", "wave 12", "wave "] {
+            assert!(text.parse::<Period>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_period_that_holds_a_month_is_found_by_its_kind() {
+        let of =
+            |kind, within: &str| Period::containing(kind, month(within)).map(|period| period.to_string());
+        assert_eq!(of(PeriodKind::FinancialQuarter, "2025-01").as_deref(), Some("2024/25 Q4"));
+        assert_eq!(of(PeriodKind::FinancialYear, "2025-04").as_deref(), Some("2025/26"));
+        assert_eq!(of(PeriodKind::AcademicYear, "2025-09").as_deref(), Some("academic year 2025/26"));
+        assert_eq!(of(PeriodKind::Rolling12Months, "2025-09").as_deref(), Some("12 months to 2025-09"));
+        assert_eq!(of(PeriodKind::SurveyWave, "2025-09"), None);
     }
 
     #[test]

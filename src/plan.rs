@@ -23,6 +23,7 @@ use crate::run::{
     Fingerprints, RunError, Standings, Stored, UnusualDeliveries, is_stale, mark_partial, open_warehouse,
     spans,
 };
+use crate::signoff::SignOffs;
 
 /// One thing that a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -59,8 +60,10 @@ pub async fn plan(root: &Path, now: DateTime<Utc>) -> Result<Vec<Step>, RunError
         changing.extend(project.contracts.get(&feed.config.contract).map(|c| c.config.dataset.clone()));
     }
     let retained = Retained::open(&project.warehouse()).map_err(RunError::Landing)?;
+    let sign_offs = SignOffs::open(&project.warehouse(), None).map_err(RunError::SignOff)?;
     let supply = Supply {
         retained: &retained,
+        sign_offs: &sign_offs,
         project,
         feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
         reports: &stored.reports,

@@ -105,7 +105,8 @@ pub async fn audit(root: &Path, name: Option<&str>) -> Result<Report, ProofError
     }
     let sets = published.public_sets()?;
     let before: Vec<EarlierSet> = sets.into_iter().take_while(|set| set.release != release).collect();
-    let counted = of_table(&folder)?;
+    let mut counted = of_table(&folder)?;
+    crate::release::public::cut(&mut counted, release::read_manifest(&public)?.public_until);
     let shown = of_table(&public)?;
     Auditor { checked: &checked, rules, results: results(&public)? }.go(
         &counted,

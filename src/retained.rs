@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -84,6 +85,8 @@ impl Retained {
             text("breakdown"),
             number("numerator"),
             number("denominator"),
+            number("further_1"),
+            number("further_2"),
         ]))
     }
 
@@ -101,15 +104,20 @@ impl Retained {
         let damaged = |what: String| {
             io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged: {what}", path.display()))
         };
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(ParquetRecordBatchReaderBuilder::build)
-            .map_err(|error| damaged(error.to_string()))?;
-        let mut retained = Self::default();
-        for batch in reader {
-            let batch = batch.map_err(|error| damaged(error.to_string()))?;
-            retained.take(&batch).ok_or_else(|| damaged("its columns are not those expected".to_owned()))?;
-        }
-        Ok(retained)
+        // The reader fails otherwise than by an error on some damaged files.
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+                .and_then(ParquetRecordBatchReaderBuilder::build)
+                .map_err(|error| damaged(error.to_string()))?;
+            let mut retained = Self::default();
+            for batch in reader {
+                let batch = batch.map_err(|error| damaged(error.to_string()))?;
+                let taken = retained.take(&batch);
+                taken.ok_or_else(|| damaged("its columns are not those expected".to_owned()))?;
+            }
+            Ok(retained)
+        }));
+        read.unwrap_or_else(|_| Err(damaged("it cannot be read".to_owned())))
     }
 
     /// Adds the rows of a file; `None` where they are not ours.
@@ -119,6 +127,8 @@ impl Retained {
         let (measure, definition, area) = (text("measure")?, text("definition")?, text("area")?);
         let (month, breakdown) = (text("month")?, text("breakdown")?);
         let (numerator, denominator) = (number("numerator")?, number("denominator")?);
+        // Files of earlier versions have no further numbers: no kind of measure needed them.
+        let further = [number("further_1"), number("further_2")];
         for row in 0..batch.num_rows() {
             let month = month.value(row).parse().ok()?;
             let key = (measure.value(row).to_owned(), area.value(row).to_owned(), month);
@@ -130,6 +140,7 @@ impl Retained {
                 let counted = Counted {
                     numerator: numerator.value(row),
                     denominator: denominator.is_valid(row).then(|| denominator.value(row)),
+                    further: further.map(|column| column.map_or(0.0, |column| column.value(row))),
                 };
                 entry.1.insert(breakdown.value(row).to_owned(), counted);
             }
@@ -143,7 +154,7 @@ impl Retained {
     /// What the disk reports.
     pub fn write(&self, warehouse: &Path) -> io::Result<()> {
         // A month without an event is a row without a breakdown.
-        let none = Counted { numerator: 0.0, denominator: None };
+        let none = Counted::new(0.0, None);
         let rows: Vec<Row<'_>> = self
             .counts
             .iter()
@@ -166,6 +177,8 @@ impl Retained {
             text(|row| row.2.map(str::to_owned)),
             Arc::new(rows.iter().map(|row| Some(row.3.numerator)).collect::<Float64Array>()),
             Arc::new(rows.iter().map(|row| row.3.denominator).collect::<Float64Array>()),
+            Arc::new(rows.iter().map(|row| Some(row.3.further[0])).collect::<Float64Array>()),
+            Arc::new(rows.iter().map(|row| Some(row.3.further[1])).collect::<Float64Array>()),
         ];
         let batch = RecordBatch::try_new(Self::schema(), columns).map_err(io::Error::other)?;
         let mut bytes = Vec::new();
@@ -231,8 +244,8 @@ mod tests {
         let warehouse = tempfile::tempdir().unwrap();
         let month: Month = "2025-04".parse().unwrap();
         let mut retained = Retained::default();
-        let one = Counted { numerator: 3.0, denominator: Some(4.0) };
-        let two = Counted { numerator: 1.5, denominator: None };
+        let one = Counted { further: [5.0, 0.0], ..Counted::new(3.0, Some(4.0)) };
+        let two = Counted::new(1.5, None);
         let counts = Breakdowns::from([("type: Noise".to_owned(), one), ("all".to_owned(), two)]);
         retained.keep("a", "d1", "P01", month, counts.clone());
         retained.keep("a", "d1", "W01", month, Breakdowns::new());

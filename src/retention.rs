@@ -7,6 +7,14 @@
 //! still holds for them. What measures had counted in the month stays too, as numerators and denominators by area and
 //! breakdown (`retained.rs`): releases made later show the same figures as before. The project's own tables are computed
 //! from the rows that are held, so that erased months leave later releases of them.
+//!
+//! Of a feed that brings many months at once, the rows go by month as above, out of the dataset and the quarantine, and a
+//! later delivery that still holds them does not bring them back. Its landed bytes are one piece, which is never cut: an
+//! edition goes as a whole once it holds rows that may not be kept, and no row that may still be kept stands in it alone.
+//! With mode `whole` that is when a later edition stands; with `periods` when each of its months that may be kept stands in
+//! a later one; with `append` and `upsert`, where any row may be the one that stands for its key, when all of its rows have
+//! passed. Until then its bytes stay, read by nobody for those months, and `outturn purge` names it with the number of
+//! such rows: whoever may not keep even these asks the supplier for an extract without them, which takes its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +22,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::config::Project;
-use crate::config::settings::FeedConfig;
-use crate::erasure::Erasures;
+use crate::config::settings::{DeliveryMode, FeedConfig};
+use crate::erasure::{Erased, Erasures};
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
 
@@ -36,13 +44,16 @@ pub struct Due<'a> {
     pub file: String,
     /// Every edition that was received, the latest last.
     pub deliveries: Vec<Delivery>,
+    /// What of them goes.
+    pub what: Erased,
     /// The rule, in words.
     pub rule: String,
     /// Last day on which they could be kept.
     pub last_day: NaiveDate,
 }
 
-/// What is due on a day, in order of feed, month and file. What was erased before is not due again.
+/// What is due on a day of feeds that bring a month at a time, in order of feed, month and file. What was erased before is
+/// not due again.
 #[must_use]
 pub fn due<'a>(
     project: &'a Project,
@@ -51,7 +62,8 @@ pub fn due<'a>(
     as_of: NaiveDate,
 ) -> Vec<Due<'a>> {
     let mut found = Vec::new();
-    for feed in project.feeds.values().map(|feed| &feed.config) {
+    let by_month = |feed: &&FeedConfig| feed.mode == DeliveryMode::Month;
+    for feed in project.feeds.values().map(|feed| &feed.config).filter(by_month) {
         let Some(agreement) = project.agreement_of(feed) else { continue };
         let Some(retention) = agreement.retention else { continue };
         let Some(contract) = project.contracts.get(&feed.contract) else { continue };
@@ -77,10 +89,55 @@ pub fn due<'a>(
                 month,
                 file,
                 deliveries,
+                what: Erased::File,
                 rule: retention.words(),
                 last_day,
             });
         }
+    }
+    found
+}
+
+/// The same of a feed that brings many months at once: what its standing deliveries say of months that are past, and the
+/// editions that go.
+#[must_use]
+pub fn due_of_many<'a>(
+    project: &'a Project,
+    feed: &'a FeedConfig,
+    months: BTreeMap<Month, (NaiveDate, Vec<Delivery>)>,
+    editions: Vec<Delivery>,
+) -> Vec<Due<'a>> {
+    let agreement = project.agreement_of(feed);
+    let Some((agreement, rule)) = agreement.and_then(|agreement| Some((agreement, agreement.retention?)))
+    else {
+        return Vec::new();
+    };
+    let Some(contract) = project.contracts.get(&feed.contract) else { return Vec::new() };
+    let one =
+        |what: Erased, month: Month, file: String, deliveries: Vec<Delivery>, last_day: NaiveDate| Due {
+            feed,
+            agreement: &agreement.id,
+            reference: &agreement.reference,
+            dataset: &contract.config.dataset,
+            month,
+            file,
+            deliveries,
+            what,
+            rule: rule.words(),
+            last_day,
+        };
+    let mut found = Vec::new();
+    for (month, (last_day, deliveries)) in months {
+        let mut by_file: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
+        for delivery in deliveries {
+            by_file.entry(delivery.file.clone()).or_default().push(delivery);
+        }
+        let rows = by_file.into_iter();
+        found.extend(rows.map(|(file, deliveries)| one(Erased::Rows, month, file, deliveries, last_day)));
+    }
+    for delivery in editions {
+        let last_day = rule.last_day(delivery.period, Some(delivery.received)).unwrap_or_default();
+        found.push(one(Erased::Bytes, delivery.period, delivery.file.clone(), vec![delivery], last_day));
     }
     found
 }

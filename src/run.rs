@@ -2,10 +2,12 @@
 
 mod earlier;
 mod gaps;
+mod kept;
 mod many;
 pub(crate) mod public;
 mod publish;
 mod purge;
+mod remake;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,12 +25,15 @@ pub(crate) use earlier::Fingerprints;
 pub use gaps::spans;
 pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
 use gaps::{expired_waivers, fault_lines};
-pub(crate) use many::{Standings, UnusualDeliveries, look, thousands};
+pub use many::thousands;
+pub(crate) use many::{Standings, UnusualDeliveries, look};
 pub use purge::purge;
+pub use remake::{Verified, verify};
 
 use crate::check::{Checked, check_loaded};
 use crate::config::settings::DeliveryMode;
 use crate::config::{self, Project};
+use crate::definition;
 use crate::diagnose::Problem;
 use crate::engine::quarantine_table;
 use crate::feed::{self, FeedState};
@@ -40,8 +45,10 @@ use crate::normalise::split::Parts;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
 use crate::progress::Progress;
+use crate::publication;
 use crate::release::tables::Reports;
-use crate::release::{Manifest, Published, ReleaseError};
+use crate::release::{Manifest, Published, Recorded, ReleaseError};
+use crate::signoff::SignOffs;
 use crate::warehouse::{Change, LiveFile, Snapshot, Warehouse, WarehouseError};
 
 /// What keeps a run from ending in a release. The last release stands.
@@ -76,6 +83,12 @@ pub enum RunError {
         /// The day by the clock.
         today: NaiveDate,
     },
+    /// The record of sign-offs cannot be read; without it figures that are final would change.
+    #[error("the record of sign-offs cannot be used")]
+    SignOff(#[source] std::io::Error),
+    /// What went out, or is to go out, cannot be read or written.
+    #[error("the record of the release calendar cannot be used")]
+    Publication(#[source] std::io::Error),
     /// The simulator failed.
     #[error("the simulated deliveries cannot be written")]
     Simulate(#[source] std::io::Error),
@@ -133,6 +146,8 @@ pub struct RunReport {
     pub restated: Vec<String>,
     /// What is missing, refused, held or withheld, each in a line.
     pub gaps: Vec<String>,
+    /// What went out by the release calendar, each in a line.
+    pub went_out: Vec<String>,
     /// Days since the end of the last month that each feed delivered.
     pub feed_age_days: Vec<(String, f64)>,
 }
@@ -153,14 +168,19 @@ pub async fn run(
         return Err(RunError::Invalid(check_loaded(project, problems).await.err().unwrap_or_default()));
     }
     let place = project.warehouse();
-    let mut lock = Lock::take(&place)?;
+    // A project that is not in order makes no folder.
+    let taken = if place.is_dir() { Some(Lock::take(&place)?) } else { None };
     let checked = if problems.is_empty() && known_good(&project)? {
         None
     } else {
         Some(check_loaded(project.clone(), problems).await.map_err(RunError::Invalid)?)
     };
+    let mut lock = match taken {
+        Some(lock) => lock,
+        None => Lock::take(&place)?,
+    };
     let run = Run::open(project, place, now, progress)?;
-    run.go(checked, &mut lock, stop).await
+    run.keep_calendar(checked, &mut lock, stop).await
 }
 
 /// Whether this very project passed its checks before: then it need not be planned again to find that nothing changed.
@@ -177,7 +197,23 @@ struct Run<'a> {
     as_of: NaiveDate,
     warehouse: Warehouse,
     published: Published,
+    /// Where earlier releases are read; the same as `published`, unless a release is made once more elsewhere.
+    history: Published,
+    /// For a release that is made once more: what it was made from.
+    remade: Option<Remade>,
+    /// Deliveries that are recorded.
+    landed: u64,
     progress: &'a Progress,
+}
+
+/// What a release that is made once more may know.
+struct Remade {
+    /// Its name.
+    release: String,
+    /// Release that it was compared with.
+    compared_with: Option<String>,
+    /// How much was recorded by then.
+    recorded: Recorded,
 }
 
 /// The datasets after normalisation.
@@ -209,11 +245,57 @@ impl<'a> Run<'a> {
         let warehouse = open_warehouse(&project)?;
         let published = Published::in_warehouse(&place);
         let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
-        Ok(Self { project, place, now, as_of, warehouse, published, progress })
+        let history = published.clone();
+        Ok(Self {
+            project,
+            place,
+            now,
+            as_of,
+            warehouse,
+            published,
+            history,
+            remade: None,
+            landed: 0,
+            progress,
+        })
+    }
+
+    /// A pass between two looks at the release calendar: what is due waits neither for the pass nor for its success.
+    async fn keep_calendar(
+        self,
+        checked: Option<Checked>,
+        lock: &mut Lock,
+        stop: &CancellationToken,
+    ) -> Result<RunReport, RunError> {
+        let (project, now) = (self.project.clone(), self.now);
+        let mut early = bring_out(&project, now);
+        let mut report = self.go(checked, lock, stop).await?;
+        let late = bring_out(&project, now);
+        early.went_out.extend(late.went_out);
+        report.went_out = early.went_out;
+        // What still waits is told by the second look.
+        report.gaps.extend(late.gaps);
+        Ok(report)
+    }
+
+    /// The last month that the public set of the release may tell of; `None` without a calendar, or once nothing is
+    /// planned any more.
+    fn public_until(&self) -> Result<Option<Month>, RunError> {
+        let out = self.went_out()?;
+        Ok(publication::public_until(&publication::planned(&self.project), &out))
+    }
+
+    /// What went out by now.
+    fn went_out(&self) -> Result<Vec<publication::WentOut>, RunError> {
+        let mut out = publication::went_out(&self.history).map_err(RunError::Publication)?;
+        if let Some(made) = &self.remade {
+            out.truncate(usize::try_from(made.recorded.went_out).unwrap_or(usize::MAX));
+        }
+        Ok(out)
     }
 
     async fn go(
-        self,
+        mut self,
         checked: Option<Checked>,
         lock: &mut Lock,
         stop: &CancellationToken,
@@ -242,6 +324,7 @@ impl<'a> Run<'a> {
             () = stop.cancelled() => return Err(RunError::Stopped),
             landed = feed::land_all(&self.project, landing, self.now) => landed.map_err(RunError::Landing)?,
         };
+        self.landed = landing.all().len() as u64;
         let current = self.published.manifest()?;
         let asked = self.asked(&states)?;
         if let Some(manifest) = &current
@@ -320,8 +403,11 @@ impl<'a> Run<'a> {
         for (id, waiver) in &self.project.waivers {
             digest.update(format!("{id} {};", waiver.config.is_active(self.as_of)));
         }
-        let approved = crate::approval::approvals(&self.place).map_err(RunError::Landing)?;
-        digest.update(format!("{approved:?};"));
+        let sign_offs = SignOffs::open(&self.place, None).map_err(RunError::SignOff)?;
+        digest.update(sign_offs.digest_of_all());
+        if publication::calendar(&self.project).is_some() {
+            digest.update(format!("{:?} {:?};", self.public_until()?, self.went_out()?));
+        }
         Ok(hex::encode(digest.finalize()))
     }
 
@@ -369,6 +455,7 @@ impl<'a> Run<'a> {
                 gaps.push(format!("measure `{name}`: withheld: {reason}"));
             }
             gaps.extend(table_gaps(&manifest.withheld_tables));
+            gaps.extend(definition::gaps(&manifest.definitions));
             gaps.extend(delivery_gaps_of(&folder)?);
         }
         gaps.extend(fault_lines(states));
@@ -439,7 +526,12 @@ impl<'a> Run<'a> {
             reports.retain(|month, _| !gone(month));
             let made: Vec<MadeMonth> = made.into_values().collect();
             for month in &made {
-                stored.restated.extend(many::restatements(&told_before, month.month, &month.reports));
+                stored.restated.extend(many::restatements(
+                    landing,
+                    &told_before,
+                    month.month,
+                    &month.reports,
+                ));
                 for report in &month.reports {
                     stored.rows_read += report.received;
                     stored.rows_quarantined += report.quarantined;
@@ -509,10 +601,17 @@ impl<'a> Run<'a> {
             let change = Change { months: files.collect(), dropped: gone.collect() };
             others.push((before, summary_schema(summary), change));
         }
-        let commits = others.into_iter().map(async |(before, schema, change)| {
-            self.warehouse.commit(&before, &schema, change, milliseconds).await
-        });
-        for after in futures::future::try_join_all(commits).await? {
+        // Each is a task of its own: most of a commit is reading the table's log, which takes a processor.
+        let commits: Vec<_> = others
+            .into_iter()
+            .map(|(before, schema, change)| {
+                let warehouse = self.warehouse.clone();
+                tokio::spawn(async move { warehouse.commit(&before, &schema, change, milliseconds).await })
+            })
+            .collect();
+        // All have ended before any fault is told: none goes on when the warehouse is let go.
+        for commit in futures::future::join_all(commits).await {
+            let after = commit.map_err(RunError::Broken)??;
             self.sweep(&after)?;
             stored.snapshots.insert(after.table.clone(), after);
         }
@@ -581,6 +680,28 @@ pub fn open_warehouse(project: &Project) -> Result<Warehouse, WarehouseError> {
     let datasets = project.settings.warehouse.datasets.clone();
     let datasets = datasets.unwrap_or_else(|| format!("{}/datasets", project.settings.warehouse.location));
     Warehouse::open(&datasets, &project.root, &place)
+}
+
+/// Brings out what is due by the release calendar, in the words of a report. A fault here does not keep a run from its
+/// work.
+fn bring_out(project: &Project, now: DateTime<Utc>) -> RunReport {
+    let done = publication::close(project).and_then(|()| publication::bring_out(project, now));
+    match done {
+        Ok(gate) => RunReport {
+            went_out: gate
+                .out
+                .iter()
+                .map(|line| format!("{} is out: release {}", line.name, line.release))
+                .collect(),
+            gaps: gate.waiting,
+            ..RunReport::default()
+        },
+        Err(error) => {
+            warn!("what is due by the release calendar cannot go out: {error}");
+            let gap = format!("calendar: what is due cannot go out: {error}");
+            RunReport { gaps: vec![gap], ..RunReport::default() }
+        }
+    }
 }
 
 fn stopped(stop: &CancellationToken) -> Result<(), RunError> {

@@ -67,6 +67,20 @@ pub struct Estimate {
     pub interval: Interval,
 }
 
+/// The interval of the difference of two independent values, the first less the second, from the limits of each: the
+/// distances to the limits that matter, squared and added. Of two proportions with Wilson's limits it is Newcombe's.
+///
+/// Source: G. Y. Zou, A. Donner (2008), Construction of confidence limits about effect measures: a general approach, Stat
+/// Med 27, 1693-1702.
+#[must_use]
+pub fn difference_of(first: Estimate, second: Estimate) -> Interval {
+    let difference = first.value - second.value;
+    Interval {
+        lower: difference - (first.value - first.interval.lower).hypot(second.interval.upper - second.value),
+        upper: difference + (first.interval.upper - first.value).hypot(second.value - second.interval.lower),
+    }
+}
+
 /// Which way is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Polarity {

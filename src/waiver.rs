@@ -6,10 +6,11 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::settings::{ColumnConfig, ColumnType, ContractConfig};
+use crate::config::settings::{ColumnConfig, ColumnType, ContractConfig, Severity};
+use crate::landing::Delivery;
 use crate::period::Month;
 
-/// Rule under which a delivery stands in the quarantine as a whole because too many of its rows break the contract.
+/// Rule under which a delivery stands in the quarantine as a whole because it is held.
 pub const HELD: &str = "delivery_held";
 
 /// `pipelines/*/waivers/<waiver>.toml`: rows of one delivery that break a rule, and what was decided about them.
@@ -23,8 +24,8 @@ pub struct WaiverConfig {
     pub feed: String,
     /// The month of the delivery.
     pub period: Month,
-    /// The rule that the rows break, as the quarantine names it. `delivery_held` lets a delivery in that is held because
-    /// too many of its rows break the contract; the rows themselves stay out.
+    /// The rule that the rows break, as the quarantine names it. `delivery_held` lets a delivery in that is held, for
+    /// rows that break the contract or for what is unusual about it; such rows themselves stay out.
     pub rule: String,
     /// What becomes of the rows.
     pub effect: Effect,
@@ -43,12 +44,21 @@ pub struct WaiverConfig {
     pub until: NaiveDate,
 }
 
+/// That somebody lets a delivery in though it would be held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetIn {
+    /// The waiver.
+    pub waiver: String,
+    /// Who and until when, for the note of the delivery.
+    pub words: String,
+}
+
 /// What a waiver does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// The rows are taken as they stand. Only where the value itself can be kept: a code that is not listed, a number out
-    /// of its range; or for a delivery that is held.
+    /// of its range, a text of another form or length, a row that fails a check; or for a delivery that is held.
     Accept,
     /// The rows stay out, and no longer count as open: neither against the share above which the delivery is held nor
     /// among the rows that wait.
@@ -80,6 +90,20 @@ impl WaiverConfig {
             || self.deliveries.iter().any(|digest| content_sha256.starts_with(digest.as_str()))
     }
 
+    /// What it says of a delivery that would be held; `None` where it lets it not in.
+    #[must_use]
+    pub fn lets_in(&self, delivery: &Delivery) -> Option<LetIn> {
+        let lets = self.rule == HELD
+            && self.effect == Effect::Accept
+            && self.feed == delivery.feed
+            && self.period == delivery.period
+            && self.is_about(&delivery.content_sha256);
+        lets.then(|| LetIn {
+            waiver: self.id.clone(),
+            words: format!("let in by {} until {} (waiver `{}`)", self.by, self.until, self.id),
+        })
+    }
+
     /// Whether it is about a row that breaks `rule` on a line.
     #[must_use]
     pub fn covers(&self, rule: &str, line: u64) -> bool {
@@ -87,32 +111,49 @@ impl WaiverConfig {
     }
 }
 
+/// Rules about a line that cannot be read, whatever the contract says.
+const UNREADABLE: [&str; 6] =
+    ["column_count", "bad_quoting", "bad_encoding", "line_too_long", "bad_json", "bad_structure"];
+
 /// Every rule that rows under a contract can break, with the strongest waiver that it allows.
 ///
 /// A value is taken only where it can be kept as it is and nothing else hangs on it: not where the month, the place or
-/// the type cannot be told, nor where the line itself cannot be read.
+/// the type cannot be told, a computed value is not what it must be, or the line itself cannot be read. A row that fails
+/// a check holds nothing that could not be kept.
 #[must_use]
 pub fn rules_of(contract: &ContractConfig) -> BTreeMap<String, Effect> {
     let mut rules: BTreeMap<String, Effect> = BTreeMap::new();
-    for rule in ["column_count", "bad_quoting", "bad_encoding", "line_too_long"] {
-        rules.insert(rule.to_owned(), Effect::Acknowledge);
-    }
-    rules.insert(contract.month.rule.clone(), Effect::Acknowledge);
-    rules.insert(HELD.to_owned(), Effect::Accept);
-    for column in contract.column.iter().filter(|column| column.from.is_some()) {
-        let effect = if can_be_kept(column) { Effect::Accept } else { Effect::Acknowledge };
-        // Columns that share a rule share its weakest waiver.
-        let known = rules.entry(rule_name(column)).or_insert(effect);
+    let mut allow = |rule: String, effect: Effect| {
+        // Columns and checks that share a rule share its weakest waiver.
+        let known = rules.entry(rule).or_insert(effect);
         *known = (*known).max(effect);
+    };
+    for rule in UNREADABLE {
+        allow(rule.to_owned(), Effect::Acknowledge);
+    }
+    allow(contract.month.rule.clone(), Effect::Acknowledge);
+    allow(HELD.to_owned(), Effect::Accept);
+    for column in contract.column.iter().filter(|column| column.from.is_some() || column.derive.is_some()) {
+        allow(rule_name(column), if can_be_kept(column) { Effect::Accept } else { Effect::Acknowledge });
+    }
+    for check in contract.check.iter().filter(|check| check.severity == Severity::Quarantine) {
+        allow(check.rule.clone(), Effect::Accept);
     }
     rules
 }
 
 /// Whether a value that breaks the column's rule may still be one that the column can hold.
 fn can_be_kept(column: &ColumnConfig) -> bool {
-    let coded = column.kind == ColumnType::Category && !column.codes.is_empty();
-    let ranged = matches!(column.kind, ColumnType::Integer | ColumnType::Number) && column.range.is_some();
-    column.lookup.is_none() && (coded || ranged)
+    let coded = !column.codes.is_empty() || column.codes_from.is_some();
+    let ruled = match column.kind {
+        ColumnType::Category => coded,
+        ColumnType::Integer | ColumnType::Number => column.range.is_some(),
+        ColumnType::Text => {
+            column.pattern.is_some() || column.min_length.is_some() || column.max_length.is_some()
+        }
+        _ => false,
+    };
+    column.from.is_some() && column.lookup.is_none() && !column.person && ruled
 }
 
 /// Name of a column's rule in the quarantine.
@@ -161,6 +202,37 @@ mod tests {
             name = "name"
             from = "Name"
             required = true
+            [[column]]
+            name = "postcode"
+            from = "Postcode"
+            pattern = "[A-Z]+"
+            [[column]]
+            name = "team"
+            from = "Team"
+            type = "category"
+            codes-from = "team"
+            [[column]]
+            name = "victim"
+            from = "Victim"
+            person = true
+            [[column]]
+            name = "half"
+            type = "number"
+            derive = "value / 2"
+            range = [0.0, 4.0]
+            [[check]]
+            rule = "too_late"
+            expect = "day IS NULL OR value > 0"
+            message = "it is too late"
+            [[check]]
+            rule = "only_told"
+            expect = "value > 1"
+            message = "it is small"
+            severity = "warn"
+            [[check]]
+            rule = "bad_day"
+            expect = "value > 2"
+            message = "it shares its rule with a column"
             "#,
         )
         .unwrap();
@@ -168,15 +240,22 @@ mod tests {
         let of = |effect| -> Vec<&str> {
             rules.iter().filter(|(_, found)| **found == effect).map(|(rule, _)| rule.as_str()).collect()
         };
-        assert_eq!(of(Effect::Accept), ["bad_kind", "bad_value", "delivery_held"]);
+        assert_eq!(
+            of(Effect::Accept),
+            ["bad_kind", "bad_postcode", "bad_team", "bad_value", "delivery_held", "too_late"]
+        );
         assert_eq!(
             of(Effect::Acknowledge),
             [
                 "bad_day",
                 "bad_encoding",
+                "bad_half",
+                "bad_json",
                 "bad_month",
                 "bad_name",
                 "bad_quoting",
+                "bad_structure",
+                "bad_victim",
                 "column_count",
                 "line_too_long",
                 "unknown_beat"

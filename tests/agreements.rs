@@ -35,6 +35,10 @@ fn agreed(more: &str) -> World {
     let world = World::complete();
     world.write(AGREEMENT, agreement(more));
     world.edit(CRIME_FEED, "contract = ", "agreement = \"isa-7\"\ncontract = ");
+    for measure in ["asb", "charged", "crime-rate"] {
+        let file = format!("sql/northport/northport-{measure}.sql");
+        world.edit(&file, "kind = ", "purpose = \"strategic assessment\"\nkind = ");
+    }
     world
 }
 
@@ -106,6 +110,11 @@ fn a_feed_whose_agreement_has_not_begun_is_not_asked() {
 fn a_measure_whose_purpose_is_not_agreed_on_is_withheld_by_name() {
     let world = agreed("expires = \"2028-03-31\"");
     let measure = "sql/northport/northport-charged.sql";
+    world.edit(measure, "purpose = \"strategic assessment\"\n", "");
+    let told = world.outturn(&["check"]).exits(2);
+    let told =
+        told.says("northport-charged.sql:2:6").says("names no purpose, and reads feed `northport-crime`");
+    told.says("with one of `strategic assessment`");
     world.edit(measure, "kind = ", "purpose = \"strategic assessment\"\nkind = ");
     world.run().exits(0);
     let before = by(&world, "measure", "measure");
@@ -262,7 +271,11 @@ fn a_purge_erases_the_rows_and_leaves_every_figure_as_it_was() {
     assert!(record.contains("Information Governance Officer") && record.contains("ISA 2025/7"));
 
     // The release before is whole, and the next one says the same.
-    world.outturn(&["verify", &first]).exits(0);
+    world
+        .outturn(&["verify", &first])
+        .exits(3)
+        .says("rows of 3 deliveries were erased")
+        .says("all as released");
     world.run().exits(0);
     assert_eq!(figures(&world), before);
     world.outturn(&["verify"]).exits(0);

@@ -242,14 +242,14 @@ fn the_boards_page_and_the_signals_say_what_stands_out() {
             &page,
             &["period", "shown", "target", "target_kind", "rag", "rag_method", "direction", "direction_on"]
         ),
-        "2024/25 | 180 | 175.0 | target | amber | tolerance | improving | 2023/24"
+        "2024/25 | 180 [p] | 175.0 | target | amber | tolerance | improving | 2023/24"
     );
     assert_eq!(
         cells(&page, &["variation", "exception", "freshness", "commentary"]),
         "special_cause_concern | true | - | Reports fell by a quarter; 3 residents gave up their homes."
     );
     let ward = row(&world, "scorecard", &[("measure", "northport-asb"), ("area", "W01")]);
-    assert_eq!(cells(&ward, &["shown", "direction", "target"]), "90 [b] | not_judged | -");
+    assert_eq!(cells(&ward, &["shown", "direction", "target"]), "90 [b][p] | not_judged | -");
 
     let signal = row(&world, "signal", &[("measure", "northport-asb"), ("area", "P01")]);
     assert_eq!(
@@ -305,6 +305,8 @@ fn what_is_said_of_a_measure_is_taken_over_with_it_and_made_anew_when_its_target
         for table in ["assessment", "signal", "scorecard"] {
             for mut row in world.table(table) {
                 row.remove("release");
+                // Which figures earlier releases published otherwise depends on which there were.
+                row.entry("shown".to_owned()).and_modify(|text| *text = text.replace("[r]", ""));
                 rows.push(row);
             }
         }

@@ -461,6 +461,73 @@ fn nothing_that_is_kept_or_said_names_a_person() {
     }
 }
 
+#[test]
+fn a_row_that_is_no_line_of_text_is_shown_without_what_is_personal() {
+    let world = project();
+    let names: Vec<&str> = HEADER.split(',').collect();
+    let fields = names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    world.write(CONTRACT, format!("{CASES}\n[format]\nkind = \"json\"\nfields = [{fields}]\n"));
+    world.edit("pipelines/northport/feeds/northport-cases.toml", "{period}.csv", "{period}.json");
+    let record = |kind: &str, number: &str| {
+        let values = [
+            "AB-001",
+            "2025-07",
+            "03/07/2025",
+            kind,
+            "5",
+            "",
+            "",
+            "",
+            "",
+            number,
+            "04/07/2007",
+            "TS1 1AA",
+            "for Ann",
+        ];
+        let pairs = names.iter().zip(values).map(|(name, value)| format!("\"{name}\": \"{value}\""));
+        format!("{{{}, \"Postcode of birth\": \"TS2 2BB\"}}", pairs.collect::<Vec<_>>().join(", "))
+    };
+    // A kind that nobody knows, and a number whose check digit is wrong.
+    let records = [record("litter", "9434765919"), record("noise", "9434765918"), "{".to_owned()];
+    world.send_as("deliveries/cases/2025-07.json", format!("[{},\n{}]", records[0], records[1]));
+    told_run(&world);
+    let shown = told_without_key(&world, &["quarantine", "show", "northport-cases"]).out;
+    for text in ["9434765919", "9434765918", "04/07/2007", "TS1 1AA", "TS2 2BB", "Ann"] {
+        assert!(!shown.contains(text), "{text}\n{shown}");
+    }
+    assert_eq!(shown.matches("Ref: AB-001").count(), 2, "{shown}");
+    assert!(shown.contains("Kind: litter") && shown.contains("NHS number: (not shown)"), "{shown}");
+}
+
+#[test]
+fn a_row_that_fails_a_check_is_taken_under_a_waiver_and_a_value_that_cannot_be_computed_is_only_known() {
+    let rows = [
+        GOOD[1],
+        // Opened before the person was born; and 0 / 0, which is no number.
+        "AB-010,2025-07,03/07/2025,noise,5,,,,,,04/07/2026,,",
+        "AB-011,2025-07,03/07/2025,noise,0,0,,,,,,,",
+    ];
+    let (world, first) = july(HEADER, &rows);
+    first.exits(0);
+    assert_eq!(world.told_of("cases", "2025-07"), ["accepted: 3 = 1 + 0 + 2"]);
+    let waive = |rule: &str| {
+        let about = ["quarantine", "waive", "northport-cases", "--period", "2025-07", "--reason", rule];
+        let words = ["--why", "agreed by letter", "--by", "Data lead", "--until", "2025-12-31"];
+        told(&world, Some(KEY), &[&about[..], &words].concat()).exits(0)
+    };
+    waive("opened_before_born").says("1 row(s) are taken as they stand");
+    waive("bad_cost_per_call").says("1 row(s) stay out");
+    told(&world, Some(KEY), &["run"]).exits(0);
+    assert_eq!(world.told_of("cases", "2025-07"), ["accepted: 3 = 2 + 0 + 1"]);
+    let waived: Vec<(String, String)> =
+        world.table("waiver").iter().map(|row| (row["rule"].clone(), row["rows"].clone())).collect();
+    let one = |rule: &str| (rule.to_owned(), "1".to_owned());
+    assert_eq!(waived, [one("bad_cost_per_call"), one("opened_before_born")]);
+    assert_eq!(query(&world, "SELECT ref FROM cases WHERE ref = 'AB-010'").len(), 1);
+    let summary = &world.table("quarantine_summary")[0];
+    assert_eq!((&*summary["reason"], &*summary["acknowledged"]), ("bad_cost_per_call", "1"));
+}
+
 /// What the program says to somebody who has not got the key.
 fn told_without_key(world: &World, arguments: &[&str]) -> Told {
     told(world, None, arguments).exits(0)

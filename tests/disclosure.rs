@@ -280,7 +280,7 @@ fn recount(rows: &[Row], reports: &Reports, know: &mut Span, changed: Option<usi
 }
 
 /// Columns in which numbers count no persons.
-const HARMLESS: [(&str, &str); 20] = [
+const HARMLESS: [(&str, &str); 24] = [
     // What two shown counts differ by: anybody can work it out.
     ("assessment", "difference"),
     ("scorecard", "change"),
@@ -303,6 +303,11 @@ const HARMLESS: [(&str, &str); 20] = [
     ("disclosure", "withheld"),
     ("disclosure", "withheld_percent"),
     ("disclosure", "figures"),
+    // Versions of definitions, and how many figures somebody signed.
+    ("outturn", "definition_version"),
+    ("measure", "definition_version"),
+    ("sign_off", "number"),
+    ("sign_off", "figures"),
 ];
 
 /// Every number from 1 to 4 in the Parquet and CSV files of the public, but where numbers count no persons.

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use outturn::config::schemas;
+use outturn::definition::Definition;
 use outturn::landing::Delivery;
-use outturn::release::Manifest;
 use outturn::release::tables::{Column, Kind, TABLES};
+use outturn::release::{Manifest, Recorded};
 use serde_json::Value;
 
 const BEGIN: &str = "<!-- begin generated -->\n";
@@ -38,7 +39,16 @@ fn every_field_on_disk_is_described() {
     )
     .expect("a delivery");
     let withheld_tables = [("a".to_owned(), "b".to_owned())].into();
-    let manifest = Manifest { withheld_tables, ..Manifest::default() };
+    let definition = Definition { version: 1, digest: "00".to_owned(), agreed: "00".to_owned() };
+    let manifest = Manifest {
+        withheld_tables,
+        made_at: Some("2025-08-01T05:30:00Z".parse().expect("a moment")),
+        definitions: [("a".to_owned(), definition)].into(),
+        recorded: Some(Recorded::default()),
+        compared_with: Some("2025-07-01.1".to_owned()),
+        public_until: "2025-06".parse().ok(),
+        ..Manifest::default()
+    };
     let documents = [serde_json::to_value(delivery), serde_json::to_value(manifest)];
     for document in documents {
         let document = document.expect("a JSON value");
@@ -169,6 +179,7 @@ fn settings() -> String {
         "milestone",
         "commentary",
         "framework",
+        "calendar",
     ];
     assert_eq!(order.len(), known.len(), "a kind of file is missing in the order of the page");
     for kind in order {

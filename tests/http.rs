@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 #[path = "support/partner.rs"]
+#[expect(dead_code, reason = "what a test of archives needs is not needed here")]
 mod partner;
 
 use std::error::Error as _;

@@ -221,7 +221,7 @@ fn rows_that_tell_no_month_wait_in_quarantine_in_the_month_of_the_edition() {
 }
 
 #[test]
-fn an_extract_that_is_held_gives_way_to_the_one_before_until_it_is_approved() {
+fn an_extract_that_is_held_gives_way_to_the_one_before_until_a_waiver_lets_it_in() {
     let world = many("mode = \"whole\"");
     world.edit(FEED, "share = 0.2", "share = 0.2\n\n[drift]\nrows-at-least = 5");
     let all = extract(&MONTHS);
@@ -240,24 +240,29 @@ fn an_extract_that_is_held_gives_way_to_the_one_before_until_it_is_approved() {
     let gaps = report["gaps"].to_string();
     assert!(gaps.contains("2025-08.csv held: 10 rows came, where 36 are usual"), "{gaps}");
     assert_eq!(stored(&world), stored(&rebuilt(&world)));
-    let digest = world.rows("feed_delivery", &[("status", "held")])[0]["delivery"].clone();
-    let approve = |digest: &str| {
-        let words = ["--reason", "the rest was handed to another force", "--by", "data lead"];
-        world.outturn(&[&["feed", "approve", "northport-crime", "--delivery", digest][..], &words].concat())
+    let waive = |period: &str| {
+        let words =
+            ["--why", "the rest was handed to another force", "--by", "data lead", "--until", "2025-12-31"];
+        let about =
+            ["quarantine", "waive", "northport-crime", "--period", period, "--reason", "delivery_held"];
+        world.outturn(&[&about[..], &words].concat())
     };
-    approve("0000000000").exits(4);
-    approve(&digest[..12]).exits(0).says("approved 2025-08.csv of feed `northport-crime`");
+    waive("2025-07").exits(4).says("no delivery of feed `northport-crime` for 2025-07 is held");
+    waive("2025-08").exits(0).says("the delivery is let in");
     run(&world);
     assert_eq!(crimes(&world).len(), 10);
     let told = world.told_of("crime", "2025-08");
-    let words =
-        "10 rows came, where 36 are usual; approved by data lead: the rest was handed to another force";
+    let words = "10 rows came, where 36 are usual; let in by data lead until 2025-12-31 \
+                 (waiver `northport-crime-2025-08-delivery-held`)";
     assert!(told[0].contains(words), "{told:?}");
     assert_eq!(stored(&world), stored(&rebuilt(&world)));
+    // After its last day the delivery is held again, and the one before it stands.
+    world.outturn_at("2026-01-01T05:30:00Z", &["run", "--quiet"]).exits(3);
+    assert_eq!(crimes(&world), before);
 }
 
 #[test]
-fn a_month_with_far_more_rows_than_usual_is_held_until_it_is_approved() {
+fn a_month_with_far_more_rows_than_usual_is_held_until_a_waiver_lets_it_in() {
     let world = World::complete();
     world.edit(FEED, "share = 0.2", "share = 0.2\n\n[drift]\nrows-at-least = 5");
     let mut text = HEADER.to_owned();
@@ -273,12 +278,35 @@ fn a_month_with_far_more_rows_than_usual_is_held_until_it_is_approved() {
     );
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025-07"), "not_available");
     world.outturn(&["plan", "--detailed-exit-code"]).exits(0);
-    let digest = world.rows("feed_delivery", &[("status", "held")])[0]["delivery"].clone();
-    let words = ["--reason", "a backlog was entered", "--by", "data lead"];
-    let approve = ["feed", "approve", "northport-crime", "--delivery", &digest];
-    world.outturn(&[&approve[..], &words].concat()).exits(0);
+    let about =
+        ["quarantine", "waive", "northport-crime", "--period", "2025-07", "--reason", "delivery_held"];
+    let words = ["--why", "a backlog was entered", "--by", "data lead", "--until", "2025-12-31"];
+    world.outturn(&[&about[..], &words].concat()).exits(0).says("the delivery is let in");
     run(&world);
     assert_eq!(world.figure("northport-crime-rate", "P01", "2025-07"), "available 4.5");
+}
+
+#[test]
+fn a_row_of_many_months_that_a_waiver_lets_in_gives_way_to_a_later_one_of_its_key() {
+    let world = many("mode = \"upsert\"");
+    world.edit(FEED, "share = 0.2", "share = 0.5");
+    world.send(
+        "crime",
+        "2025-05",
+        format!("{HEADER}A1,2025-04,H1,Burglary,,1\nA2,2025-04,H1,Fly-tipping,,1\n"),
+    );
+    run(&world);
+    assert_eq!(crimes(&world), ["2025-04 A1 Burglary"]);
+    let about =
+        ["quarantine", "waive", "northport-crime", "--period", "2025-04", "--reason", "bad_crime_type"];
+    let words = ["--why", "agreed", "--by", "Data lead", "--until", "2025-12-31"];
+    world.outturn(&[&about[..], &words].concat()).exits(0).says("1 row(s) are taken as they stand");
+    run(&world);
+    assert_eq!(crimes(&world), ["2025-04 A1 Burglary", "2025-04 A2 Fly-tipping"]);
+    world.send("crime", "2025-06", format!("{HEADER}A2,2025-04,H1,Robbery,,1\nA3,2025-05,H1,Robbery,,1\n"));
+    run(&world);
+    assert_eq!(crimes(&world), ["2025-04 A1 Burglary", "2025-04 A2 Robbery", "2025-05 A3 Robbery"]);
+    assert_eq!(stored(&world), stored(&rebuilt(&world)));
 }
 
 #[test]

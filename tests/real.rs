@@ -8,6 +8,9 @@
 
 #[path = "support/archive.rs"]
 mod archive;
+#[path = "support/partner.rs"]
+#[expect(dead_code, reason = "what a test of broken connections needs is not needed here")]
+mod partner;
 #[path = "support/plain_csv.rs"]
 mod plain_csv;
 #[path = "support/recount.rs"]

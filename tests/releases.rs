@@ -78,7 +78,7 @@ fn a_new_definition_is_told_as_such_and_a_mended_contract_too() {
     let world = World::complete();
     world.run().exits(0);
     world.edit("sql/northport/northport-charged.sql", "outcome = 'Charged'", "outcome = 'No suspect'");
-    world.outturn_at(LATER, &["run"]).exits(0);
+    world.outturn_at(LATER, &["run"]).exits(3).says("no longer that of version 1");
     let reasons: Vec<String> =
         world.table("revision").iter().map(|row| format!("{} {}", row["measure"], row["reason"])).collect();
     assert!(!reasons.is_empty());
@@ -95,7 +95,7 @@ fn a_new_definition_is_told_as_such_and_a_mended_contract_too() {
         "hold-above-quarantined-share = 0.2",
         "hold-above-quarantined-share = 1.0",
     );
-    world.outturn_at("2025-08-14T05:30:00Z", &["run"]).exits(0);
+    world.outturn_at("2025-08-14T05:30:00Z", &["run"]).exits(3);
     let revised = world.table("revision");
     assert!(revised.iter().any(|row| row["measure"] == "northport-charged"), "{revised:?}");
     assert!(revised.iter().all(|row| row["reason"] == "mended_contract"), "{revised:?}");

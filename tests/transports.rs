@@ -1036,3 +1036,126 @@ async fn a_bucket_that_is_not_there_and_an_object_that_is_too_large_are_told() {
     assert!(state.faults[0].contains("larger than 10 bytes"), "{:?}", state.faults);
     assert_eq!(landed(&town), []);
 }
+
+/// A stand-in for a store of another vendor: it answers what their documents say of listing and reading, and checks no
+/// signature.
+fn stand_in(list: &str, listed: String, objects: &[(&str, &str)]) -> FakePartner {
+    let modified = "Last-Modified: Sat, 01 Feb 2025 06:00:00 GMT";
+    let partner =
+        FakePartner::start().and(list, [Answer::with(200, &["Content-Type: application/xml"], listed)]);
+    objects.iter().fold(partner, |partner, (path, text)| {
+        partner.and(path, [Answer::with(200, &["ETag: \"0x8D\"", modified, "Content-Type: text/csv"], text)])
+    })
+}
+
+#[tokio::test]
+async fn blobs_of_azure_are_listed_and_read_as_its_documents_say() {
+    let blob = |name: &str, length: usize| {
+        format!(
+            "<Blob><Name>{name}</Name><Properties><Last-Modified>Sat, 01 Feb 2025 06:00:00 GMT</Last-Modified>\
+             <Etag>\"0x8D\"</Etag><Content-Length>{length}</Content-Length><Content-Type>text/csv</Content-Type>\
+             <BlobType>BlockBlob</BlobType></Properties></Blob>"
+        )
+    };
+    let listed = format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ContainerName=\"deliveries\"><Prefix>asb/</Prefix>\
+         <Blobs>{}{}{}</Blobs><NextMarker/></EnumerationResults>",
+        blob("asb/2025-01-north.csv", JANUARY.len()),
+        blob("asb/2025-02-north.csv", FEBRUARY.len()),
+        blob("asb/readme.txt", 9)
+    );
+    let objects =
+        [("/deliveries/asb/2025-01-north.csv", JANUARY), ("/deliveries/asb/2025-02-north.csv", FEBRUARY)];
+    let store = stand_in("/deliveries", listed, &objects);
+    let town = town(
+        "az://deliveries/asb/{period}-{division}.csv",
+        &format!(
+            "{INTERNAL}\n[store]\nendpoint = \"{}\"\naccount = \"town\"\naccess-key = \"${{file:access-key}}\"\n",
+            store.url("/").as_str().trim_end_matches('/')
+        ),
+    );
+    // A key is told in Base64: this is `corncrake-903`.
+    write(&town, "access-key", "Y29ybmNyYWtlLTkwMw==\n");
+    let state = land(&town).await;
+    assert_eq!((state.faults.clone(), state.landed), (Vec::new(), 2));
+    let all = landing(&town).all().to_vec();
+    assert_eq!(all[0].source, "az://deliveries/asb/2025-01-north.csv");
+    assert_eq!(all[0].captures["division"], "north");
+    let requests = store.requests();
+    assert!(
+        requests[0].path().contains("comp=list") && requests[0].path().contains("prefix=asb"),
+        "{requests:?}"
+    );
+    for request in &requests {
+        let signed = request.header("authorization").unwrap_or_default();
+        assert!(signed.starts_with("SharedKey town:") && !signed.contains("Y29ybmNyYWtl"), "{signed}");
+    }
+    // The same entity tags and lengths: nothing is read again.
+    assert_eq!(land(&town).await.landed, 0);
+    assert_eq!(store.requests().len(), requests.len() + 1);
+    let ran = town.outturn(&["--log", "debug", "run"]).output().expect("a run");
+    assert_eq!(ran.status.code(), Some(0), "{}", stderr(&ran));
+    assert_kept("Y29ybmNyYWtl", &town, &ran);
+}
+
+#[tokio::test]
+async fn objects_of_google_are_listed_and_read_as_its_documents_say() {
+    let object = |name: &str, length: usize| {
+        format!(
+            "<Contents><Key>{name}</Key><LastModified>2025-02-01T06:00:00.000Z</LastModified><ETag>\"0x8D\"</ETag>\
+             <Size>{length}</Size></Contents>"
+        )
+    };
+    let listed = format!(
+        "<?xml version='1.0' encoding='UTF-8'?><ListBucketResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'>\
+         <Name>deliveries</Name><Prefix>asb/</Prefix><IsTruncated>false</IsTruncated>{}{}</ListBucketResult>",
+        object("asb/2025-01-north.csv", JANUARY.len()),
+        object("asb/2025-02-north.csv", FEBRUARY.len())
+    );
+    // The key of an object is one part of the path, its slashes written as %2F.
+    let objects = [
+        ("/deliveries/asb%2F2025%2D01%2Dnorth%2Ecsv", JANUARY),
+        ("/deliveries/asb%2F2025%2D02%2Dnorth%2Ecsv", FEBRUARY),
+    ];
+    let store = stand_in("/deliveries", listed, &objects);
+    let endpoint = store.url("/").as_str().trim_end_matches('/').to_owned();
+    let town = town(
+        "gs://deliveries/asb/{period}-{division}.csv",
+        &format!("{INTERNAL}\n[store]\nendpoint = \"{endpoint}\"\nanonymous = true\n"),
+    );
+    let state = land(&town).await;
+    assert_eq!((state.faults.clone(), state.landed), (Vec::new(), 2));
+    assert_eq!(landing(&town).all()[1].source, "gs://deliveries/asb/2025-02-north.csv");
+    assert!(store.requests().iter().all(|request| request.header("authorization").is_none()));
+    assert_eq!(land(&town).await.landed, 0);
+}
+
+#[tokio::test]
+async fn an_rsa_key_is_told_from_one_that_cannot_be_read() {
+    // Kinds of keys and ways of writing them, encrypted or not.
+    for (more, words) in [
+        (&["-t", "rsa", "-b", "2048"][..], "an RSA key, which cannot be used"),
+        (&["-t", "rsa", "-b", "2048", "-m", "PEM"], "an RSA key, which cannot be used"),
+        (&["-t", "ed25519"], "is `passphrase` right?"),
+    ] {
+        let town = town(
+            "sftp://csp@127.0.0.1:9/{period}.csv",
+            &format!(
+                "{INTERNAL}\n{}\npassphrase = \"${{file:passphrase}}\"\n",
+                SFTP.replace("env:NOT_NEEDED", "file:key").trim()
+            ),
+        );
+        write(&town, "passphrase", "not the one\n");
+        let made = std::process::Command::new("ssh-keygen")
+            .args(["-q", "-N", "a passphrase", "-f"])
+            .arg(town.path("key"))
+            .args(more)
+            .status();
+        if made.is_err() {
+            servers::missing::<()>("ssh-keygen");
+            return;
+        }
+        let state = land(&town).await;
+        assert!(state.faults[0].contains(words), "{:?}", state.faults);
+    }
+}

@@ -3,17 +3,20 @@
 //! Figures of a measure lie in a grid: by area, then breakdown, then period. All partners of a figure are found by their
 //! place in it, so that nothing is looked up by name while figures are compared.
 
-use super::interval::{confidence, polarity};
+use super::interval::{CountLimits, confidence, polarity};
+use super::parts::in_parts;
 use super::settings::TargetsConfig;
-use super::{Figure, Status};
+use super::{Figure, Status, value};
 use crate::config::settings::{IntervalChoice, MeasureConfig, MeasureKind};
 use crate::geography::Areas;
-use crate::period::{Month, Period};
-use crate::statistics::benchmark::{Outcome, Position, interval_to_value};
+use crate::period::{Month, Period, PeriodKind};
+use crate::statistics::benchmark::{Outcome, Position, interval_to_interval, interval_to_value};
 use crate::statistics::rank::{Order, quantile_groups, ranked, ranks};
 use crate::statistics::target::{Rag, Tolerance, within_tolerance};
 use crate::statistics::wording::{self, Amount};
-use crate::statistics::{Confidence, Interval, Polarity, proportion, rate, without_part};
+use crate::statistics::{
+    Confidence, Estimate, Interval, Polarity, difference_of, mean, proportion, rate, survey,
+};
 
 /// Groups of equal size into which peers are put.
 const QUANTILES: u32 = 5;
@@ -170,6 +173,9 @@ impl Comparison {
     }
 }
 
+/// Where a value lies, by which method, and whether that tested anything.
+type Judged = (Position, &'static str, bool);
+
 /// What peers say of one figure.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -205,6 +211,7 @@ pub struct Comparer<'a> {
     polarity: Polarity,
     confidence: Confidence,
     z: f64,
+    limits: CountLimits,
     /// First month whose periods are compared.
     from: Option<Month>,
     decimals: usize,
@@ -222,7 +229,14 @@ impl<'a> Comparer<'a> {
         let breakdowns = (of_area / count).max(1);
         let codes: Vec<&str> = figures.iter().step_by(count * breakdowns).map(|f| f.area.as_str()).collect();
         let at = |period: Period| periods.iter().position(|known| *known == period);
-        let previous: Vec<_> = periods.iter().map(|period| period.previous().and_then(at)).collect();
+        let previous: Vec<_> = (0..)
+            .zip(&periods)
+            .map(|(place, period)| match period.kind {
+                // The wave before is the one that stands before it, whenever that was.
+                PeriodKind::SurveyWave => before_in(&periods, place),
+                _ => period.previous().and_then(at),
+            })
+            .collect();
         let last_year = periods.iter().map(|period| at(period.last_year())).collect();
         let baseline = config.baseline.as_deref().and_then(|text| text.parse::<Period>().ok());
         let baseline = baseline.map(|period| (period, at(period)));
@@ -255,6 +269,7 @@ impl<'a> Comparer<'a> {
             polarity: polarity(config),
             z: confidence.z(),
             confidence,
+            limits: CountLimits::new(confidence),
             from: latest.filter(|_| months > 0).map(|latest| latest.plus(1 - months)),
             decimals: decimals(config.kind),
             codes,
@@ -302,15 +317,18 @@ impl<'a> Comparer<'a> {
     /// their targets, which a plan answers for to its end.
     #[must_use]
     pub fn all(&self) -> Vec<Comparison> {
-        let mut found = Vec::new();
-        for (place, figure) in self.figures.iter().enumerate() {
-            if self.from.is_none_or(|from| figure.period.last >= from) {
-                self.of(place, &mut found);
-            } else {
-                self.target(place, figure, &mut found);
+        in_parts(self.figures.len(), 1, |range| {
+            let mut found = Vec::new();
+            let first = range.start;
+            for (place, figure) in (first..).zip(self.figures.get(range).unwrap_or_default()) {
+                if self.from.is_none_or(|from| figure.period.last >= from) {
+                    self.of(place, &mut found);
+                } else {
+                    self.target(place, figure, &mut found);
+                }
             }
-        }
-        found
+            found
+        })
     }
 
     /// Adds the comparisons of one figure.
@@ -347,16 +365,19 @@ impl<'a> Comparer<'a> {
         let difference = value - reference;
         row.reference = Some(reference);
         row.difference = Some(difference);
-        row.difference_percent = if self.subject.config.kind == MeasureKind::Percentage {
-            Some(difference)
-        } else {
-            (reference != 0.0).then(|| difference / reference.abs() * 100.0)
+        row.difference_percent = match points(self.subject.config) {
+            Some(points) => Some(difference * points),
+            None => (reference != 0.0).then(|| difference / reference.abs() * 100.0),
         };
     }
 
     fn amount(&self, row: &Comparison) -> Option<Amount> {
         match (self.subject.config.kind, row.difference_percent) {
-            (MeasureKind::Percentage, percent) => percent.map(Amount::Points),
+            (_, percent) if points(self.subject.config).is_some() => percent.map(Amount::Points),
+            // A score knows no ratio, and that of two gaps says nothing.
+            (MeasureKind::Score | MeasureKind::Gap, _) => {
+                row.difference.map(|difference| Amount::Units(difference, self.decimals))
+            }
             (MeasureKind::RankOfRate, _) => row.difference.map(|difference| Amount::Units(difference, 0)),
             (_, Some(percent)) => Some(Amount::Percent(percent)),
             (_, None) => row.difference.map(|difference| Amount::Units(difference, self.decimals)),
@@ -423,25 +444,29 @@ impl<'a> Comparer<'a> {
         row.reason = missing(figure, other);
         if let (Some(value), Some(other)) = (figure.value, other.filter(|other| other.value.is_some())) {
             let code = self.codes.get(benchmark).copied().unwrap_or_default();
-            let (counts, reference, than) = if within {
-                let rest = self.counts(other).zip(self.counts(figure)).and_then(|(w, p)| without_part(w, p));
-                (rest, rest.map(|rest| self.value(rest)), format!("the rest of {code}"))
-            } else {
-                (self.counts(other), other.value, code.to_owned())
-            };
-            match reference {
-                None => row.reason = "nothing_left_of_benchmark",
-                Some(reference) => {
-                    self.difference(&mut row, value, reference);
-                    // Outside its benchmark the area's interval is held against the benchmark's value, as in public
-                    // health; the rest of a benchmark is an independent group, for which there is a test.
-                    match figure.interval.filter(|_| !within) {
-                        Some(own) => {
-                            let position = interval_to_value(own.limits, reference);
-                            self.judge(&mut row, Some((position, "benchmark_interval", true)), &than);
+            if within {
+                // The rest of a benchmark is an independent group, for which there is a test.
+                match self.rest(other, figure) {
+                    Some(rest) => {
+                        if let Some(reference) = rest.value {
+                            self.difference(&mut row, value, reference);
                         }
-                        None => self.test(&mut row, figure, counts, &than),
+                        self.test(&mut row, figure, &rest, &format!("the rest of {code}"));
                     }
+                    None if self.subject.config.kind.is_told_by_period() && figure.numerator.is_none() => {
+                        row.reason = "rest_of_benchmark_unknown";
+                    }
+                    None => row.reason = "nothing_left_of_benchmark",
+                }
+            } else if let Some(reference) = other.value {
+                self.difference(&mut row, value, reference);
+                // Outside its benchmark the area's interval is held against the benchmark's value, as in public health.
+                match figure.interval {
+                    Some(own) => {
+                        let position = interval_to_value(own.limits, reference);
+                        self.judge(&mut row, Some((position, "benchmark_interval", true)), code);
+                    }
+                    None => self.test(&mut row, figure, other, code),
                 }
             }
         }
@@ -455,8 +480,12 @@ impl<'a> Comparer<'a> {
         let baseline = self.baseline.filter(|(base, _)| {
             base.last < figure.period.first && base.months().count() == figure.period.months().count()
         });
+        let before = match figure.period.kind {
+            PeriodKind::SurveyWave => index(&self.previous).and_then(|at| self.periods.get(at).copied()),
+            _ => figure.period.previous(),
+        };
         let partners = [
-            figure.period.previous().map(|p| (ComparisonKind::PreviousPeriod, p, index(&self.previous))),
+            before.map(|p| (ComparisonKind::PreviousPeriod, p, index(&self.previous))),
             Some((ComparisonKind::LastYear, last_year, index(&self.last_year))),
             baseline.map(|(base, at)| (ComparisonKind::Baseline, base, at)),
         ];
@@ -471,7 +500,7 @@ impl<'a> Comparer<'a> {
                 && let Some(reference) = other.value
             {
                 self.difference(&mut row, value, reference);
-                self.test(&mut row, figure, self.counts(other), &partner.to_string());
+                self.test(&mut row, figure, other, &partner.to_string());
             }
             found.push(row);
         }
@@ -493,45 +522,107 @@ impl<'a> Comparer<'a> {
 
     /// What a plain fraction is multiplied with.
     fn unit(&self) -> f64 {
-        match self.subject.config.kind {
-            MeasureKind::Percentage => 100.0,
-            MeasureKind::Rate => f64::from(self.subject.config.per.unwrap_or(1)),
-            MeasureKind::Count | MeasureKind::Ratio | MeasureKind::RankOfRate => 1.0,
-        }
+        value::unit(self.subject.config)
     }
 
-    /// Whether a figure's counts and these could come from one process, and what follows for the row.
-    fn test(&self, row: &mut Comparison, figure: &Figure, other: Option<(f64, f64)>, than: &str) {
-        let config = self.subject.config;
-        let tested = config.interval == IntervalChoice::Usual;
-        let judged = match (config.kind, self.counts(figure).zip(other)) {
-            (MeasureKind::Percentage, Some((own, other))) if tested => {
-                proportion::difference(own, other, self.confidence).map(|found| {
-                    row.limits = Some(found.interval.times(100.0));
-                    (side_of(found.interval, 0.0), "difference_interval", true)
-                })
-            }
-            (MeasureKind::Count | MeasureKind::Rate, Some((own, other))) if tested => {
-                match rate::ratio_interval(own, other, self.z) {
-                    Some(interval) => Some((side_of(interval, 1.0), "rate_ratio_interval", true)),
-                    // Without events on one side there is no ratio; the exact test remains.
-                    None => rate::ratio(own, other, self.confidence).map(|found| {
-                        let chance = found.p_exact.unwrap_or(1.0);
-                        let position = match row.difference {
-                            Some(difference) if chance < 1.0 - self.confidence.share() => sign(difference),
-                            _ => Position::Similar,
-                        };
-                        (position, "rate_exact_test", true)
-                    }),
+    /// What is left of another area's figure without this one, as a figure of its own.
+    fn rest(&self, whole: &Figure, part: &Figure) -> Option<Figure> {
+        let parts = whole.parts().without(&part.parts())?;
+        let valued = value::of(self.subject.config, &self.limits, &parts);
+        Some(Figure {
+            area: String::new(),
+            breakdown: String::new(),
+            note: String::new(),
+            period: part.period,
+            numerator: parts.numerator,
+            denominator: parts.denominator,
+            value: Some(valued.value?),
+            status: Status::Available,
+            synthetic: part.synthetic,
+            interval: valued.interval,
+            after_break: false,
+            basis: valued.basis,
+            vintage: part.vintage,
+        })
+    }
+
+    /// Whether a figure and this one could come from one process, and what follows for the row.
+    fn test(&self, row: &mut Comparison, figure: &Figure, other: &Figure, than: &str) {
+        let kind = self.subject.config.kind;
+        let judged = if self.subject.config.interval == IntervalChoice::None {
+            plainly(row)
+        } else {
+            match kind {
+                MeasureKind::Percentage | MeasureKind::Proportion | MeasureKind::Share => {
+                    self.counts(figure).zip(self.counts(other)).and_then(|(own, other)| {
+                        let found = proportion::difference(own, other, self.confidence)?;
+                        Some(by_limits(row, found.interval.times(self.unit()), "difference_interval"))
+                    })
                 }
+                MeasureKind::Index if row.kind == ComparisonKind::Benchmark => {
+                    Self::of_estimates(row, figure, other)
+                }
+                MeasureKind::Gap => Self::of_estimates(row, figure, other),
+                // Two periods stand on one base year, which cancels out.
+                MeasureKind::Index => figure
+                    .numerator
+                    .zip(other.numerator)
+                    .and_then(|(own, other)| self.of_counts(row, (own, 1.0), (other, 1.0))),
+                MeasureKind::Count | MeasureKind::Rate => self
+                    .counts(figure)
+                    .zip(self.counts(other))
+                    .and_then(|(own, other)| self.of_counts(row, own, other)),
+                MeasureKind::Average => self.of_averages(row, figure, other),
+                MeasureKind::Survey => {
+                    let of = |figure: &Figure| Some((figure.value?, figure.basis.as_ref()?.error?));
+                    of(figure).zip(of(other)).and_then(|(own, other)| {
+                        let found = survey::change(other, own, self.confidence)?;
+                        Some(by_limits(row, found.interval, "survey_difference_interval"))
+                    })
+                }
+                MeasureKind::Median | MeasureKind::Score => match figure.interval.zip(other.interval) {
+                    Some((own, other)) => {
+                        Some((interval_to_interval(own.limits, other.limits), "intervals_apart", true))
+                    }
+                    None => plainly(row),
+                },
+                MeasureKind::Ratio | MeasureKind::RankOfRate => plainly(row),
             }
-            _ => row.difference.map(|difference| (sign(difference), "difference", false)),
         };
         self.judge(row, judged, than);
     }
 
+    /// By the limits of both values.
+    fn of_estimates(row: &mut Comparison, figure: &Figure, other: &Figure) -> Option<Judged> {
+        let of = |figure: &Figure| Some(Estimate { value: figure.value?, interval: figure.interval?.limits });
+        let (own, other) = of(figure).zip(of(other))?;
+        Some(by_limits(row, difference_of(own, other), "difference_interval"))
+    }
+
+    fn of_averages(&self, row: &mut Comparison, figure: &Figure, other: &Figure) -> Option<Judged> {
+        let of = |figure: &Figure| {
+            let (n, deviation) = value::spread(&figure.parts())?;
+            Some((n, figure.value?, deviation))
+        };
+        let (own, other) = of(figure).zip(of(other))?;
+        Some(by_limits(row, mean::difference(own, other, self.confidence)?, "welch_t_interval"))
+    }
+
+    fn of_counts(&self, row: &Comparison, own: (f64, f64), other: (f64, f64)) -> Option<Judged> {
+        if let Some(interval) = rate::ratio_interval(own, other, self.z) {
+            return Some((side_of(interval, 1.0), "rate_ratio_interval", true));
+        }
+        // Without events on one side there is no ratio; the exact test remains.
+        let chance = rate::ratio(own, other, self.confidence)?.p_exact.unwrap_or(1.0);
+        let position = match row.difference {
+            Some(difference) if chance < 1.0 - self.confidence.share() => sign(difference),
+            _ => Position::Similar,
+        };
+        Some((position, "rate_exact_test", true))
+    }
+
     /// Reads a position by the measure's polarity.
-    fn judge(&self, row: &mut Comparison, judged: Option<(Position, &'static str, bool)>, than: &str) {
+    fn judge(&self, row: &mut Comparison, judged: Option<Judged>, than: &str) {
         let Some((position, method, tested)) = judged else {
             row.reason = "no_method";
             return;
@@ -557,10 +648,7 @@ impl<'a> Comparer<'a> {
                     Some(position) => {
                         self.judge(&mut row, Some((position, "funnel", true)), "the average of its peers");
                     }
-                    None if self.subject.config.kind == MeasureKind::Count => {
-                        row.reason = "counts_of_unlike_areas";
-                    }
-                    None => row.reason = "no_interval",
+                    None => row.reason = self.unpooled(figure),
                 }
                 let order = Order::best_first(self.polarity);
                 let words = wording::place(own.rank, own.sharing, own.of, order);
@@ -571,6 +659,15 @@ impl<'a> Comparer<'a> {
             _ => row.reason = if figure.value.is_none() { reason(figure.status) } else { "not_ranked" },
         }
         found.push(row);
+    }
+
+    /// Why a figure is ranked among its peers and not held against their average.
+    fn unpooled(&self, figure: &Figure) -> &'static str {
+        match self.subject.config.kind {
+            MeasureKind::Count | MeasureKind::Share => "counts_of_unlike_areas",
+            kind if figure.interval.is_some() && !is_pooled(kind) => "no_common_average",
+            _ => "no_interval",
+        }
     }
 
     /// The groups in which areas are ranked: members, and those of them that are told their place.
@@ -645,7 +742,7 @@ impl<'a> Comparer<'a> {
         }
         let ranks = ranks(&values, order);
         let groups = quantile_groups(&values, QUANTILES, order);
-        let pooled = matches!(self.subject.config.kind, MeasureKind::Percentage | MeasureKind::Rate);
+        let pooled = is_pooled(self.subject.config.kind);
         let known = figures.iter().flatten().filter(|figure| figure.value.is_some());
         let (events, base) = known
             .filter_map(|figure| self.counts(figure))
@@ -687,13 +784,69 @@ pub fn mark_breaks(figures: &mut [Figure], breaks: &[Break], areas: &Areas) {
     }
 }
 
+/// Only which value is higher; nothing is tested.
+fn plainly(row: &Comparison) -> Option<Judged> {
+    row.difference.map(|difference| (sign(difference), "difference", false))
+}
+
+/// By limits of the difference, in the measure's unit.
+fn by_limits(row: &mut Comparison, limits: Interval, method: &'static str) -> Judged {
+    row.limits = Some(limits);
+    (side_of(limits, 0.0), method, true)
+}
+
+/// The place of the wave before the one at `place`, where there is one.
+fn before_in(periods: &[Period], place: usize) -> Option<usize> {
+    let before = place.checked_sub(1)?;
+    (periods.get(before)?.kind == PeriodKind::SurveyWave).then_some(before)
+}
+
+/// Whether the average of areas is all their events over all their denominators.
+fn is_pooled(kind: MeasureKind) -> bool {
+    matches!(
+        kind,
+        MeasureKind::Percentage
+            | MeasureKind::Proportion
+            | MeasureKind::Rate
+            | MeasureKind::Average
+            | MeasureKind::Survey
+    )
+}
+
+/// How many percentage points one of the measure's unit is; `None` where differences are told in percent.
+fn points(config: &MeasureConfig) -> Option<f64> {
+    match config.kind {
+        MeasureKind::Percentage | MeasureKind::Share | MeasureKind::Survey => Some(1.0),
+        MeasureKind::Gap if config.per.is_none() => Some(1.0),
+        MeasureKind::Proportion => Some(100.0),
+        _ => None,
+    }
+}
+
+/// Takes the value from indices whose base year lies on the other side of a break: it would compare what cannot be compared.
+pub fn cut_indices(config: &MeasureConfig, figures: &mut [Figure], breaks: &[Break], areas: &Areas) {
+    let base = config.base.as_deref().and_then(|text| text.parse::<Period>().ok());
+    let Some(base) = base.filter(|_| config.kind == MeasureKind::Index) else { return };
+    for found in breaks {
+        for figure in figures.iter_mut().filter(|figure| figure.value.is_some()) {
+            if found.parts(base, figure.period) && found.concerns(&figure.area, areas) {
+                (figure.value, figure.interval) = (None, None);
+                figure.status = Status::NotApplicable;
+                figure.note =
+                    format!("a break in the series lies between the base year {base} and this period");
+            }
+        }
+    }
+}
+
 /// How many decimals people read of a kind of figure.
 #[must_use]
 pub fn decimals(kind: MeasureKind) -> usize {
     match kind {
         MeasureKind::Count | MeasureKind::RankOfRate => 0,
-        MeasureKind::Rate | MeasureKind::Percentage => 1,
         MeasureKind::Ratio => 2,
+        MeasureKind::Proportion => 3,
+        _ => 1,
     }
 }
 
@@ -718,6 +871,7 @@ fn missing(figure: &Figure, other: Option<&Figure>) -> &'static str {
             Status::Incomplete => "reference_partial",
             Status::NotApplicable => "reference_not_applicable",
             Status::Suppressed => "reference_suppressed",
+            Status::BaseTooSmall => "reference_base_too_small",
             _ => "reference_not_available",
         },
     }

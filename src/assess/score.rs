@@ -6,11 +6,14 @@ use super::signal::Signal;
 use super::{Figure, Status};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::period::{Period, PeriodKind};
+use crate::signoff::SignOff;
 use crate::statistics::benchmark::Outcome;
 use crate::statistics::display::{Flag, Shown, text};
 
-/// A rate or percentage of fewer events is marked as of low reliability.
+/// A rate, a percentage or an average of fewer events or cases is marked as of low reliability.
 const RELIABLE: f64 = 20.0;
+/// So is a survey with fewer answers.
+const RELIABLE_SURVEY: f64 = 100.0;
 
 /// One line of the board's page.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +115,8 @@ pub fn scores(
         };
         scores.push(Score {
             figure: at,
-            signal: signals.iter().position(|signal| signal.figure / length == number),
+            // Signals stand in the order of their series.
+            signal: signals.binary_search_by_key(&number, |signal| signal.figure / length).ok(),
             target,
             benchmark,
             change,
@@ -133,17 +137,49 @@ pub fn shown(config: &MeasureConfig, figure: &Figure) -> String {
         (Status::Available, Some(value)) => Shown::Value(value),
         (Status::Suppressed, _) => Shown::Confidential,
         (Status::NotApplicable, _) => Shown::NotApplicable,
+        (Status::BaseTooSmall, _) => Shown::LowReliability,
         _ => Shown::NotAvailable,
     };
     let mut flags = Vec::new();
     if figure.after_break {
         flags.push(Flag::Break);
     }
-    let shares = matches!(config.kind, MeasureKind::Rate | MeasureKind::Percentage);
-    if shares && figure.value.is_some() && figure.numerator.is_some_and(|events| events < RELIABLE) {
-        flags.push(Flag::LowReliability);
+    if figure.value.is_some() {
+        if figure.vintage.sign_off == SignOff::Provisional {
+            flags.push(Flag::Provisional);
+        }
+        if figure.is_estimated() {
+            flags.push(Flag::Estimated);
+        }
+        if few(config.kind, figure) {
+            flags.push(Flag::LowReliability);
+        }
+    }
+    if figure.vintage.revised {
+        flags.push(Flag::Revised);
     }
     text(cell, decimals(config.kind), &flags)
+}
+
+/// Whether a value stands on so few events, cases or answers that it is of low reliability.
+fn few(kind: MeasureKind, figure: &Figure) -> bool {
+    let (stands_on, needed) = match kind {
+        MeasureKind::Rate
+        | MeasureKind::Percentage
+        | MeasureKind::Proportion
+        | MeasureKind::Share
+        | MeasureKind::Index => (figure.numerator, RELIABLE),
+        MeasureKind::Average | MeasureKind::Median => (figure.denominator, RELIABLE),
+        MeasureKind::Survey => (figure.basis.as_ref().and_then(|basis| basis.base), RELIABLE_SURVEY),
+        MeasureKind::Gap => {
+            let other = figure.basis.as_ref().and_then(|basis| basis.other).map(|(events, _)| events);
+            (figure.numerator.zip(other).map(|(own, other)| own.min(other)), RELIABLE)
+        }
+        MeasureKind::Count | MeasureKind::Ratio | MeasureKind::RankOfRate | MeasureKind::Score => {
+            return false;
+        }
+    };
+    stands_on.is_some_and(|number| number < needed)
 }
 
 /// The latest commentary on the figure's area up to its period, one on the area alone before one on all.

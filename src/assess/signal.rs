@@ -3,6 +3,7 @@
 use super::Figure;
 use super::compare::{Comparer, Subject};
 use super::interval::polarity;
+use super::parts::in_parts;
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::period::{Period, PeriodKind};
 use crate::statistics::exceptions::latest_chance;
@@ -73,16 +74,15 @@ pub fn signals(subject: &Subject<'_>, comparer: &Comparer<'_>, figures: &[Figure
         (0..).zip(comparer.periods()).filter(|(_, p)| p.kind == kind).map(|(n, _)| n).collect();
     let series = figures.len() / length;
     let by_area = (series / comparer.codes().len().max(1)).max(1);
-    (0..series)
-        .filter_map(|number| {
-            let own = figures.get(number * length..(number + 1) * length)?;
-            let chart: Vec<&Figure> = places.iter().filter_map(|place| own.get(*place)).collect();
-            let breaks = comparer.breaks(number / by_area);
-            let found = one(subject, &chart, &breaks.iter().map(|b| b.month).collect::<Vec<_>>())?;
-            let place = places.get(found.figure)?;
-            Some(Signal { figure: number * length + place, ..found })
-        })
-        .collect()
+    let of = |number: usize| {
+        let own = figures.get(number * length..(number + 1) * length)?;
+        let chart: Vec<&Figure> = places.iter().filter_map(|place| own.get(*place)).collect();
+        let breaks = comparer.breaks(number / by_area);
+        let found = one(subject, &chart, &breaks.iter().map(|b| b.month).collect::<Vec<_>>())?;
+        let place = places.get(found.figure)?;
+        Some(Signal { figure: number * length + place, ..found })
+    };
+    in_parts(series, length, |range| range.filter_map(&of).collect())
 }
 
 /// The signal of one series; its `figure` is the place in the series. `None` without periods.
@@ -198,6 +198,8 @@ mod tests {
                 note: String::new(),
                 interval: None,
                 after_break: false,
+                basis: None,
+                vintage: crate::assess::Vintage::default(),
             })
             .collect()
     }

@@ -13,8 +13,9 @@ use tracing::{error, info, warn};
 use super::output::say;
 use super::{code, say_error};
 use crate::check::check;
-use crate::lock::LockError;
+use crate::lock::{Lock, LockError};
 use crate::progress::Progress;
+use crate::publication;
 use crate::release::Published;
 use crate::run::{self, RunError};
 use crate::schedule::{Calendar, Clock, LastRun, Signals, TICK, keep_time};
@@ -22,6 +23,9 @@ use crate::serve::{DaemonState, HEARTBEAT_LIMIT, Outcome, RunSummary, bind, serv
 
 /// How often the daemon looks at what is overdue while no run is made. Due days change at midnight.
 const CALENDAR_EVERY: Duration = Duration::from_mins(10);
+
+/// How soon the daemon looks again when a planned release is due while a run is at work.
+const BUSY: Duration = Duration::from_secs(2);
 
 /// Runs on the schedule until it is stopped; never ends for a feed's fault.
 pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
@@ -65,6 +69,7 @@ pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
         Arc::clone(&run_ended),
         stop.clone(),
     ));
+    let publication = tokio::spawn(keep_calendar(root.to_path_buf(), Arc::clone(&clock), stop.clone()));
     let (folder, warehouse) = (root.to_path_buf(), place.clone());
     let (run_clock, run_ended) = (Arc::clone(&clock), Arc::clone(&run_ended));
     let night = move |due: chrono::DateTime<chrono::Utc>, stop: CancellationToken| {
@@ -107,7 +112,71 @@ pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
     stop.cancel();
     let _ = pages.await;
     let _ = calendar_watch.await;
+    let _ = publication.await;
     exit
+}
+
+/// Brings out what the release calendar plans, at its moment. The calendar is read anew at each look, so that a date that
+/// was put off is kept.
+async fn keep_calendar(root: std::path::PathBuf, clock: Clock, stop: CancellationToken) {
+    let mut held = false;
+    let mut told: Vec<String> = Vec::new();
+    loop {
+        let (folder, now) = (root.clone(), clock());
+        let looked = tokio::task::spawn_blocking(move || look_at_calendar(&folder, now)).await;
+        let mut wait = TICK;
+        match looked {
+            Ok(Ok((waiting, next))) => {
+                held = false;
+                for line in waiting.iter().filter(|line| !told.contains(line)) {
+                    warn!("{line}");
+                }
+                told = waiting;
+                let until = next.and_then(|next| (next - clock()).to_std().ok());
+                wait = until.filter(|until| !until.is_zero()).map_or(TICK, |until| until.min(TICK));
+            }
+            Ok(Err(RunError::Lock(LockError::Held { .. }))) => {
+                if !held {
+                    info!("a planned release is due; it goes out as soon as the present run is over");
+                }
+                (held, wait) = (true, BUSY);
+            }
+            Ok(Err(RunError::Invalid(problems))) => {
+                error!("the release calendar cannot be kept: the project has {} problem(s)", problems.len());
+            }
+            Ok(Err(fault)) => error!("what is due by the release calendar cannot go out: {fault}"),
+            Err(_) => error!("keeping the release calendar broke off: a defect of ours"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// Brings out what is due; gives what is due and cannot go out, and when the next planned release is.
+fn look_at_calendar(
+    root: &Path,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(Vec<String>, Option<chrono::DateTime<chrono::Utc>>), RunError> {
+    let (project, problems) = crate::config::load(root);
+    if !problems.is_empty() {
+        return Err(RunError::Invalid(problems));
+    }
+    let planned = publication::planned(&project);
+    let place = project.warehouse();
+    let out = publication::went_out(&Published::in_warehouse(&place)).map_err(RunError::Publication)?;
+    let mut waiting = Vec::new();
+    if !publication::due(&planned, &out, now).is_empty() {
+        let _lock = Lock::take(&place)?;
+        let gate = publication::bring_out(&project, now).map_err(RunError::Publication)?;
+        for line in &gate.out {
+            info!(release.name = %line.name, "{} is out: release {}", line.name, line.release);
+        }
+        waiting = gate.waiting;
+    }
+    let next = planned.iter().map(|planned| planned.publish_at).find(|time| *time > now);
+    Ok((waiting, next))
 }
 
 /// Keeps the page's figures of what is overdue by the calendar, so that they rise though no run is made.

@@ -1,6 +1,6 @@
 //! `outturn quarantine replay` and `outturn quarantine waive`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -9,17 +9,20 @@ use clap::Args;
 
 use super::output::{self, Format, print_json, say};
 use super::{code, run_once, say_error};
-use crate::check::check;
+use crate::check::{Checked, check};
 use crate::diagnose::suggestion;
 use crate::durable;
+use crate::normalise::DeliveryStatus;
 use crate::period::Month;
-use crate::rejudge::{RejectedRow, each_row_of, rejudge};
+use crate::rejudge::{RejectedRow, each_row_of};
 use crate::replay::{self, Fate, Replay};
-use crate::run::{RunError, look};
+use crate::run::{RunError, look, open_warehouse};
 use crate::waiver::{self, Effect, HELD, WaiverConfig};
 
 /// Rows that are shown one by one.
 const SHOWN: usize = 20;
+/// Digits by which a waiver tells a delivery.
+const DIGITS: usize = 16;
 
 /// What a waiver says.
 #[derive(Debug, Args)]
@@ -134,6 +137,52 @@ impl From<RunError> for Refusal {
     }
 }
 
+/// First digits of the digests of the feed's deliveries that the last run held, for whatever reason.
+async fn held_deliveries(checked: &Checked, wanted: &Waive) -> Result<Vec<String>, Refusal> {
+    let warehouse = open_warehouse(&checked.project).map_err(RunError::from)?;
+    let mut held = Vec::new();
+    for dataset in checked.datasets.keys() {
+        let snapshot = warehouse.snapshot(dataset).await.map_err(RunError::from)?;
+        let mut reports = warehouse.reports(&snapshot).await.map_err(RunError::from)?;
+        let told = reports.remove(&wanted.period).unwrap_or_default().into_iter();
+        held.extend(
+            told.filter(|report| {
+                report.status == DeliveryStatus::Held
+                    && report.delivery.feed == wanted.feed
+                    && report.delivery.period == wanted.period
+            })
+            .map(|report| report.delivery.content_sha256.chars().take(DIGITS).collect()),
+        );
+    }
+    Ok(held)
+}
+
+/// The rows of the feed that break the rule, judged one by one under the present files.
+async fn rows_that_break(
+    checked: &Checked,
+    wanted: &Waive,
+    now: DateTime<Utc>,
+) -> Result<Vec<RejectedRow>, Refusal> {
+    let (landing, states, standings) = look(checked, now).await?;
+    let mut rows: Vec<RejectedRow> = Vec::new();
+    for dataset in checked.datasets.values() {
+        let failed = |source| RunError::Normalise {
+            dataset: dataset.id.clone(),
+            month: wanted.period,
+            source: Box::new(source),
+        };
+        let jobs = standings.jobs_to_look_at(dataset, &states, &landing, |month| month == wanted.period);
+        for job in jobs.map_err(failed)? {
+            rows.extend(each_row_of(&job, &wanted.feed, &landing).map_err(failed)?.rows);
+        }
+    }
+    let listed = |row: &RejectedRow| {
+        wanted.lines.is_empty() || u64::try_from(row.line).is_ok_and(|line| wanted.lines.contains(&line))
+    };
+    rows.retain(|row| row.feed == wanted.feed && row.rule == wanted.reason && listed(row));
+    Ok(rows)
+}
+
 async fn write_waiver(root: &Path, wanted: &Waive, now: DateTime<Utc>) -> Result<String, Refusal> {
     let checked = check(root).await.map_err(RunError::Invalid)?;
     let project = &checked.project;
@@ -170,33 +219,22 @@ async fn write_waiver(root: &Path, wanted: &Waive, now: DateTime<Utc>) -> Result
         return Err(wrong("a delivery that is held is let in or not; leave out --acknowledge".to_owned()));
     }
     let effect = if wanted.acknowledge { Effect::Acknowledge } else { *strongest };
-    let (landing, states, standings) = look(&checked, now).await?;
+    let mut deliveries: Vec<String> =
+        if held { held_deliveries(&checked, wanted).await? } else { Vec::new() };
     let mut rows: Vec<RejectedRow> = Vec::new();
-    for dataset in checked.datasets.values() {
-        let failed = |source| RunError::Normalise {
-            dataset: dataset.id.clone(),
-            month: wanted.period,
-            source: Box::new(source),
-        };
-        let jobs = standings.jobs_to_look_at(dataset, &states, &landing, |month| month == wanted.period);
-        for job in jobs.map_err(failed)? {
-            let judged =
-                if held { rejudge(&job, &landing) } else { each_row_of(&job, &wanted.feed, &landing) };
-            rows.extend(judged.map_err(failed)?.rows);
-        }
+    if !held {
+        rows = rows_that_break(&checked, wanted, now).await?;
+        deliveries.extend(rows.iter().map(|row| row.delivery.clone()));
     }
-    let listed = |row: &RejectedRow| {
-        wanted.lines.is_empty() || u64::try_from(row.line).is_ok_and(|line| wanted.lines.contains(&line))
-    };
-    rows.retain(|row| row.feed == wanted.feed && row.rule == wanted.reason && (held || listed(row)));
-    if rows.is_empty() {
+    deliveries.sort();
+    deliveries.dedup();
+    if deliveries.is_empty() {
         let what = if held { "is held" } else { "has such a row" };
         return Err(Refusal::Nothing(format!(
             "no delivery of feed `{}` for {} {what}; nothing was written",
             wanted.feed, wanted.period
         )));
     }
-    let deliveries: BTreeSet<String> = rows.iter().map(|row| row.delivery.clone()).collect();
     let Some(folder) = replay::waiver_folder(project, &wanted.feed) else {
         return Err(wrong(format!("feed `{}` has no folder", wanted.feed)));
     };
@@ -211,7 +249,7 @@ async fn write_waiver(root: &Path, wanted: &Waive, now: DateTime<Utc>) -> Result
         period: wanted.period,
         rule: wanted.reason.clone(),
         effect,
-        deliveries: deliveries.into_iter().collect(),
+        deliveries,
         lines: if held { Vec::new() } else { wanted.lines.clone() },
         why: wanted.why.trim().to_owned(),
         by: wanted.by.trim().to_owned(),

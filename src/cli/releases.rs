@@ -1,26 +1,33 @@
 //! Commands about earlier releases: what changed between two, and whether one is still what it was.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::output::{self, Format, print_batches, say};
 use super::{code, say_error};
-use crate::release::{self, Published, ReleaseError, revision};
-use crate::run::RunError;
+use crate::config::Project;
+use crate::progress::Progress;
+use crate::publication::{self, Named};
+use crate::release::{self, Published, revision};
+use crate::run::{self, RunError};
+use crate::signoff::SignOffs;
 
 /// Prints every figure that release `before` and release `after` show otherwise.
 pub(super) fn diff(root: &Path, before: &str, after: &str, measure: Option<&str>, output: Format) -> u8 {
     let (project, _) = crate::config::load(root);
     let published = Published::in_warehouse(&project.warehouse());
-    let (Some(old), Some(new)) = (published.release(before), published.release(after)) else {
-        return no_such(&published, if published.release(before).is_none() { before } else { after });
+    let folders = (named(&project, &published, before), named(&project, &published, after));
+    let (old, new) = match folders {
+        (Ok(old), Ok(new)) => (old, new),
+        (Err(code), _) | (_, Err(code)) => return code,
     };
-    let compared = (|| -> Result<_, ReleaseError> {
+    let compared = (|| -> Result<_, RunError> {
         let (a, b) = (release::read_manifest(&old)?, release::read_manifest(&new)?);
-        revision::revisions((&old, &a), (&new, &b))
+        let sign_offs = SignOffs::open(&project.warehouse(), None).map_err(RunError::SignOff)?;
+        Ok(revision::revisions((&old, &a), (&new, &b), &sign_offs)?)
     })();
     let mut rows = match compared {
         Ok(rows) => rows,
-        Err(error) => return say_error(&RunError::Release(error)),
+        Err(error) => return say_error(&error),
     };
     rows.retain(|row| measure.is_none_or(|measure| row.key.0 == measure));
     let batch = match revision::table(&rows, before, after) {
@@ -56,33 +63,68 @@ fn in_words(rows: &[revision::Revision]) -> String {
     lines.concat()
 }
 
-/// Holds the files of a release (the current one when `None`) against their digests.
-pub(super) fn verify(root: &Path, name: Option<&str>) -> u8 {
+/// Holds a release (the current one when `None`) against its digests, and unless `files_only` makes it once more from what
+/// it was made from and compares.
+pub(super) async fn verify(root: &Path, name: Option<&str>, files_only: bool) -> u8 {
     let (project, _) = crate::config::load(root);
     let published = Published::in_warehouse(&project.warehouse());
-    let folder = name.map_or_else(|| published.current(), |name| published.release(name));
-    let Some(folder) = folder else {
-        return match name {
-            Some(name) => no_such(&published, name),
-            None => no_release(),
-        };
+    let folder = match name {
+        Some(name) => match named(&project, &published, name) {
+            Ok(folder) => Some(folder),
+            Err(code) => return code,
+        },
+        None => published.current(),
     };
-    match release::verify(&folder) {
-        Err(error) => say_error(&RunError::Release(error)).max(code::DAMAGED),
-        Ok(wrong) if wrong.is_empty() => {
-            say("every file is as it was released");
-            code::DONE
-        }
-        Ok(wrong) => {
-            for line in wrong {
-                say(&format!("error: {line}"));
-            }
-            code::DAMAGED
-        }
+    let Some(folder) = folder else { return no_release() };
+    let progress = Progress::new(true);
+    let verified = match run::verify(root, &folder, files_only, &progress).await {
+        Err(error) => return say_error(&error).max(code::DAMAGED),
+        Ok(verified) => verified,
+    };
+    for line in &verified.wrong {
+        say(&format!("error: {line}"));
+    }
+    if verified.wrong.is_empty() {
+        say("every file is as it was released");
+    }
+    for line in &verified.limits {
+        say(&format!("not compared: {line}"));
+    }
+    if verified.tables > 0 {
+        let (tables, files) = (verified.tables, verified.files);
+        let rows = run::thousands(verified.rows);
+        let outcome =
+            if verified.wrong.is_empty() { "all as released" } else { "with the differences above" };
+        say(&format!(
+            "made once more: {tables} tables with {rows} rows, {files} files of datasets, {outcome}"
+        ));
+    }
+    match (verified.wrong.is_empty(), verified.limits.is_empty()) {
+        (false, _) => code::DAMAGED,
+        (true, false) => code::GAPS,
+        (true, true) => code::DONE,
     }
 }
 
-fn no_release() -> u8 {
+/// The folder of a release by its own name or by one of the calendar's, or the exit code after it was said that there is
+/// none.
+pub(super) fn named(project: &Project, published: &Published, name: &str) -> Result<PathBuf, u8> {
+    if let Some(folder) = published.release(name) {
+        return Ok(folder);
+    }
+    match publication::named(project, published, name) {
+        Ok(Named::Out(release)) => published.release(&release).ok_or_else(|| no_such(published, &release)),
+        Ok(Named::Planned(when)) => {
+            say(&format!("{name} is planned for {when}; it is not out yet"));
+            Err(code::NOTHING)
+        }
+        Ok(Named::Unknown) => Err(no_such(published, name)),
+        Err(error) => Err(say_error(&RunError::Publication(error))),
+    }
+}
+
+/// Says that nothing was released yet.
+pub(super) fn no_release() -> u8 {
     say("there is no release yet");
     code::NOTHING
 }

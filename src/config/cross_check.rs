@@ -7,9 +7,10 @@ mod disclosure;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::settings::{
-    ColumnConfig, ColumnType, ContractConfig, DeliveryMode, FeedConfig, HeaderEntry, MeasureKind, MonthFormat,
+    ColumnConfig, ColumnType, ContractConfig, DeliveryMode, FeedConfig, HeaderEntry, MeasureConfig,
+    MeasureKind, MonthFormat,
 };
-use super::{Loaded, Project, front_matter_span, span_of};
+use super::{Loaded, Project, SqlFile, front_matter_span, span_of};
 use crate::agreement::{AgreementKind, person_columns};
 use crate::diagnose::Problem;
 use crate::normalise::contract::is_hidden;
@@ -21,7 +22,7 @@ use crate::waiver::Effect;
 pub(crate) const OWN_COLUMNS: [&str; 6] = ["month", "feed", "source_file", "delivery", "line", "synthetic"];
 
 /// Names of the tables that the product itself publishes.
-pub(super) const OWN_TABLES: [&str; 20] = [
+pub(super) const OWN_TABLES: [&str; 22] = [
     "outturn",
     "assessment",
     "signal",
@@ -41,6 +42,8 @@ pub(super) const OWN_TABLES: [&str; 20] = [
     "revision",
     "disclosure",
     "waiver",
+    "sign_off",
+    "release_calendar",
     "release",
 ];
 
@@ -56,6 +59,7 @@ pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     measures(project, problems);
     disclosure::check(project, &settings_source(project), problems);
     assessment::check(project, problems);
+    crate::publication::check(project, problems);
     table_names(project, problems);
 }
 
@@ -555,8 +559,8 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
         if config.kind.per_resident() && config.per.is_none() {
             problems.push(at("kind", "a rate needs `per`".to_owned()).help("add per = 1000"));
         }
-        if !config.kind.per_resident() && config.per.is_some() {
-            problems.push(at("per", format!("a {} has no `per`", config.kind.name())));
+        if !config.kind.per_resident() && config.kind != MeasureKind::Gap && config.per.is_some() {
+            problems.push(at("per", format!("{} has no `per`", config.kind.a())));
         }
         if config.per == Some(0) {
             problems.push(at("per", "`per` must be above 0".to_owned()));
@@ -567,6 +571,38 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
         if config.kind == MeasureKind::RankOfRate && !config.breakdowns.is_empty() {
             problems.push(at("breakdowns", "a rank has no breakdowns".to_owned()));
         }
+        versions(measure, problems);
+    }
+}
+
+/// That the versions of a measure's definition are told one after the other, up to the one that stands.
+fn versions(measure: &SqlFile<MeasureConfig>, problems: &mut Vec<Problem>) {
+    let config = &measure.config;
+    let mut at = |keys: &[&str], message: String, help: &str| {
+        let problem = Problem::new(&measure.source, front_matter_span(&measure.source, keys), message);
+        problems.push(problem.help(help.to_owned()));
+    };
+    if config.version == 0 {
+        at(&["version"], "the first version is 1".to_owned(), "write version = 1, or leave it out");
+    }
+    let mut before = (1, chrono::NaiveDate::MIN);
+    for (number, change) in config.change.iter().enumerate() {
+        let place = number.to_string();
+        if change.version <= before.0 || change.version > config.version {
+            let message =
+                format!("version {} does not stand where it should among the changes", change.version);
+            let help = "changes are in order, from version 2 up to `version`, each once";
+            at(&["change", &place, "version"], message, help);
+        }
+        if change.date < before.1 {
+            let message = format!("version {} is dated before the one it follows", change.version);
+            at(&["change", &place, "date"], message, "changes are in the order of their days");
+        }
+        before = (change.version.max(before.0), change.date.max(before.1));
+    }
+    if config.version > 1 && before.0 != config.version {
+        let message = format!("nothing is said of what changed with version {}", config.version);
+        at(&["version"], message, "add a [[change]] with this version, its date, what and why");
     }
 }
 

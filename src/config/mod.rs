@@ -20,6 +20,7 @@ use crate::assess::settings::{
     BreakConfig, CommentaryConfig, FrameworkConfig, MilestoneConfig, TargetsConfig,
 };
 use crate::diagnose::{Problem, Source, shown_path};
+use crate::publication::CalendarConfig;
 use crate::waiver::WaiverConfig;
 pub(crate) use cross_check::OWN_COLUMNS;
 use settings::{
@@ -98,8 +99,12 @@ pub struct Project {
     pub commentary: Vec<Commentary>,
     /// Items of plans without a measure, by partnership.
     pub frameworks: BTreeMap<String, Loaded<FrameworkConfig>>,
+    /// Release calendars, by the folder of `pipelines/` that has one; there is one at most.
+    pub calendars: BTreeMap<String, Loaded<CalendarConfig>>,
     /// SHA-256 over every file that was read, look-ups included.
     pub digest: String,
+    /// Every file that was read, by its path in the project, with the SHA-256 of its contents.
+    pub files: BTreeMap<PathBuf, String>,
     /// `outturn.toml` itself could not be read, so that not even the warehouse is known.
     pub settings_unread: bool,
     /// A file that defines a table of SQL could not be read, so that a table may be missing through no fault of the SQL.
@@ -170,8 +175,13 @@ impl Project {
 /// The second value holds every problem found; the project then lacks what could not be read.
 #[must_use]
 pub fn load(root: &Path) -> (Project, Vec<Problem>) {
-    let mut reader =
-        Reader { root: root.to_path_buf(), unread: Vec::new(), problems: Vec::new(), digest: Sha256::new() };
+    let mut reader = Reader {
+        root: root.to_path_buf(),
+        unread: Vec::new(),
+        problems: Vec::new(),
+        digest: Sha256::new(),
+        files: BTreeMap::new(),
+    };
     let mut project = Project { root: root.to_path_buf(), ..Project::default() };
     let settings = root.join("outturn.toml");
     match reader.toml::<ProjectConfig>(&settings) {
@@ -206,6 +216,7 @@ pub fn load(root: &Path) -> (Project, Vec<Problem>) {
     (project.inactive_feeds, project.feeds) =
         std::mem::take(&mut project.feeds).into_iter().partition(|(_, feed)| is_inactive(feed));
     project.digest = hex::encode(reader.digest.finalize());
+    project.files = reader.files;
     let mut problems = reader.problems;
     problems.sort_by(|a, b| (&a.source.path, a.span.start).cmp(&(&b.source.path, b.span.start)));
     (project, problems)
@@ -217,6 +228,7 @@ struct Reader {
     unread: Vec<PathBuf>,
     problems: Vec<Problem>,
     digest: Sha256,
+    files: BTreeMap<PathBuf, String>,
 }
 
 impl Reader {
@@ -250,6 +262,7 @@ impl Reader {
                 self.digest.update(shown.to_string_lossy().as_bytes());
                 self.digest.update((text.len() as u64).to_le_bytes());
                 self.digest.update(text.as_bytes());
+                self.files.insert(shown.clone(), hex::encode(Sha256::digest(&text)));
                 Some(Source::new(shown, text))
             }
             Err(error) => {
@@ -329,6 +342,9 @@ impl Reader {
         let partnership = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some(loaded) = self.toml::<FrameworkConfig>(&folder.join("framework.toml")) {
             project.frameworks.insert(partnership.clone(), loaded);
+        }
+        if let Some(loaded) = self.toml::<CalendarConfig>(&folder.join("calendar.toml")) {
+            project.calendars.insert(partnership.clone(), loaded);
         }
         for measure in Self::entries(&folder.join("commentary"), "") {
             for path in Self::entries(&measure, "md") {
@@ -445,7 +461,11 @@ impl Reader {
             for (table, file) in &lookup.config.file {
                 let path = lookup.folder.join(file);
                 match fs::read(&path) {
-                    Ok(bytes) => self.digest.update(Sha256::digest(&bytes)),
+                    Ok(bytes) => {
+                        let digest = Sha256::digest(&bytes);
+                        self.digest.update(digest);
+                        self.files.insert(shown_path(&self.root, &path), hex::encode(digest));
+                    }
                     Err(error) => {
                         let span = span_of(&lookup.source, &["file", table]);
                         let message = format!("{file} cannot be read: {error}");
@@ -512,5 +532,6 @@ pub fn schemas() -> BTreeMap<&'static str, serde_json::Value> {
         ("milestone", schemars::schema_for!(MilestoneConfig).to_value()),
         ("commentary", schemars::schema_for!(CommentaryConfig).to_value()),
         ("framework", schemars::schema_for!(FrameworkConfig).to_value()),
+        ("calendar", schemars::schema_for!(CalendarConfig).to_value()),
     ])
 }

@@ -301,7 +301,7 @@ pub enum DeliveryMode {
 pub enum Policy {
     /// The delivery is not used; the one before it stays.
     Refuse,
-    /// What differs is set aside: the rows concerned, or the delivery until somebody approves it.
+    /// What differs is set aside: the rows concerned, or the delivery until a waiver lets it in.
     Quarantine,
     /// The delivery is used, and its supplier is told.
     Warn,
@@ -314,20 +314,20 @@ pub enum Policy {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct DriftConfig {
     /// A column that the contract does not list: `warn` leaves it out, `refuse` refuses the delivery, `quarantine` holds
-    /// it until it is approved.
+    /// it until a waiver lets it in.
     pub new_column: Policy,
     /// Columns in another order than the contract has them. They are read by name, so that `warn` is safe.
     pub reordered_columns: Policy,
     /// A column most values of which are no longer of its type. The rows are always set aside; `quarantine` holds the
-    /// delivery until it is approved, `refuse` refuses it.
+    /// delivery until a waiver lets it in, `refuse` refuses it.
     pub type_flip: Policy,
     /// Share of a column's values from which a type has flipped, from 0 to 1.
     pub type_flip_share: f64,
     /// A value that is not among the codes of its column. Its row is always set aside, since nobody knows what it means;
     /// `refuse` refuses the delivery.
     pub new_code: Policy,
-    /// A number of rows far from the usual: `quarantine` holds the delivery until it is approved, and what stood before
-    /// stays; `refuse` refuses it; `warn` uses it.
+    /// A number of rows far from the usual: `quarantine` holds the delivery until a waiver lets it in, and what stood
+    /// before stays; `refuse` refuses it; `warn` uses it.
     pub row_count: Policy,
     /// The usual is the median of up to twelve deliveries before. More than this many times as many rows are unusual.
     pub rows_above: f64,
@@ -944,6 +944,13 @@ pub struct LookupConfig {
 pub struct MeasureConfig {
     /// Short name of the measure, unique in the project.
     pub id: String,
+    /// Version of its definition, raised when other things are counted: another SELECT or shared query, another kind,
+    /// multiplier or breakdown. Each figure carries the version that made it.
+    #[serde(default = "first")]
+    pub version: u32,
+    /// What changed with each version after the first. The version that stands has an entry.
+    #[serde(default)]
+    pub change: Vec<ChangeConfig>,
     /// Wording of the plan, shown to the board unchanged.
     pub title: String,
     /// The plan that names it.
@@ -958,8 +965,8 @@ pub struct MeasureConfig {
     pub reference: String,
     /// Role that answers for it.
     pub owner: String,
-    /// What it is used for: one of the purposes of the agreements of the feeds that it reads, or it is withheld. Absent:
-    /// no purpose is stated, and none is checked.
+    /// What it is used for: one of the purposes of the agreements of the feeds that it reads, or it is withheld. Needed
+    /// where one of these agreements has purposes.
     pub purpose: Option<String>,
     /// The plan's own words.
     #[serde(default)]
@@ -968,8 +975,28 @@ pub struct MeasureConfig {
     pub kind: MeasureKind,
     /// What one of the value is, such as `crimes` or `crimes per 1,000 residents`.
     pub unit: String,
-    /// Multiplier of a rate, such as 1000.
+    /// Multiplier of a rate, such as 1000. A gap with it is one of rates, without it one of percentages.
     pub per: Option<u32>,
+    /// The wider area of a `share`, one of the measure's areas.
+    pub whole: Option<String>,
+    /// The year on which an `index` stands at 100, such as `2019/20`: a period of twelve months.
+    pub base: Option<String>,
+    /// Lowest and highest score that there can be; a `score` outside withholds the measure.
+    pub range: Option<[f64; 2]>,
+    /// Answers or cases below which there is no value, but status `base_too_small`. Absent: 50 for a survey, none for other
+    /// kinds.
+    pub minimum_base: Option<u32>,
+    /// How many months after the end of a period its figures can be known: 18 for proven reoffending. Earlier than that, and
+    /// where one of these months was not delivered, a period is not available.
+    #[serde(default)]
+    pub mature_after_months: u32,
+    /// How many months before a period its SELECT looks back, such as 12 for repeats; a period before which one of them was not
+    /// delivered is not available.
+    #[serde(default)]
+    pub look_back_months: u32,
+    /// Waves of a survey that are expected, such as `wave 2024-10 to 2024-12`; one without rows stands as not available.
+    #[serde(default)]
+    pub waves: Vec<String>,
     /// Which way is better.
     pub polarity: Polarity,
     /// Areas it is published for: a code, or `E22000030/ward` for every ward within.
@@ -1015,6 +1042,10 @@ pub struct MeasureConfig {
     pub sum_of: Vec<Vec<String>>,
 }
 
+fn first() -> u32 {
+    1
+}
+
 fn all_periods() -> Vec<PeriodKind> {
     PeriodKind::USUAL.to_vec()
 }
@@ -1027,19 +1058,38 @@ fn thirty_seven() -> u32 {
     37
 }
 
+/// `[[change]]` of a measure: what became different with a version of its definition.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ChangeConfig {
+    /// The version that began with it, 2 or more.
+    pub version: u32,
+    /// Day on which it was decided.
+    #[serde(deserialize_with = "day")]
+    pub date: chrono::NaiveDate,
+    /// What is counted otherwise now.
+    pub what: String,
+    /// Why, and where that is laid down.
+    pub why: String,
+}
+
 /// Which interval a measure's figures have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntervalChoice {
-    /// That of its kind: Wilson's for a percentage; exact (below 10 events) or Byar's limits for a count and a rate; none
-    /// for a ratio and a rank.
+    /// That of its kind: Wilson's for percentages, proportions and shares, at the effective base for a survey; exact (below
+    /// 10 events) or Byar's limits for a count and a rate; Student's for an average; Newcombe's for a gap of percentages
+    /// and its like for a gap of rates; that of a ratio of two counts for an index; those that the SELECT yields for a median and a
+    /// score; none for a ratio and a rank.
     #[default]
     Usual,
+    /// For a ratio of two independent counts, such as offences to arrests: that of the ratio of two counts.
+    Counts,
     /// None, for the reason given in `interval-reason`; comparisons then say which value is higher, not whether by chance.
     None,
 }
 
-/// How a value follows from numerator and denominator.
+/// How a value follows from what the SELECT counts. `docs/measures.md` has an example of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MeasureKind {
@@ -1049,13 +1099,50 @@ pub enum MeasureKind {
     Rate,
     /// 100 x numerator / denominator.
     Percentage,
+    /// Numerator / denominator, of which the numerator is a part: from 0 to 1.
+    Proportion,
     /// Numerator / denominator.
     Ratio,
     /// Place of the area's rate among the measure's areas: 1 is the lowest rate, ties share a place.
     RankOfRate,
+    /// Numerator (the sum of the values) / denominator (how many there are), with `sum_of_squares` or
+    /// `standard_deviation`.
+    Average,
+    /// `value`, the middle of so many values as `denominator` says. A median of months is none of a quarter: the SELECT
+    /// yields every period.
+    Median,
+    /// How far two groups lie apart: numerator / denominator less `other_numerator` / `other_denominator`, in
+    /// percentage points, or per `per`.
+    Gap,
+    /// 100 x numerator / what the base year had in as many months.
+    Index,
+    /// `value`, a mark that somebody gave. Scores are not added up: the SELECT yields every period.
+    Score,
+    /// 100 x numerator / numerator of the wider area `whole`.
+    Share,
+    /// 100 x weighted numerator / weighted denominator of a survey's answers, with `base`, how many answered, and
+    /// `design_effect` or `standard_error`. The SELECT yields every period, such as a wave.
+    Survey,
 }
 
 impl MeasureKind {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::Count,
+        Self::Rate,
+        Self::Percentage,
+        Self::Proportion,
+        Self::Ratio,
+        Self::RankOfRate,
+        Self::Average,
+        Self::Median,
+        Self::Gap,
+        Self::Index,
+        Self::Score,
+        Self::Share,
+        Self::Survey,
+    ];
+
     /// The word in tables and settings.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -1063,15 +1150,48 @@ impl MeasureKind {
             Self::Count => "count",
             Self::Rate => "rate",
             Self::Percentage => "percentage",
+            Self::Proportion => "proportion",
             Self::Ratio => "ratio",
             Self::RankOfRate => "rank-of-rate",
+            Self::Average => "average",
+            Self::Median => "median",
+            Self::Gap => "gap",
+            Self::Index => "index",
+            Self::Score => "score",
+            Self::Share => "share",
+            Self::Survey => "survey",
         }
+    }
+
+    /// The word with its article, for a message.
+    #[must_use]
+    pub fn a(self) -> String {
+        let article = if matches!(self, Self::Average | Self::Index) { "an" } else { "a" };
+        format!("{article} {}", self.name())
     }
 
     /// Whether the denominator is the number of residents, which the product supplies.
     #[must_use]
     pub fn per_resident(self) -> bool {
         matches!(self, Self::Rate | Self::RankOfRate)
+    }
+
+    /// Whether the numerator is a part of the denominator, so that no value lies above the whole.
+    #[must_use]
+    pub fn is_part(self) -> bool {
+        matches!(self, Self::Percentage | Self::Proportion | Self::Share | Self::Survey)
+    }
+
+    /// Whether periods cannot be made of their months, so that the SELECT yields `period`.
+    #[must_use]
+    pub fn is_told_by_period(self) -> bool {
+        matches!(self, Self::Median | Self::Score | Self::Survey)
+    }
+
+    /// Whether the product makes the denominator or needs all months of an area, so that the SELECT yields `month`.
+    #[must_use]
+    pub fn is_told_by_month(self) -> bool {
+        matches!(self, Self::Index | Self::Share | Self::RankOfRate)
     }
 }
 

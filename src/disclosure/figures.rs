@@ -501,6 +501,7 @@ fn withheld(figure: &Figure, numerator: bool, denominator: bool) -> Figure {
         figure.value = None;
         // From an interval the count follows.
         figure.interval = None;
+        figure.basis = None;
         figure.status = assess::Status::Suppressed;
         NOTE.clone_into(&mut figure.note);
     }
@@ -552,6 +553,8 @@ mod tests {
             note: String::new(),
             interval: None,
             after_break: false,
+            basis: None,
+            vintage: crate::assess::Vintage::default(),
         }
     }
 

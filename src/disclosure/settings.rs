@@ -89,12 +89,10 @@ pub fn applied(
         zeros |= source.zeros;
     }
     let off = own.off.as_ref().filter(|_| sources.is_empty());
-    let part = measure.kind == MeasureKind::Percentage;
-    let counts_denominator = match measure.kind {
-        // Residents are known to everybody.
-        MeasureKind::Count | MeasureKind::Rate | MeasureKind::RankOfRate => false,
-        MeasureKind::Percentage | MeasureKind::Ratio => true,
-    };
+    let part = matches!(measure.kind, MeasureKind::Percentage | MeasureKind::Proportion);
+    // Residents are known to everybody.
+    let counts_denominator =
+        !matches!(measure.kind, MeasureKind::Count | MeasureKind::Rate | MeasureKind::RankOfRate);
     let rule = Rule {
         threshold: off.is_none().then_some(Threshold { below: i64::from(below), zeros }),
         part_of_denominator: part,
@@ -109,6 +107,21 @@ pub fn applied(
     };
     let reason = off.cloned().unwrap_or(own.reason);
     Applied { words: words(&rule), rule, reason }
+}
+
+/// Why a measure cannot be protected, and so is not for the public unless it says for what reason nothing of it is
+/// withheld: its value tells of counts that are no cells of its own, such as those of a base year or of another group.
+#[must_use]
+pub fn unprotected(measure: &MeasureConfig) -> Option<String> {
+    use MeasureKind::{Average, Gap, Index, Median, Score, Share, Survey};
+    let off = measure.disclosure.as_ref().is_some_and(|own| own.off.is_some());
+    (!off && matches!(measure.kind, Average | Gap | Index | Median | Score | Share | Survey)).then(|| {
+        format!(
+            "small numbers in {} cannot be protected; `off` in [disclosure] of the measure, with a reason, publishes it \
+             as it is",
+            measure.kind.a()
+        )
+    })
 }
 
 /// A rule in words, such as `counts from 1 to 4 are withheld`.

@@ -31,8 +31,17 @@ pub(super) fn register(context: &SessionContext) {
     }
     context.register_udf(ScalarUDF::new_from_impl(XmrOfList::new()));
     context.register_udf(ScalarUDF::new_from_impl(Dsr::new()));
-    context.register_udf(ScalarUDF::new_from_impl(MeanOfList::new("mean_lower", |limits| limits.lower)));
-    context.register_udf(ScalarUDF::new_from_impl(MeanOfList::new("mean_upper", |limits| limits.upper)));
+    let of_mean: LimitsOf = |values, confidence| mean::of(values, confidence).interval;
+    for (name, of, limit) in [
+        ("mean_lower", of_mean, (|limits| limits.lower) as fn(Interval) -> f64),
+        ("mean_upper", of_mean, |limits| limits.upper),
+        ("median_lower", mean::median_interval, |limits| limits.lower),
+        ("median_upper", mean::median_interval, |limits| limits.upper),
+    ] {
+        context.register_udf(ScalarUDF::new_from_impl(LimitOfList::new(name, of, limit)));
+    }
+    people::register(context);
+    periods::register(context);
     context.register_udwf(WindowUDF::new_from_impl(XmrPoint::new()));
 }
 
@@ -142,11 +151,14 @@ macro_rules! known_by_name {
     };
 }
 
+mod people;
+mod periods;
+
 known_by_name!(OfNumbers);
 known_by_name!(XmrOfList);
 known_by_name!(XmrPoint);
 known_by_name!(Dsr);
-known_by_name!(MeanOfList);
+known_by_name!(LimitOfList);
 
 struct OfNumbers {
     function: &'static Numbers,
@@ -525,20 +537,24 @@ impl ScalarUDFImpl for Dsr {
     }
 }
 
-/// `mean_lower(values [, confidence])` and `mean_upper`; NULL values are left out.
-struct MeanOfList {
+/// The limits of what a list of values is summed up as.
+type LimitsOf = fn(&[f64], Confidence) -> Option<Interval>;
+
+/// `mean_lower(values [, confidence])`, `mean_upper`, and those of the median; NULL values are left out.
+struct LimitOfList {
     name: &'static str,
+    of: LimitsOf,
     limit: fn(Interval) -> f64,
     signature: Signature,
 }
 
-impl MeanOfList {
-    fn new(name: &'static str, limit: fn(Interval) -> f64) -> Self {
-        Self { name, limit, signature: Signature::user_defined(Volatility::Immutable) }
+impl LimitOfList {
+    fn new(name: &'static str, of: LimitsOf, limit: fn(Interval) -> f64) -> Self {
+        Self { name, of, limit, signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
-impl ScalarUDFImpl for MeanOfList {
+impl ScalarUDFImpl for LimitOfList {
     fn name(&self) -> &str {
         self.name
     }
@@ -571,7 +587,7 @@ impl ScalarUDFImpl for MeanOfList {
                     Some(_) => None,
                 };
                 let limits = numbers(lists, row).zip(level).and_then(|(values, level)| {
-                    mean::of(&values.into_iter().flatten().collect::<Vec<_>>(), level).interval
+                    (self.of)(&values.into_iter().flatten().collect::<Vec<_>>(), level)
                 });
                 found.append_option(limits.map(self.limit));
             }

@@ -149,6 +149,31 @@ impl Settled {
     }
 }
 
+/// Seconds without a write after which a file on a disk of this computer is taken to be whole.
+const STILL_SECONDS: i64 = 2;
+
+/// Whether nobody can have written a file for a while: it lies on a disk of this computer, whose clock is that of `now`,
+/// and neither its contents nor its name changed since. Of a file on another computer that cannot be told by one look.
+#[cfg(target_os = "linux")]
+pub(super) fn lies_still(path: &std::path::Path, found: &std::fs::Metadata, now: DateTime<Utc>) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    /// Kinds of file system, as `statfs` tells them: ext2 to ext4, XFS, Btrfs, F2FS, ZFS, tmpfs, overlayfs.
+    const OF_THIS_COMPUTER: [u32; 7] =
+        [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630];
+
+    // The time of the last change is set by the system alone, while a copy often keeps the time of its original.
+    found.ctime().max(found.mtime()).saturating_add(STILL_SECONDS) < now.timestamp()
+        && rustix::fs::statfs(path)
+            .is_ok_and(|told| u32::try_from(told.f_type).is_ok_and(|kind| OF_THIS_COMPUTER.contains(&kind)))
+}
+
+/// As on Linux; elsewhere nothing is known of the disk.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn lies_still(_: &std::path::Path, _: &std::fs::Metadata, _: DateTime<Utc>) -> bool {
+    false
+}
+
 /// The name under which a file will lie once it is written, where its present name says that it is not.
 pub(super) fn unfinished(name: &str) -> Option<&str> {
     [".part", ".filepart", ".tmp"].iter().find_map(|ending| {

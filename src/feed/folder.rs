@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::arrival::{Settled, is_fit_name, unfinished};
+use super::arrival::{Settled, is_fit_name, lies_still, unfinished};
 use super::template::Shape;
 use super::{Asking, Haul, Probed, Visit, fill};
 use crate::config::Project;
@@ -82,8 +82,8 @@ pub(super) async fn look(visit: &Visit<'_>, pattern: &str, asking: &Asking, synt
     haul
 }
 
-/// The files that nobody is writing any more: those that were landed as they are, and those that stay as they are from
-/// one look to the next and have lain long enough.
+/// The files that nobody is writing any more: those that were landed as they are, those that cannot have been written for
+/// a while, and those that stay as they are from one look to the next; all of them have lain long enough.
 async fn settled(
     visit: &Visit<'_>,
     wanted: Vec<Wanted>,
@@ -92,23 +92,36 @@ async fn settled(
     haul: &mut Haul,
     present: &mut Vec<(Month, String, String)>,
 ) -> Vec<Wanted> {
-    let first: Vec<Option<Settled>> = {
+    let first: Vec<First> = {
         let landing = visit.landing.lock().await;
         let look = |wanted: &Wanted| {
-            let known = known_digest(visit, &landing, wanted, asking, synthetic).is_some();
-            if known { None } else { fs::metadata(&wanted.file.path).ok().map(|found| settling(&found)) }
+            if known_digest(visit, &landing, wanted, asking, synthetic).is_some() {
+                return First::Known;
+            }
+            match fs::metadata(&wanted.file.path) {
+                Ok(found) if lies_still(&wanted.file.path, &found, visit.now) => {
+                    First::Still(settling(&found))
+                }
+                Ok(found) => First::Seen(settling(&found)),
+                Err(_) => First::Known,
+            }
         };
         wanted.iter().map(look).collect()
     };
-    if first.iter().any(Option::is_some) {
+    if first.iter().any(|first| matches!(first, First::Seen(_))) {
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
+    let lain = |found: Settled| found.since(visit.now, visit.feed.settle_seconds);
     let mut stay = Vec::new();
     for (wanted, first) in wanted.into_iter().zip(first) {
-        let moving = first.is_some_and(|first| {
-            let again = fs::metadata(&wanted.file.path).map(|found| settling(&found));
-            again.map_or(true, |again| again != first || !again.since(visit.now, visit.feed.settle_seconds))
-        });
+        let moving = match first {
+            First::Known => false,
+            First::Still(first) => !lain(first),
+            First::Seen(first) => {
+                let again = fs::metadata(&wanted.file.path).map(|found| settling(&found));
+                again.map_or(true, |again| again != first || !lain(again))
+            }
+        };
         if moving {
             let path = printable(&shown(visit.project, &wanted.file.path));
             let fault = format!("{path}: still being written; left for the next run");
@@ -122,6 +135,16 @@ async fn settled(
         stay.push(wanted);
     }
     stay
+}
+
+/// What the first look at a file tells.
+enum First {
+    /// It was landed as it is, or is gone.
+    Known,
+    /// Nobody can have written it for a while.
+    Still(Settled),
+    /// It may be in the making: a second look tells.
+    Seen(Settled),
 }
 
 fn settling(metadata: &fs::Metadata) -> Settled {

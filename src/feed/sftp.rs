@@ -186,7 +186,11 @@ impl Login {
                 let passphrase = passphrase.as_ref().map(secret::Secret::expose);
                 // The library's own words might hold a piece of it.
                 let key = russh::keys::decode_secret_key(text.expose(), passphrase).map_err(|_| {
-                    "`sftp.key`: not a private key (Ed25519 or ECDSA) that can be read; is `passphrase` right?"
+                    if is_rsa(text.expose()) {
+                        "`sftp.key`: an RSA key, which cannot be used; make another one with `ssh-keygen -t ed25519`"
+                    } else {
+                        "`sftp.key`: not a private key (Ed25519 or ECDSA) that can be read; is `passphrase` right?"
+                    }
                 })?;
                 Some(Arc::new(key))
             }
@@ -194,6 +198,14 @@ impl Login {
         let password = resolve("password", &sftp.password)?;
         Ok(Self { host_key: sftp.host_key.clone(), key, password })
     }
+}
+
+/// Whether the text of a private key says that it is one of RSA. OpenSSH writes the kind before what is encrypted.
+fn is_rsa(text: &str) -> bool {
+    // `\0\0\0\u{7}ssh-rsa` in Base64, at each of the three places that it can have within a group of letters.
+    const WRITTEN: [&str; 3] = ["AAAAB3NzaC1yc2", "AAAAdzc2gtcnNh", "AAAHc3NoLXJzY"];
+    let joined: String = text.split_whitespace().collect();
+    joined.contains("BEGINRSAPRIVATEKEY") || WRITTEN.iter().any(|written| joined.contains(written))
 }
 
 /// One feed's visit to its server.

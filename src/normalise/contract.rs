@@ -83,14 +83,30 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// The same contract without the lists of codes and the ranges of columns that stand under these rules: a waiver lets
-    /// their values in as they are.
+    /// The same contract without the codes, ranges, patterns and lengths of columns that stand under these rules: a waiver
+    /// lets their values in as they are.
     pub(super) fn without(&self, rules: &BTreeSet<&str>) -> Self {
         let mut lenient = self.clone();
         for column in lenient.columns.iter_mut().filter(|column| rules.contains(column.rule.as_str())) {
             (column.codes, column.range) = (None, None);
+            column.special = column.special.as_deref().map(|special| Box::new(special.lenient()));
         }
         lenient
+    }
+
+    /// Names of the columns that stand under these rules.
+    pub(super) fn under<'a>(&'a self, rules: &BTreeSet<&str>) -> impl Iterator<Item = &'a str> {
+        let under = |column: &&Column| rules.contains(column.rule.as_str());
+        self.columns.iter().filter(under).map(|column| column.name.as_str()).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The same contract, in which a code of these columns that was met before need not be one.
+    pub(super) fn rechecking(&self, names: &BTreeSet<String>) -> Self {
+        let mut watchful = self.clone();
+        for column in watchful.columns.iter_mut().filter(|column| names.contains(&column.name)) {
+            column.recheck = true;
+        }
+        watchful
     }
 }
 
@@ -402,10 +418,7 @@ fn plain(column: &ColumnConfig, origin: Origin, codes_from: Option<&Arc<Lookup>>
         codes: (!column.codes.is_empty() || column.codes_from.is_some()).then_some(codes),
         range: column.range,
         empty_with: None,
-        rule: column.rule.clone().unwrap_or_else(|| {
-            let word = if column.lookup.is_some() { "unknown" } else { "bad" };
-            format!("{word}_{}", column.name)
-        }),
+        rule: crate::waiver::rule_name(column),
         header: column.from.clone().unwrap_or_default(),
         lookup: None,
         origin,

@@ -6,10 +6,15 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
+use super::split::damaged;
 use crate::durable;
 
 /// Bytes of a row's key in a file.
 const SIZE: usize = 40;
+/// Bytes of the digest at the end of a file.
+const SEAL: usize = 8;
 /// Keys that are compared at once; more are compared in several turns, each with its share of them.
 const AT_ONCE: u64 = 2_000_000;
 
@@ -26,43 +31,53 @@ pub(super) struct RowKey {
     pub(super) contents: u64,
 }
 
-/// Writes the keys of a part into a file that is there whole or not at all.
+/// Writes the keys of a part into a file that is there whole or not at all, with a seal at its end.
 pub(super) struct KeyWriter {
     file: BufWriter<tempfile::NamedTempFile>,
+    digest: Sha256,
 }
 
 impl KeyWriter {
     pub(super) fn new(place: &Path) -> io::Result<Self> {
         let folder = place.parent().unwrap_or(Path::new("."));
         durable::create_folder(folder)?;
-        Ok(Self { file: BufWriter::new(durable::temporary(folder)?) })
+        Ok(Self { file: BufWriter::new(durable::temporary(folder)?), digest: Sha256::new() })
     }
 
     pub(super) fn add(&mut self, row: &RowKey) -> io::Result<()> {
-        self.file.write_all(&row.position.to_le_bytes())?;
-        self.file.write_all(&row.key.to_le_bytes())?;
-        self.file.write_all(&row.late.to_le_bytes())?;
-        self.file.write_all(&row.contents.to_le_bytes())
+        let mut bytes = Vec::with_capacity(SIZE);
+        bytes.extend(row.position.to_le_bytes());
+        bytes.extend(row.key.to_le_bytes());
+        bytes.extend(row.late.to_le_bytes());
+        bytes.extend(row.contents.to_le_bytes());
+        self.digest.update(&bytes);
+        self.file.write_all(&bytes)
     }
 
-    pub(super) fn finish(self, place: &Path) -> io::Result<()> {
+    pub(super) fn finish(mut self, place: &Path) -> io::Result<()> {
+        self.file.write_all(&seal(self.digest))?;
         durable::finish(self.file.into_inner().map_err(io::IntoInnerError::into_error)?, place)
     }
 }
 
-fn read(file: &mut impl Read) -> io::Result<Option<RowKey>> {
-    let mut bytes = [0; SIZE];
-    match file.read_exact(&mut bytes) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(error),
-    }
+/// The end of a file of keys, by which damage is known.
+fn seal(digest: Sha256) -> [u8; SEAL] {
+    digest.finalize().first_chunk::<SEAL>().copied().unwrap_or_default()
+}
+
+/// Keys in a file, by its length.
+fn keys_in(file: &Path) -> io::Result<u64> {
+    let bytes = std::fs::metadata(file)?.len().checked_sub(SEAL as u64).ok_or_else(damaged)?;
+    if bytes.is_multiple_of(SIZE as u64) { Ok(bytes / SIZE as u64) } else { Err(damaged()) }
+}
+
+fn key_of(bytes: &[u8; SIZE]) -> RowKey {
     let word = |at: usize| {
         let bytes = bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
         bytes.map_or(0, u64::from_le_bytes)
     };
     let key = u128::from(word(16)) << 64 | u128::from(word(8));
-    Ok(Some(RowKey { position: word(0), key, late: word(24), contents: word(32) }))
+    RowKey { position: word(0), key, late: word(24), contents: word(32) }
 }
 
 /// What becomes of the rows of one part.
@@ -90,16 +105,19 @@ pub(super) enum Stands {
 /// A row that repeats the standing one in every field gives way to it, so that nothing changes where nothing new came.
 pub(super) fn settle(files: &[PathBuf], stands: Stands) -> io::Result<Vec<Settled>> {
     let mut settled = vec![Settled::default(); files.len()];
-    let mut bytes = 0;
-    for file in files {
-        bytes += std::fs::metadata(file)?.len();
-    }
-    let turns = u128::from(bytes / SIZE as u64 / AT_ONCE + 1);
+    let counts = files.iter().map(|file| keys_in(file)).collect::<io::Result<Vec<u64>>>()?;
+    let turns = u128::from(counts.iter().sum::<u64>() / AT_ONCE + 1);
     for turn in 0..turns {
         let mut standing: HashMap<u128, (usize, RowKey), foldhash::fast::FixedState> = HashMap::default();
-        for (number, file) in files.iter().enumerate() {
+        for (number, (file, keys)) in files.iter().zip(&counts).enumerate() {
             let mut reader = BufReader::new(File::open(file)?);
-            while let Some(row) = read(&mut reader)? {
+            let (mut digest, mut bytes) = (Sha256::new(), [0; SIZE]);
+            for _ in 0..*keys {
+                reader.read_exact(&mut bytes)?;
+                if turn == 0 {
+                    digest.update(bytes);
+                }
+                let row = key_of(&bytes);
                 if row.key % turns != turn {
                     continue;
                 }
@@ -127,6 +145,11 @@ pub(super) fn settle(files: &[PathBuf], stands: Stands) -> io::Result<Vec<Settle
                 if let Some(part) = settled.get_mut(loser.0) {
                     part.lost.push(loser.1);
                 }
+            }
+            let mut end = [0; SEAL];
+            reader.read_exact(&mut end)?;
+            if turn == 0 && end != seal(digest) {
+                return Err(damaged());
             }
         }
     }
@@ -178,6 +201,34 @@ mod tests {
     fn equally_late_rows_that_differ_are_told_and_the_one_received_last_stands() {
         let found = settled(&[&[(7, 5, 1)], &[(7, 5, 2)]], Stands::Latest);
         assert_eq!((found[0].lost.as_slice(), found[1].ties), ([0].as_slice(), 1));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_keys_are_known(
+            rows in proptest::collection::vec((0_u128..4, 0_u64..3, 0_u64..3), 0..20),
+            at: proptest::sample::Index,
+            flip in 1_u8..,
+            cut: proptest::sample::Index,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("keys");
+            let mut writer = KeyWriter::new(&place).unwrap();
+            for (position, (key, late, contents)) in rows.iter().enumerate() {
+                let row = RowKey { position: position as u64, key: *key, late: *late, contents: *contents };
+                writer.add(&row).unwrap();
+            }
+            writer.finish(&place).unwrap();
+            let sound = std::fs::read(&place).unwrap();
+            proptest::prop_assert!(settle(std::slice::from_ref(&place), Stands::Latest).is_ok());
+            let mut bytes = sound.clone();
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            for damaged in [bytes.as_slice(), &sound[..cut.index(sound.len())], b"anything else"] {
+                std::fs::write(&place, damaged).unwrap();
+                proptest::prop_assert!(settle(std::slice::from_ref(&place), Stands::First).is_err());
+            }
+        }
     }
 
     #[test]

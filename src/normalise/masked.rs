@@ -4,13 +4,15 @@ use std::collections::HashSet;
 use std::io;
 
 use super::contract::{Contract, Origin};
-use super::csv::{Fields, Records};
+use super::csv::{Fields, Place, Records};
 use super::format;
 use super::month::header_positions;
 use crate::landing::{Delivery, Landing};
 
 /// What stands in the place of a field that is not shown.
 const MASK: &str = "(not shown)";
+/// Records of one place that are shown, where a wide table was made long.
+const RECORDS: usize = 20;
 
 /// Which fields of a delivery's rows may be shown.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub enum Mask {
         /// What stands between them.
         delimiter: u8,
     },
+    /// Those at these positions of a record as the format's reader lays it out, not as it stands in the delivery.
+    Laid(HashSet<usize>),
     /// None: its header cannot be read any more.
     All,
 }
@@ -38,10 +42,6 @@ impl Mask {
     pub fn of(landing: &Landing, delivery: &Delivery, contract: &Contract, limit: u64) -> io::Result<Self> {
         if !contract.columns.iter().any(|column| column.masked) {
             return Ok(Self::None);
-        }
-        if !contract.config.format.is_plain() {
-            // Where a field of the table stands in the record that it came from is known to the format's reader only.
-            return Ok(Self::All);
         }
         let mut fields = Fields::default();
         let mut records = format::open(landing, delivery, &contract.config.format, limit)?;
@@ -70,6 +70,10 @@ impl Mask {
             }
         }
         shown.retain(|position| !masked.contains(position));
+        if !contract.config.format.is_plain() {
+            // Where a field of the table stands in the record that it came from is known to the format's reader only.
+            return Ok(Self::Laid(shown));
+        }
         let delimiter = u8::try_from(contract.config.format.delimiter).unwrap_or(b',');
         Ok(Self::Only { shown, width: header.len(), delimiter })
     }
@@ -79,7 +83,7 @@ impl Mask {
     pub fn apply(&self, row: &str) -> String {
         let (shown, width, delimiter) = match self {
             Self::None => return row.to_owned(),
-            Self::All => return MASK.to_owned(),
+            Self::All | Self::Laid(_) => return MASK.to_owned(),
             Self::Only { shown, width, delimiter } => (shown, *width, *delimiter),
         };
         let mut fields = Fields::default();
@@ -92,6 +96,50 @@ impl Mask {
         let fields: Vec<&str> = fields.iter().enumerate().map(field).collect();
         fields.join(&char::from(delimiter).to_string())
     }
+}
+
+/// The records at a place of a delivery, as the format's reader lays them out, with the names of their columns; only the
+/// fields at positions that may be `shown`.
+///
+/// # Errors
+/// What the landing or the format's reader reports.
+pub fn laid_out(
+    landing: &Landing,
+    delivery: &Delivery,
+    contract: &Contract,
+    (limit, place): (u64, Place),
+    shown: impl Fn(usize) -> bool,
+) -> io::Result<String> {
+    let mut fields = Fields::default();
+    let mut records = format::open(landing, delivery, &contract.config.format, limit)?;
+    if !matches!(records.next(&mut fields)?, Some((_, Ok(())))) {
+        return Ok(MASK.to_owned());
+    }
+    let header: Vec<String> = fields.iter().map(str::to_owned).collect();
+    let mut told: Vec<String> = Vec::new();
+    while let Some((found, result)) = records.next(&mut fields)? {
+        if found != place {
+            if told.is_empty() {
+                continue;
+            }
+            break;
+        }
+        if told.len() == RECORDS {
+            told.push("…".to_owned());
+            break;
+        }
+        let field = |(at, name): (usize, &String)| {
+            let text = if shown(at) { fields.get(at) } else { MASK };
+            format!("{name}: {text}")
+        };
+        // Which field is which cannot be told of a record that is none.
+        told.push(if result.is_ok() && fields.len() == header.len() {
+            header.iter().enumerate().map(field).collect::<Vec<_>>().join(", ")
+        } else {
+            MASK.to_owned()
+        });
+    }
+    Ok(if told.is_empty() { MASK.to_owned() } else { told.join("\n") })
 }
 
 #[cfg(test)]

@@ -18,10 +18,12 @@ use super::{DeliveryReport, DeliveryStatus, Finding, Rejection, drift};
 use crate::config::settings::{DriftConfig, FeedConfig, Repeats};
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
-use crate::waiver::{self, Effect, WaiverConfig};
+use crate::waiver::{Effect, LetIn, WaiverConfig};
 
 /// Rows that are laid out before they go to the file.
 const BATCH: usize = 1 << 16;
+/// How the reason ends for which a delivery is refused whose first line seems to be a row.
+pub(crate) const NO_HEADING: &str = "; the first line seems to be no heading, and is not repeated here";
 
 /// One file that a partner may send anew: its deliveries, the latest first.
 #[derive(Debug, Clone)]
@@ -36,9 +38,8 @@ pub struct Slot {
     pub erased: Option<Vec<DeliveryReport>>,
     /// For a feed of many months at once: the part of its only delivery that stands in this month.
     pub standing: Option<Standing>,
-    /// Deliveries that somebody approved though they would be held, by digest of their contents, each with the words for
-    /// its note.
-    pub approved: BTreeMap<String, String>,
+    /// Deliveries that a waiver lets in though they would be held, by digest of their contents.
+    pub let_in: BTreeMap<String, LetIn>,
     /// Deliveries that are unusual by what is known of other months, by digest of their contents.
     pub unusual: BTreeMap<String, Unusual>,
     /// The waivers that apply.
@@ -49,14 +50,14 @@ impl Slot {
     /// A slot whose deliveries are read whole.
     #[must_use]
     pub fn new(feed: Arc<FeedConfig>, contract: Arc<Contract>, deliveries: Vec<Delivery>) -> Self {
-        let (approved, unusual) = (BTreeMap::new(), BTreeMap::new());
+        let (let_in, unusual) = (BTreeMap::new(), BTreeMap::new());
         Self {
             feed,
             contract,
             deliveries,
             erased: None,
             standing: None,
-            approved,
+            let_in,
             unusual,
             waivers: Vec::new(),
         }
@@ -91,6 +92,8 @@ pub struct Standing {
     pub note: String,
     /// What its supplier should know.
     pub findings: Vec<Finding>,
+    /// Rows by waiver, where one lets the delivery as a whole in.
+    pub waived: BTreeMap<String, u64>,
 }
 
 /// One month of one dataset, to be made from its deliveries.
@@ -138,9 +141,9 @@ impl MonthJob {
                     take(name);
                     take(value);
                 }
-                if let Some(words) = slot.approved.get(&delivery.content_sha256) {
-                    take("approved");
-                    take(words);
+                if let Some(let_in) = slot.let_in.get(&delivery.content_sha256) {
+                    take("let in");
+                    take(&let_in.words);
                 }
                 if let Some(unusual) = slot.unusual.get(&delivery.content_sha256) {
                     take(&format!("{unusual:?}"));
@@ -224,6 +227,8 @@ pub fn normalise(
     landing: &Landing,
     sink: &mut impl RowSink,
 ) -> Result<MonthResult, NormaliseError> {
+    let watchful = watchful(job);
+    let job = watchful.as_ref().unwrap_or(job);
     // For each slot, how many of its deliveries were turned down.
     let mut turned_down: Vec<usize> = vec![0; job.slots.len()];
     let mut turned_down_reports: Vec<DeliveryReport> = job.turned_down.clone();
@@ -298,6 +303,25 @@ pub fn normalise(
     }
 }
 
+/// The job with contracts that hold every code against their lists, where a waiver lets one in that is on none: what one
+/// row of the month may have, another may not.
+fn watchful(job: &MonthJob) -> Option<MonthJob> {
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for slot in &job.slots {
+        let accepted = slot.waivers.iter().filter(|waiver| waiver.effect == Effect::Accept);
+        let rules: BTreeSet<&str> = accepted.map(|waiver| waiver.rule.as_str()).collect();
+        names.extend(slot.contract.under(&rules).map(str::to_owned));
+    }
+    if names.is_empty() {
+        return None;
+    }
+    let mut job = job.clone();
+    for slot in &mut job.slots {
+        slot.contract = Arc::new(slot.contract.rechecking(&names));
+    }
+    Some(job)
+}
+
 /// What the rows of a part, or of a delivery, are when they are held against the contract.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
@@ -311,6 +335,9 @@ pub struct Judged {
     pub quarantined: u64,
     /// These by rule.
     pub rules: BTreeMap<String, u64>,
+    /// How many of them somebody knows of, so that they no longer count as open.
+    #[serde(default)]
+    pub acknowledged: u64,
     /// These by the header of the column.
     pub broken: BTreeMap<String, u64>,
     /// Every row stands an even number of times.
@@ -320,16 +347,17 @@ pub struct Judged {
     pub refused: Option<String>,
 }
 
-/// Holds a part against the contract; its rows go nowhere. `keys` takes the key of each accepted row that has one, and
+/// Holds a part against the contract and the waivers of its month; its rows go nowhere. `keys` takes the key of each accepted row that has one, and
 /// then nothing is taken for a repeat.
 pub(super) fn judge_part(
     feed: &Arc<FeedConfig>,
-    contract: &Arc<Contract>,
+    (contract, waivers): (&Arc<Contract>, Vec<Arc<WaiverConfig>>),
     delivery: &Delivery,
     part: &PartFile,
     keys: Option<&mut KeyWriter>,
 ) -> Result<Judged, NormaliseError> {
-    let slot = Slot::new(Arc::clone(feed), Arc::clone(contract), Vec::new());
+    let mut slot = Slot::new(Arc::clone(feed), Arc::clone(contract), Vec::new());
+    slot.waivers = waivers;
     let mut rows = Rows::of_contract(contract);
     let (mut seen, mut written, mut nowhere) = (HashSet::default(), 0, Nowhere);
     let mut reading = Reading {
@@ -400,11 +428,11 @@ pub(super) fn turned_down(
     report
 }
 
-/// A delivery as a whole, once all its rows are known: it may still be refused, or held until somebody approves it.
+/// A delivery as a whole, once all its rows are known: it may still be refused, or held until a waiver lets it in.
 pub(super) fn judge_whole(
     feed: &FeedConfig,
     contract: &Contract,
-    approved: Option<&String>,
+    let_in: Option<&LetIn>,
     mut report: DeliveryReport,
     judged: &Judged,
 ) -> DeliveryReport {
@@ -426,7 +454,7 @@ pub(super) fn judge_whole(
     report.findings.extend(drift::of_rows(&feed.drift, &contract.config, received, &judged.broken));
     let allowed = feed.hold_above_quarantined_share;
     let mut held = None;
-    let open = report.quarantined - report.acknowledged.values().sum::<u64>();
+    let open = report.quarantined.saturating_sub(judged.acknowledged);
     if open as f64 / received.max(1) as f64 > allowed {
         let worst = report.rules.iter().max_by_key(|(_, n)| **n);
         let worst = worst.map(|(rule, _)| rule.clone()).unwrap_or_default();
@@ -442,14 +470,22 @@ pub(super) fn judge_whole(
         Some((_, note)) => held = held.or(Some(note)),
         None => {}
     }
-    match (held, approved) {
+    match (held, let_in) {
         (None, _) => report,
         (Some(note), None) => turned_down(report, Held, note),
-        (Some(note), Some(words)) => {
-            report.note = joined(&[&report.note, &note, words]);
+        (Some(note), Some(let_in)) => {
+            let_pass(&mut report, &note, let_in);
             report
         }
     }
+}
+
+/// Notes that a delivery would be held and is used all the same.
+fn let_pass(report: &mut DeliveryReport, why: &str, let_in: &LetIn) {
+    // It may be held for two reasons.
+    let words = if report.note.contains(&let_in.words) { "" } else { let_in.words.as_str() };
+    report.note = joined(&[&report.note, why, words]);
+    report.waived.insert(let_in.waiver.clone(), report.quarantined);
 }
 
 pub(super) fn finding(rule: &str, rows: u64, detail: &str) -> Finding {
@@ -549,15 +585,6 @@ impl<'a, S: RowSink> Reading<'a, S> {
         passing.map(|waiver| waiver.rule.as_str()).collect()
     }
 
-    /// Words of those who let the delivery in though it would be held.
-    fn approval(&self) -> Option<String> {
-        let approved = self.slot.approved.get(&self.delivery.content_sha256).cloned();
-        approved.or_else(|| {
-            let waiver = self.waiver(Effect::Accept, waiver::HELD, 0)?;
-            Some(format!("let in by {} until {} (waiver `{}`)", waiver.by, waiver.until, waiver.id))
-        })
-    }
-
     fn refused(&self, note: String, received: u64) -> DeliveryReport {
         let mut report = self.report(DeliveryStatus::Refused, String::new());
         report.received = received;
@@ -604,10 +631,12 @@ impl<'a, S: RowSink> Reading<'a, S> {
         };
         let mut report = self.report(DeliveryStatus::Accepted, drift::noted(&note, &findings));
         report.findings = findings;
-        if let Some(unusual) = unusual {
+        let let_in = self.slot.let_in.get(&self.delivery.content_sha256);
+        match (unusual, let_in) {
             // It is used all the same, and told.
-            let approved = self.slot.approved.get(&self.delivery.content_sha256).map_or("", String::as_str);
-            report.note = joined(&[&report.note, &unusual.finding.detail, approved]);
+            (Some(unusual), Some(let_in)) => let_pass(&mut report, &unusual.finding.detail, let_in),
+            (Some(unusual), None) => report.note = joined(&[&report.note, &unusual.finding.detail]),
+            (None, _) => {}
         }
         let judged = match self.read_rows(records.as_mut(), &header, positions, &mut report, &[])? {
             Ended::Judged(judged) => judged,
@@ -618,13 +647,7 @@ impl<'a, S: RowSink> Reading<'a, S> {
             }
         };
         add_note(&mut report.note, &records.note());
-        let approved = self.approval();
-        let mut report = judge_whole(&self.slot.feed, &contract, approved.as_ref(), report, &judged);
-        if report.status == DeliveryStatus::Accepted
-            && let Some(waiver) = self.waiver(Effect::Accept, waiver::HELD, 0)
-        {
-            report.waived.insert(waiver.id.clone(), report.quarantined);
-        }
+        let mut report = judge_whole(&self.slot.feed, &contract, let_in, report, &judged);
         report.findings.extend(unusual.map(|unusual| unusual.finding.clone()));
         Ok(report)
     }
@@ -635,6 +658,7 @@ impl<'a, S: RowSink> Reading<'a, S> {
         let mut report = self.report(DeliveryStatus::Accepted, standing.note.clone());
         report.findings.clone_from(&standing.findings);
         report.restated = standing.restated;
+        report.waived.clone_from(&standing.waived);
         let Some(file) = &standing.file else {
             // Only what is to be told of the delivery as a whole.
             return Ok(report);
@@ -722,10 +746,6 @@ impl<'a, S: RowSink> Reading<'a, S> {
                     return Ok(Ended::Refused(refusal(place, &broken)));
                 }
                 Err(broken) => {
-                    if let Some(waiver) = self.waiver(Effect::Acknowledge, broken.rule, place.line) {
-                        *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
-                        *report.acknowledged.entry(broken.rule.to_owned()).or_insert(0) += 1;
-                    }
                     if !broken.column.is_empty() {
                         *broken_columns.entry(broken.column.to_owned()).or_insert(0) += 1;
                     }
@@ -778,6 +798,7 @@ impl<'a, S: RowSink> Reading<'a, S> {
             duplicate: report.duplicate,
             quarantined: report.quarantined,
             rules: report.rules.clone(),
+            acknowledged: report.acknowledged.values().sum(),
             broken: broken_columns,
             doubled: is_doubled(&multiplicity),
             refused: None,
@@ -821,6 +842,10 @@ impl<'a, S: RowSink> Reading<'a, S> {
         column: &str,
         detail: String,
     ) {
+        if let Some(waiver) = self.waiver(Effect::Acknowledge, rule, place.line) {
+            *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
+            *report.acknowledged.entry(rule.to_owned()).or_insert(0) += 1;
+        }
         report.quarantined += 1;
         *report.rules.entry(rule.to_owned()).or_insert(0) += 1;
         if let Some(rejections) = &mut self.rejections {
@@ -843,10 +868,14 @@ impl<'a, S: RowSink> Reading<'a, S> {
         }
         let waiting = std::mem::take(&mut self.waiting);
         let columns = self.rows.columns()?;
-        let verdict = rules.apply(&contract.columns, &contract.config.column, waiting.len(), |number| {
-            Rows::column_of(sent, &columns, number)
-        })?;
         let line = |row: usize| waiting.get(row).map_or(0, |waiting| waiting.place.line);
+        let verdict = rules.apply(
+            &contract.columns,
+            &contract.config.column,
+            waiting.len(),
+            |number| Rows::column_of(sent, &columns, number),
+            |row, rule| self.waiver(Effect::Accept, rule, line(row)).is_some(),
+        )?;
         if let Some((row, message)) = verdict.refused {
             return Ok(Settled::Refused(format!("line {}: {message}", line(row))));
         }
@@ -854,6 +883,11 @@ impl<'a, S: RowSink> Reading<'a, S> {
             self.warned.entry(message).or_insert((0, line(first))).0 += rows;
         }
         let mut broken = verdict.broken;
+        for (row, rule) in verdict.passed.iter().filter(|(row, _)| !broken.contains_key(row)) {
+            if let Some(waiver) = self.waiver(Effect::Accept, rule, line(*row)) {
+                *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
+            }
+        }
         let mut good = Vec::with_capacity(waiting.len());
         for (row, Waiting { place, identity, key }) in waiting.into_iter().enumerate() {
             let accepted = if let Some((rule, detail)) = broken.remove(&row) {
@@ -965,13 +999,16 @@ pub(super) fn header_positions(
     }
     let unknown: Vec<String> =
         header.iter().enumerate().filter(|(at, _)| !taken.contains(at)).map(|(_, name)| clip(name)).collect();
+    // Where hardly a name is right, the line may be none of names but the first row, whose values are nobody's business.
+    let few = taken.len() < contract.header.len().div_ceil(2);
     if !missing.is_empty() {
-        // Where hardly a name is right, the line may be none of names but the first row, and people stand in it.
-        let few = taken.len() < contract.header.len().div_ceil(2);
+        if few && header.first().is_some_and(|first| is_web_page(first)) {
+            return Err("a web page stands in the place of the file".to_owned());
+        }
         let found = if unknown.is_empty() {
             String::new()
-        } else if few && contract.columns.iter().any(|column| column.masked) {
-            format!("; {} others are not known", unknown.len())
+        } else if few {
+            NO_HEADING.to_owned()
         } else {
             format!("; not known: {}", quoted(&unknown))
         };
@@ -986,9 +1023,15 @@ pub(super) fn header_positions(
         })
         .collect();
     if !unknown.is_empty() {
-        add_note(&mut note, &format!("left out, not in the contract: {}", quoted(&unknown)));
+        let named = if few { format!("{} columns", unknown.len()) } else { quoted(&unknown) };
+        add_note(&mut note, &format!("left out, not in the contract: {named}"));
     }
     Ok((positions, note))
+}
+
+fn is_web_page(first: &str) -> bool {
+    let start: String = first.trim_start().chars().take(14).collect::<String>().to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
 }
 
 /// Why a delivery is refused for one of its rows, without the value: it is published.

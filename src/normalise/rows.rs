@@ -1193,7 +1193,13 @@ derive = "COALESCE(note, kind)"
         let columns = rows.columns().unwrap();
         let rules = kinds.rules.as_ref().unwrap();
         let verdict = rules
-            .apply(&kinds.columns, &kinds.config.column, 2, |place| Rows::column_of(&sent, &columns, place))
+            .apply(
+                &kinds.columns,
+                &kinds.config.column,
+                2,
+                |place| Rows::column_of(&sent, &columns, place),
+                |_, _| false,
+            )
             .unwrap();
         assert!(verdict.broken.is_empty(), "{:?}", verdict.broken);
         let good = BooleanArray::from(vec![true, true]);

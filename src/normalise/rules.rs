@@ -73,6 +73,8 @@ pub(super) struct Verdict {
     pub(super) broken: BTreeMap<usize, (String, String)>,
     /// Rows that fail a check that only warns, by its message: how many, and the first.
     pub(super) warned: BTreeMap<String, (u64, usize)>,
+    /// Rows that fail a check and are taken all the same, each with its rule.
+    pub(super) passed: Vec<(usize, String)>,
     /// The first row that fails a check that refuses the delivery, and its message.
     pub(super) refused: Option<(usize, String)>,
 }
@@ -244,7 +246,8 @@ impl Rules {
         planner.physical(&reads, parsed, checks).map(Some)
     }
 
-    /// Applies the rules to `rows` rows. `column` gives the values of a column of the contract.
+    /// Applies the rules to `rows` rows. `column` gives the values of a column of the contract; `passes` says of a row
+    /// whether it may fail the check with this rule.
     ///
     /// # Errors
     /// Columns that do not fit the plan: a defect of ours.
@@ -254,6 +257,7 @@ impl Rules {
         configs: &[ColumnConfig],
         rows: usize,
         column: impl Fn(usize) -> Option<ArrayRef>,
+        passes: impl Fn(usize, &str) -> bool,
     ) -> Result<Verdict, ArrowError> {
         let lost = || ArrowError::SchemaError("a column of the contract is not laid out".to_owned());
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
@@ -290,6 +294,9 @@ impl Rules {
                     continue;
                 }
                 match check.severity {
+                    Severity::Quarantine if passes(row, &check.rule) => {
+                        verdict.passed.push((row, check.rule.clone()));
+                    }
                     Severity::Quarantine => {
                         verdict.broken.insert(row, (check.rule.clone(), check.message.clone()));
                     }

@@ -92,6 +92,16 @@ impl<'a> Markers<'a> {
         }
     }
 
+    /// What stands in place of a missing value.
+    pub(crate) fn null(&self) -> &'a [String] {
+        self.null
+    }
+
+    /// What stands in place of a number that the supplier withheld.
+    pub(crate) fn suppressed(&self) -> &'a [String] {
+        self.suppressed
+    }
+
     fn is_empty(&self) -> bool {
         self.null.is_empty() && !self.tell_state()
     }
@@ -183,6 +193,11 @@ impl Special {
             length: (column.min_length.unwrap_or(0), column.max_length.unwrap_or(u32::MAX)),
             person: column.person.then(|| Pseudonym::new(column, key)),
         }))
+    }
+
+    /// The same without what a value must be among or look like.
+    pub(super) fn lenient(&self) -> Self {
+        Self { codes: None, pattern: None, length: (0, u32::MAX), ..self.clone() }
     }
 
     /// The text without blanks and markers, and what the markers say of it.

@@ -31,7 +31,7 @@ const MOST_HELD: usize = 32 << 20;
 /// Name of the file that says what a delivery was split into.
 const INDEX: &str = "index.json";
 /// Changes when parts are laid out otherwise.
-const LAYOUT: &str = "1";
+const LAYOUT: &str = "2";
 
 /// One part of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,7 +211,8 @@ impl Parts {
     fn known(&self, delivery: &Delivery, feed: &FeedConfig, contract: &Contract) -> Option<Index> {
         let key = key(delivery, feed, contract);
         let read = |folder: PathBuf| -> Option<Index> {
-            serde_json::from_slice(&fs::read(folder.join(INDEX)).ok()?).ok()
+            let bytes = fs::read(folder.join(INDEX)).ok()?;
+            serde_json::from_slice(unsealed(&bytes)?).ok()
         };
         let index: Index = self.places(&key).find_map(read)?;
         // Another wording of the header may have been agreed since.
@@ -278,7 +279,7 @@ impl Parts {
         }
         let index = splitting.finish(header, position)?;
         let place = root.join(key(delivery, feed, contract));
-        durable::write(&folder.path().join(INDEX), &serde_json::to_vec(&index)?)?;
+        durable::write(&folder.path().join(INDEX), &sealed(serde_json::to_vec(&index)?))?;
         durable::share(folder.path())?;
         durable::sync_folder(folder.path())?;
         if place.is_dir() {
@@ -439,6 +440,19 @@ impl<'a> Splitting<'a> {
     }
 }
 
+/// A line of JSON with a line behind it by which damage is known.
+pub(super) fn sealed(mut line: Vec<u8>) -> Vec<u8> {
+    let seal = format!("\n{:016x}\n", check(&line));
+    line.extend_from_slice(seal.as_bytes());
+    line
+}
+
+/// The line of JSON; `None` where it is damaged.
+pub(super) fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
+    let (line, seal) = bytes.split_at_checked(bytes.len().checked_sub(18)?)?;
+    (seal == format!("\n{:016x}\n", check(line)).as_bytes()).then_some(line)
+}
+
 /// A number by which a damaged block is known.
 fn check(bytes: &[u8]) -> u64 {
     Sha256::digest(bytes).first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
@@ -463,16 +477,19 @@ pub(super) struct PartReader {
     file: BufReader<File>,
     block: Vec<u8>,
     at: usize,
+    /// Rows that are still to come.
+    left: u64,
 }
 
 impl PartFile {
     pub(super) fn read(&self) -> io::Result<PartReader> {
         let file = BufReader::new(File::open(&self.path)?);
-        Ok(PartReader { header: Some(Arc::clone(&self.header)), file, block: Vec::new(), at: 0 })
+        let header = Some(Arc::clone(&self.header));
+        Ok(PartReader { header, file, block: Vec::new(), at: 0, left: self.part.rows })
     }
 }
 
-fn damaged() -> io::Error {
+pub(super) fn damaged() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
         "a part of a delivery is damaged; remove the folder landing/parts of the warehouse, it is made again",
@@ -503,6 +520,9 @@ impl PartReader {
             return Err(damaged());
         }
         self.block = zstd::bulk::decompress(&bytes, length).map_err(|_| damaged())?;
+        if self.block.len() != length {
+            return Err(damaged());
+        }
         self.at = 0;
         Ok(true)
     }
@@ -531,8 +551,9 @@ impl RecordReader for PartReader {
             return Ok(Some((Place { line: 1, offset: 0, length: 0 }, Ok(()))));
         }
         if self.at == self.block.len() && !self.fill()? {
-            return Ok(None);
+            return if self.left == 0 { Ok(None) } else { Err(damaged()) };
         }
+        self.left = self.left.checked_sub(1).ok_or_else(damaged)?;
         let place = Place { line: self.number()?, offset: self.number()?, length: self.number()? };
         let count = self.number()?;
         fields.clear();
@@ -547,5 +568,76 @@ impl RecordReader for PartReader {
             self.at += length;
         }
         Ok(Some((place, Ok(()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Two blocks of rows as they are written.
+    fn written() -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let header = ["Ref".to_owned(), "Month".to_owned()];
+        let mut splitting = Splitting::new(folder.path(), &header);
+        let mut fields = Fields::default();
+        for row in 0..6_u64 {
+            fields.set([format!("r{row}"), "2025-06".to_owned()]);
+            let place = Place { line: row + 2, offset: row * 9, length: 8 };
+            splitting.add(None, place, if row == 4 { Err(Flaw::Quoting) } else { Ok(()) }, &fields).unwrap();
+            if row == 2 {
+                splitting.spill(None).unwrap();
+            }
+        }
+        splitting.finish(header.to_vec(), Some(1)).unwrap();
+        fs::read(folder.path().join(file_name(None))).unwrap()
+    }
+
+    /// Rows that can be read before the end or the first error.
+    fn rows(bytes: &[u8]) -> (u64, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part");
+        fs::write(&path, bytes).unwrap();
+        let part = Part { month: None, digest: String::new(), rows: 6, days: 0 };
+        let file = PartFile { part, header: Arc::from(["Ref".to_owned(), "Month".to_owned()]), path };
+        let (mut reader, mut fields, mut rows) = (file.read().unwrap(), Fields::default(), 0);
+        loop {
+            match reader.next(&mut fields) {
+                Ok(Some(_)) => rows += 1,
+                Ok(None) => return (rows, true),
+                Err(_) => return (rows, false),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_part_is_known(at: prop::sample::Index, flip in 1_u8.., cut: prop::sample::Index) {
+            let sound = written();
+            // The header and six rows, one of which is none.
+            prop_assert_eq!(rows(&sound), (7, true));
+            let mut bytes = sound.clone();
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            prop_assert!(!rows(&bytes).1, "a flip at {}", at);
+            let cut = cut.index(sound.len());
+            prop_assert!(!rows(&sound[..cut]).1, "cut at {}", cut);
+        }
+
+        #[test]
+        fn any_bytes_are_read_to_an_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = rows(&bytes);
+            prop_assert!(unsealed(&bytes).is_none());
+        }
+
+        #[test]
+        fn a_seal_is_broken_by_any_change(line in "\\PC{0,60}", at: prop::sample::Index, flip in 1_u8..) {
+            let mut bytes = sealed(line.clone().into_bytes());
+            prop_assert_eq!(unsealed(&bytes), Some(line.as_bytes()));
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            prop_assert_eq!(unsealed(&bytes), None);
+        }
     }
 }

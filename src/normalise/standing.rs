@@ -16,12 +16,13 @@ use super::keys::{KeyWriter, Stands, settle};
 use super::month::{
     Judged, NormaliseError, Standing, finding, header_positions, judge_part, judge_whole, turned_down,
 };
-use super::split::{Index, Part, Parts};
+use super::split::{Index, Part, Parts, sealed, unsealed};
 use super::{DeliveryReport, DeliveryStatus, drift};
 use crate::config::settings::{AbsentMonth, DeliveryMode, FeedConfig};
 use crate::durable;
 use crate::landing::{Delivery, Landing};
 use crate::period::Month;
+use crate::waiver::{HELD, WaiverConfig};
 
 /// What stands of a feed.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +36,19 @@ pub struct FeedStanding {
     pub reasons: BTreeMap<Month, String>,
     /// Files of the cache that are needed again.
     pub cached: BTreeSet<PathBuf>,
+    /// Every delivery with the months that its bytes hold.
+    pub editions: Vec<Edition>,
+}
+
+/// One delivery of many months, as its bytes are.
+#[derive(Debug, Clone)]
+pub struct Edition {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// Rows by month; those that tell none under the month of the delivery.
+    pub rows: BTreeMap<Month, u64>,
+    /// Months for which its bytes are needed: no later delivery stands in its place.
+    pub needed: BTreeSet<Month>,
 }
 
 impl FeedStanding {
@@ -107,8 +121,8 @@ pub struct Judge<'a> {
     pub feed: &'a Arc<FeedConfig>,
     /// Its contract.
     pub contract: &'a Arc<Contract>,
-    /// Deliveries that were approved though they would be held, by digest of their contents, with words for the note.
-    pub approved: &'a BTreeMap<String, String>,
+    /// The waivers of the feed that apply.
+    pub waivers: &'a [Arc<WaiverConfig>],
 }
 
 impl Judge<'_> {
@@ -153,6 +167,7 @@ impl Judge<'_> {
             DeliveryMode::Append => self.by_key(&mut known, Stands::First, standing)?,
             DeliveryMode::Upsert => self.by_key(&mut known, Stands::Latest, standing)?,
         }
+        standing.editions.extend(self.editions(&known));
         for one in &known {
             let [index, _] = self.parts.place(&one.delivery, self.feed, self.contract, None);
             standing.cached.insert(index);
@@ -163,6 +178,38 @@ impl Judge<'_> {
             standing.cached.insert(place);
         }
         Ok(())
+    }
+
+    /// What the bytes of each delivery hold, and which of it no later one has in its place.
+    fn editions(&self, known: &[Known]) -> Vec<Edition> {
+        let edition = |(number, one): (usize, &Known)| {
+            let mut rows: BTreeMap<Month, u64> = BTreeMap::new();
+            let own = one.delivery.period;
+            match &one.index {
+                Some(index) => {
+                    for part in &index.parts {
+                        *rows.entry(part.month.unwrap_or(own)).or_default() += part.rows;
+                    }
+                }
+                None => {
+                    rows.insert(own, one.report.received);
+                }
+            }
+            let later = known.get(number + 1..).unwrap_or_default();
+            let mut later = later.iter().filter(|later| later.accepted()).peekable();
+            let needed = match self.feed.mode {
+                DeliveryMode::Month | DeliveryMode::Whole if later.peek().is_some() => BTreeSet::new(),
+                DeliveryMode::Periods if later.peek().is_some() => {
+                    let later: Vec<&Known> = later.collect();
+                    let lacks = |month: &Month| later.iter().all(|one| one.part(*month).is_none());
+                    one.parts(self.feed).map(|(month, _)| month).filter(lacks).collect()
+                }
+                // Of rows that join or replace others by their key, each may be the one that stands.
+                _ => rows.keys().copied().collect(),
+            };
+            Edition { delivery: one.delivery.clone(), rows, needed }
+        };
+        known.iter().enumerate().map(edition).collect()
     }
 
     fn with_keys(&self) -> bool {
@@ -186,6 +233,9 @@ impl Judge<'_> {
         let mut digest = Sha256::new();
         digest.update(&self.contract.digest);
         digest.update(self.feed.latest_by.as_deref().unwrap_or_default());
+        for waiver in self.waivers.iter().filter(|waiver| waiver.rule != HELD) {
+            digest.update(serde_json::to_vec(waiver.as_ref()).unwrap_or_default());
+        }
         hex::encode(digest.finalize()).chars().take(16).collect()
     }
 
@@ -228,6 +278,7 @@ impl Judge<'_> {
             sum.accepted += part.accepted;
             sum.duplicate += part.duplicate;
             sum.quarantined += part.quarantined;
+            sum.acknowledged += part.acknowledged;
             for (rule, rows) in &part.rules {
                 *sum.rules.entry(rule.clone()).or_default() += rows;
             }
@@ -257,8 +308,8 @@ impl Judge<'_> {
             report.findings.push(finding(drift::UNTOLD_MONTH, untold.rows, &detail));
         }
         report.findings.extend(drift::of_count(&feed.drift, sum.received, earlier));
-        let approved = self.approved.get(&one.delivery.content_sha256);
-        one.report = judge_whole(feed, contract, approved, report, &sum);
+        let let_in = self.waivers.iter().find_map(|waiver| waiver.lets_in(&one.delivery));
+        one.report = judge_whole(feed, contract, let_in.as_ref(), report, &sum);
         Ok(one)
     }
 
@@ -273,7 +324,7 @@ impl Judge<'_> {
         let place = self.judged_place(delivery);
         let mut judged: BTreeMap<String, Judged> = std::fs::read(&place)
             .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .and_then(|bytes| serde_json::from_slice(unsealed(&bytes)?).ok())
             .unwrap_or_default();
         let before = judged.len();
         let wanted: Vec<(Option<Month>, &Part)> = one
@@ -291,8 +342,12 @@ impl Judge<'_> {
                 counted.insert(name, found.clone());
                 continue;
             }
-            // What an earlier delivery said in the same words was judged with it.
-            if let Some(found) = known.get(&part.digest).filter(|_| keys.is_none()) {
+            let told_in = month.unwrap_or(delivery.period);
+            let waivers: Vec<Arc<WaiverConfig>> =
+                self.waivers.iter().filter(|waiver| waiver.period == told_in).cloned().collect();
+            // What an earlier delivery said in the same words was judged with it; a waiver may be about one of them only.
+            let alike = keys.is_none() && waivers.iter().all(|waiver| waiver.rule == HELD);
+            if let Some(found) = known.get(&part.digest).filter(|_| alike) {
                 counted.insert(name.clone(), found.clone());
                 judged.insert(name, found.clone());
                 continue;
@@ -300,14 +355,16 @@ impl Judge<'_> {
             let file = self.parts.part(self.landing, delivery, feed, contract, part).map_err(&failed)?;
             let as_of_month = Delivery { period: month.unwrap_or(delivery.period), ..delivery.clone() };
             let mut writer = keys.as_deref().map(KeyWriter::new).transpose().map_err(&failed)?;
-            let found = judge_part(feed, contract, &as_of_month, &file, writer.as_mut())?;
+            let found = judge_part(feed, (contract, waivers), &as_of_month, &file, writer.as_mut())?;
             if let (Some(writer), Some(place)) = (writer, &keys) {
                 writer.finish(place).map_err(&failed)?;
             }
             counted.insert(name.clone(), found.clone());
             judged.insert(name, found);
         }
-        for (_, part) in one.parts(feed) {
+        let of_rows =
+            |month: Month| self.waivers.iter().any(|waiver| waiver.period == month && waiver.rule != HELD);
+        for (_, part) in one.parts(feed).filter(|(month, _)| !of_rows(*month)) {
             let name = part.month.map(|month| month.to_string()).unwrap_or_default();
             if let Some(found) = counted.get(&name) {
                 known.entry(part.digest.clone()).or_insert_with(|| found.clone());
@@ -315,7 +372,7 @@ impl Judge<'_> {
         }
         if judged.len() != before {
             let bytes = serde_json::to_vec(&judged).map_err(|error| failed(error.into()))?;
-            durable::write(&place, &bytes).map_err(&failed)?;
+            durable::write(&place, &sealed(bytes)).map_err(&failed)?;
         }
         Ok(counted)
     }
@@ -404,6 +461,7 @@ impl Judge<'_> {
             restated: before.map(|before| before.rows),
             note: String::new(),
             findings: Vec::new(),
+            waived: BTreeMap::new(),
         };
         standing.months.entry(month).or_default().push((first.delivery.clone(), one));
     }
@@ -448,6 +506,7 @@ impl Judge<'_> {
                 restated: None,
                 note: String::new(),
                 findings: Vec::new(),
+                waived: BTreeMap::new(),
             };
             standing.months.entry(*month).or_default().push((one.delivery.clone(), part));
         }
@@ -500,6 +559,7 @@ impl Judge<'_> {
             restated: None,
             note: drift::noted(&one.report.note, &findings),
             findings,
+            waived: one.report.waived.clone(),
         };
         standing.months.entry(one.delivery.period).or_default().push((one.delivery.clone(), whole));
     }

@@ -46,17 +46,22 @@ pub const ASSESSMENT: Table = Table {
         Column(
             "difference_percent",
             Number,
-            "That in percent of the reference; for percentages in percentage points",
+            "That in percent of the reference; for percentages, proportions, shares, surveys and gaps of percentages in \
+             percentage points",
         ),
-        Column("difference_lower", Number, "Lower limit of the difference; only for percentages"),
-        Column("difference_upper", Number, "Upper limit of the difference; only for percentages"),
+        Column(
+            "difference_lower",
+            Number,
+            "Lower limit of the difference, in the measure's unit; empty where the test has none",
+        ),
+        Column("difference_upper", Number, "Upper limit of the difference"),
         Column("result", Text, "better, worse, similar, higher, lower or not_judged"),
         Column("reason", Text, "Why nothing was judged; empty otherwise"),
         Column(
             "method",
             Text,
             "target, tolerance, benchmark_interval, difference_interval, rate_ratio_interval, rate_exact_test, \
-             funnel, or difference, which tests nothing",
+             welch_t_interval, survey_difference_interval, intervals_apart, funnel, or difference, which tests nothing",
         ),
         Column("rag", Text, "green, amber, red, or none; by the method of the row"),
         Column("rank", Whole, "Place among the peers, the best first; the highest first without polarity"),
@@ -169,7 +174,7 @@ pub const SCORECARD: Table = Table {
         Column(
             "shown",
             Text,
-            "The figure as people read it, with the government's shorthand: [x] [c] [z] [b] [u]",
+            "The figure as people read it, with the government's shorthand: [x] [c] [z] [b] [p] [r] [u]",
         ),
         Column("target", Number, "What was aimed at in the period; empty without a target"),
         Column("target_kind", Text, "target, or trajectory for a point of a straight line"),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -24,7 +24,9 @@ use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::definition::Definition;
 use crate::durable;
+use crate::period::Month;
 
 /// What keeps a release from being written or read.
 #[derive(Debug, thiserror::Error)]
@@ -64,14 +66,15 @@ pub struct Manifest {
     pub release: String,
     /// Its day.
     pub as_of: NaiveDate,
+    /// When it was made, as far as its figures know; absent in releases of earlier versions of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_at: Option<DateTime<Utc>>,
     /// Version of the program that made it.
     pub program: String,
     /// Digest of the project's files.
     pub project: String,
     /// Digest of everything that it follows from, cheap to compute: while it is the same, nothing is to be done.
     pub inputs: String,
-    /// Digest of everything that its tables follow from but the day.
-    pub contents: String,
     /// Files by table.
     pub tables: BTreeMap<String, TableFiles>,
     /// Digest of everything that a measure's figures follow from, by measure.
@@ -81,11 +84,36 @@ pub struct Manifest {
     /// Those of the project's own tables that are not in it, each with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub withheld_tables: BTreeMap<String, String>,
+    /// Definitions of the measures.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub definitions: BTreeMap<String, Definition>,
+    /// How much was recorded when it was made; what came later did not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
+    /// Last month that its public set tells of, where a calendar says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_until: Option<Month>,
+    /// Release that its revisions are told against; absent for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_with: Option<String>,
     /// What the public lacks of it that it should have, each in a line; absent where that is nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub public_gaps: Vec<String>,
     /// Datasets that it was computed from: table and version of its log, with the files of that version.
     pub datasets: BTreeMap<String, DatasetVersion>,
+}
+
+/// Lines of the records that only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Sign-offs.
+    pub sign_offs: u64,
+    /// Planned releases that went out.
+    pub went_out: u64,
+    /// Erasures.
+    pub erasures: u64,
 }
 
 /// A dataset's version.
@@ -134,6 +162,12 @@ impl Published {
     #[must_use]
     pub fn in_warehouse(warehouse: &Path) -> Self {
         Self { folder: warehouse.join("published") }
+    }
+
+    /// The folder that they lie in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Folder of the current release; `None` before the first.
@@ -399,8 +433,13 @@ pub fn write_table(
     };
     let parquet_file = format!("{name}.parquet");
     let csv_file = format!("{name}.csv");
-    let parquet = write_parquet(&folder.join(&parquet_file), title, schema, batches).map_err(failed)?;
-    let csv = write_csv(&folder.join(&csv_file), schema, batches).map_err(failed)?;
+    // A large table is the last that a run waits for, so its two files are written at the same time.
+    let (parquet, csv) = std::thread::scope(|scope| {
+        let csv = scope.spawn(|| write_csv(&folder.join(&csv_file), schema, batches));
+        let parquet = write_parquet(&folder.join(&parquet_file), title, schema, batches);
+        (parquet, csv.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let (parquet, csv) = (parquet.map_err(failed)?, csv.map_err(failed)?);
     Ok(TableFiles {
         title: title.to_owned(),
         rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),

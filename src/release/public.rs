@@ -1,20 +1,24 @@
 //! The public's own set of tables: figures read back from a table, written without what is withheld, and the step that
 //! makes a set visible at a root of its own.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt32Array, new_null_array};
-use arrow::compute::take;
-use arrow::datatypes::{Float64Type, SchemaRef};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, UInt32Array, new_null_array,
+};
+use arrow::compute::{cast, filter_record_batch, take};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::{Manifest, Published, ReleaseError, point, prepare, read_manifest, tables};
-use crate::assess::{Figure, FigureInterval, Status, interval};
+use crate::assess::{Figure, FigureInterval, Status, Vintage, interval};
 use crate::durable;
-use crate::period::Period;
+use crate::period::{Month, Period};
+use crate::signoff::SignOff;
 use crate::statistics::Interval;
 
 /// Folder of the public's set in that of a release, and of all of them in `published`.
@@ -56,14 +60,18 @@ pub fn figures(batch: &RecordBatch) -> Result<Vec<MeasureFigures>, ReleaseError>
     let (numerator, denominator, value) = (number("numerator")?, number("denominator")?, number("value")?);
     let (lower, upper) = (number("lower")?, number("upper")?);
     let (broken, synthetic) = (flag("break")?, flag("synthetic")?);
+    // Sets of earlier versions of the program lack these.
+    let version = batch.column_by_name("definition_version").and_then(|c| c.as_primitive_opt::<Int64Type>());
+    let sign_off = batch.column_by_name("sign_off").and_then(|c| c.as_string_opt::<i32>());
+    let revised = batch.column_by_name("revised").and_then(|c| c.as_boolean_opt());
+    let bases = tables::Bases::of(batch);
     let at = |column: &Float64Array, row: usize| column.is_valid(row).then(|| column.value(row));
     let mut found: Vec<MeasureFigures> = Vec::new();
     for row in 0..batch.num_rows() {
         let in_row = |what: &str| damaged(format!("row {row} {what}"));
         let interval = match (at(lower, row), at(upper, row)) {
             (Some(lower), Some(upper)) => {
-                let known = interval::METHODS.into_iter().find(|known| *known == method.value(row));
-                let method = known.ok_or_else(|| in_row("has an interval of an unknown method"))?;
+                let method = interval::known_method(method.value(row));
                 Some(FigureInterval { limits: Interval { lower, upper }, method })
             }
             _ => None,
@@ -79,7 +87,18 @@ pub fn figures(batch: &RecordBatch) -> Result<Vec<MeasureFigures>, ReleaseError>
             synthetic: synthetic.is_valid(row) && synthetic.value(row),
             note: if note.is_valid(row) { note.value(row).to_owned() } else { String::new() },
             interval,
+            basis: bases.at(row),
             after_break: broken.is_valid(row) && broken.value(row),
+            vintage: Vintage {
+                definition_version: version
+                    .filter(|c| c.is_valid(row))
+                    .and_then(|c| u32::try_from(c.value(row)).ok())
+                    .unwrap_or_default(),
+                sign_off: sign_off
+                    .filter(|c| c.is_valid(row))
+                    .map_or(SignOff::Provisional, |c| SignOff::named(c.value(row))),
+                revised: revised.is_some_and(|c| c.is_valid(row) && c.value(row)),
+            },
         };
         match found.last_mut() {
             Some(last) if last.measure == measure.value(row) => last.figures.push(figure),
@@ -105,8 +124,95 @@ pub struct PublicRow {
 }
 
 /// Columns of `outturn` that tell which figure a row is about, and nothing of its counts.
-const PLAIN: [&str; 9] =
-    ["measure", "partnership", "area", "period", "period_kind", "break", "synthetic", "as_of", "release"];
+const PLAIN: [&str; 11] = [
+    "measure",
+    "partnership",
+    "area",
+    "period",
+    "period_kind",
+    "break",
+    "definition_version",
+    "sign_off",
+    "synthetic",
+    "as_of",
+    "release",
+];
+
+/// The rows of a table about periods that end no later than with a month, by its column `period` or `month`; `None` where
+/// it has neither.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn until(batch: &RecordBatch, last: Month) -> Result<Option<RecordBatch>, ArrowError> {
+    let Some(column) = ["period", "month"].into_iter().find_map(|name| batch.column_by_name(name)) else {
+        return Ok(None);
+    };
+    let texts = cast(column, &DataType::Utf8)?;
+    // What names no period is kept back with the rest.
+    let told = |text: Option<&str>| text.and_then(|text| text.parse::<Period>().ok());
+    let mask: BooleanArray = texts
+        .as_string::<i32>()
+        .iter()
+        .map(|text| Some(told(text).is_some_and(|period| period.last <= last)))
+        .collect();
+    filter_record_batch(batch, &mask).map(Some)
+}
+
+/// Takes out what the public set that belongs to these figures does not tell of yet.
+pub fn cut(measures: &mut [MeasureFigures], last: Option<Month>) {
+    if let Some(last) = last {
+        for own in measures {
+            own.figures.retain(|figure| figure.period.last <= last);
+        }
+    }
+}
+
+/// Table `outturn` with the mark of revised figures as it is for somebody who knows `before` alone; also the measures of
+/// which a figure is marked otherwise now.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn revised_since(
+    all: &RecordBatch,
+    before: &[MeasureFigures],
+) -> Result<(RecordBatch, BTreeSet<String>), ArrowError> {
+    let mut known: HashMap<(&str, &str, &str), BTreeMap<Period, &Figure>> = HashMap::new();
+    for own in before {
+        for figure in &own.figures {
+            let series = known.entry((&own.measure, &figure.area, &figure.breakdown)).or_default();
+            series.insert(figure.period, figure);
+        }
+    }
+    let schema = all.schema();
+    let missing = |name: &str| ArrowError::SchemaError(format!("there is no column `{name}`"));
+    let column = |name: &str| all.column_by_name(name).ok_or_else(|| missing(name));
+    let (measure, area) = (column("measure")?.as_string::<i32>(), column("area")?.as_string::<i32>());
+    let (period, breakdown) = (column("period")?.as_string::<i32>(), column("breakdown")?.as_string::<i32>());
+    let value = column("value")?.as_primitive::<Float64Type>();
+    let was = column("revised")?.as_boolean();
+    let mut changed = BTreeSet::new();
+    let mut marks = Vec::with_capacity(all.num_rows());
+    for row in 0..all.num_rows() {
+        let series = known.get(&(measure.value(row), area.value(row), breakdown.value(row)));
+        let earlier = period.value(row).parse().ok().and_then(|period: Period| series?.get(&period).copied());
+        let now = value.is_valid(row).then(|| value.value(row));
+        let revised = earlier.is_some_and(|earlier| {
+            earlier.vintage.revised || (earlier.value.is_some() && now.is_some() && earlier.value != now)
+        });
+        if revised != (was.is_valid(row) && was.value(row)) {
+            changed.insert(measure.value(row).to_owned());
+        }
+        marks.push(revised);
+    }
+    let columns = schema.fields().iter().zip(all.columns()).map(|(field, column)| {
+        if field.name() == "revised" {
+            Arc::new(BooleanArray::from(marks.clone()))
+        } else {
+            Arc::clone(column)
+        }
+    });
+    Ok((RecordBatch::try_new(Arc::clone(&schema), columns.collect())?, changed))
+}
 
 /// Table `outturn` with these rows. Of a figure that is not shown as it was, every column is emptied that is not known to
 /// tell nothing, so that a column that is added later does not tell what is withheld.

@@ -1,16 +1,17 @@
 //! What changed between two releases: each figure that one of them shows otherwise than the other, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Float64Type};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use chrono::NaiveDate;
 
 use super::{Manifest, ReleaseError, read_table, tables};
 use crate::period::Month;
+use crate::signoff::{Pending, SignOffs};
 
 /// A figure as a release shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +34,10 @@ pub type Key = (String, String, String, String);
 /// Why a figure changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The measure's SQL or front matter changed.
+    /// What the measure counts changed: its SQL, a shared query, its kind, multiplier or breakdowns.
     NewDefinition,
+    /// Somebody reopened what was final, so that what was counted since is published.
+    Correction,
     /// A supplier sent a month anew.
     RestatedMonth,
     /// A supplier sent a month that was missing, refused or held before.
@@ -43,10 +46,12 @@ pub enum Reason {
     WithdrawnDelivery,
     /// The same deliveries became other rows: a contract or a look-up of a contract changed.
     MendedContract,
-    /// Residents, areas or a shared query changed.
+    /// Residents or areas changed.
     ReferenceData,
     /// Another version of the program computed it.
     Program,
+    /// The release that it is compared with is gone or damaged.
+    Unknown,
     /// It is withheld in one of the two so that nobody can be identified.
     Disclosure,
 }
@@ -57,12 +62,14 @@ impl Reason {
     pub fn name(self) -> &'static str {
         match self {
             Self::NewDefinition => "new_definition",
+            Self::Correction => "correction",
             Self::RestatedMonth => "restated_month",
             Self::LateDelivery => "late_delivery",
             Self::WithdrawnDelivery => "withdrawn_delivery",
             Self::MendedContract => "mended_contract",
             Self::ReferenceData => "reference_data",
             Self::Program => "program",
+            Self::Unknown => "unknown",
             Self::Disclosure => "disclosure",
         }
     }
@@ -83,6 +90,8 @@ pub struct Revision {
     pub reason: Reason,
     /// The months and feeds behind the reason, in words; empty where there is nothing to add.
     pub explanation: String,
+    /// For a final figure that would be another one now: the release that was signed.
+    pub pending: Option<String>,
 }
 
 /// What a release says, as far as it takes to compare it with another.
@@ -101,6 +110,7 @@ struct Edition<'a> {
 pub fn revisions(
     before: (&Path, &Manifest),
     after: (&Path, &Manifest),
+    sign_offs: &SignOffs,
 ) -> Result<Vec<Revision>, ReleaseError> {
     let before = Edition { folder: before.0, manifest: before.1 };
     let after = Edition { folder: after.0, manifest: after.1 };
@@ -117,12 +127,15 @@ pub fn revisions(
     let (old, new) = (before.figures(&changed)?, after.figures(&changed)?);
     let causes = Causes::new(&before, &after)?;
     let mut revisions = Vec::new();
-    for (key, (kind, shown)) in old {
-        let now = new.get(&key).map(|(_, shown)| shown.clone());
+    for (key, (kind, was_final, shown)) in old {
+        let now = new.get(&key).map(|(_, _, shown)| shown.clone());
         if now.as_ref().is_some_and(|now| now.says_as(&shown)) {
             continue;
         }
-        let (reason, explanation) = causes.of(&key.0, &key.2);
+        let (reason, explanation) = match sign_offs.why_reopened(&key) {
+            Some(why) if was_final => (Reason::Correction, why.to_owned()),
+            _ => causes.of(&key.0, &key.2),
+        };
         revisions.push(Revision {
             key,
             period_kind: kind,
@@ -130,8 +143,48 @@ pub fn revisions(
             after: now,
             reason,
             explanation,
+            pending: None,
         });
     }
+    Ok(revisions)
+}
+
+/// Final figures of `after` that would be others now, with the reason why: what changed since the release that was signed,
+/// which `signed` finds by its name.
+///
+/// # Errors
+/// A table of a release that cannot be read.
+pub fn pending(
+    rows: Vec<Pending>,
+    signed: &dyn Fn(&str) -> Option<(PathBuf, Manifest)>,
+    after: (&Path, &Manifest),
+) -> Result<Vec<Revision>, ReleaseError> {
+    let after = Edition { folder: after.0, manifest: after.1 };
+    let mut by_release: BTreeMap<String, Vec<Pending>> = BTreeMap::new();
+    for row in rows {
+        by_release.entry(row.release.clone()).or_default().push(row);
+    }
+    let mut revisions = Vec::new();
+    for (release, rows) in by_release {
+        let found = signed(&release);
+        let edition = found.as_ref().map(|(folder, manifest)| Edition { folder, manifest });
+        let causes = edition.as_ref().map(|edition| Causes::new(edition, &after)).transpose()?;
+        for row in rows {
+            let unknown = || (Reason::Unknown, format!("release {release} cannot be read any more"));
+            let (reason, explanation) =
+                causes.as_ref().map_or_else(unknown, |causes| causes.of(&row.key.0, &row.key.2));
+            revisions.push(Revision {
+                key: row.key,
+                period_kind: row.period_kind,
+                before: Some(row.stands),
+                after: Some(row.counted),
+                reason,
+                explanation,
+                pending: Some(release.clone()),
+            });
+        }
+    }
+    revisions.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(revisions)
 }
 
@@ -163,8 +216,8 @@ pub fn shown_revisions(
     let causes = made_from.as_ref().map(|(before, after)| Causes::new(before, after)).transpose()?;
     let withheld = crate::assess::Status::Suppressed.name();
     let mut revisions = Vec::new();
-    for (key, (kind, shown)) in old {
-        let now = new.get(&key).map(|(_, shown)| shown.clone());
+    for (key, (kind, _, shown)) in old {
+        let now = new.get(&key).map(|(_, _, shown)| shown.clone());
         if now.as_ref().is_some_and(|now| now.says_as(&shown)) {
             continue;
         }
@@ -181,6 +234,7 @@ pub fn shown_revisions(
             after: now,
             reason,
             explanation,
+            pending: None,
         });
     }
     Ok(revisions)
@@ -194,8 +248,8 @@ impl Shown {
     }
 }
 
-/// Kind of the period and the figure.
-type Figures = BTreeMap<Key, (String, Shown)>;
+/// Kind of the period, whether the figure is final, and the figure.
+type Figures = BTreeMap<Key, (String, bool, Shown)>;
 
 impl Edition<'_> {
     fn figures(&self, wanted: &BTreeSet<&str>) -> Result<Figures, ReleaseError> {
@@ -217,6 +271,7 @@ impl Edition<'_> {
             };
             let numbers = (number("numerator"), number("denominator"), number("value"));
             let synthetic = batch.column_by_name("synthetic").and_then(|c| c.as_boolean_opt());
+            let sign_off = text("sign_off");
             let of = |column: &Option<Float64Array>, row: usize| {
                 column.as_ref().and_then(|c| c.is_valid(row).then(|| c.value(row)))
             };
@@ -229,13 +284,14 @@ impl Edition<'_> {
                     status: status.value(row).to_owned(),
                     synthetic: synthetic.is_some_and(|c| c.is_valid(row) && c.value(row)),
                 };
-                figures.insert(key.into(), (kind.value(row).to_owned(), shown));
+                let is_final = sign_off.as_ref().is_some_and(|column| column.value(row) == "final");
+                figures.insert(key.into(), (kind.value(row).to_owned(), is_final, shown));
             }
         }
         Ok(figures)
     }
 
-    /// By measure: its file as it was run, and the tables that it reads.
+    /// What each measure counts, and the tables that it reads.
     fn definitions(&self) -> Result<Definitions, ReleaseError> {
         let mut definitions = Definitions::new();
         for batch in read_table(self.folder, tables::MEASURE.name)?.1 {
@@ -244,10 +300,23 @@ impl Edition<'_> {
             else {
                 continue;
             };
+            let (digest, changes) = (text("definition"), text("definition_changes"));
+            let version =
+                batch.column_by_name("definition_version").and_then(|c| c.as_primitive_opt::<Int64Type>());
+            let of = |column: &Option<StringArray>, row: usize| {
+                let column = column.as_ref().filter(|column| column.is_valid(row));
+                column.map(|column| column.value(row).to_owned())
+            };
             for row in 0..batch.num_rows() {
                 let reads = if reads.is_valid(row) { reads.value(row) } else { "" };
-                let reads = reads.split(", ").map(str::to_owned).collect();
-                definitions.insert(measure.value(row).to_owned(), (sql.value(row).to_owned(), reads));
+                let told = Told {
+                    sql: sql.value(row).to_owned(),
+                    digest: of(&digest, row),
+                    version: version.filter(|column| column.is_valid(row)).map(|column| column.value(row)),
+                    changes: of(&changes, row).unwrap_or_default(),
+                    reads: reads.split(", ").map(str::to_owned).collect(),
+                };
+                definitions.insert(measure.value(row).to_owned(), told);
             }
         }
         Ok(definitions)
@@ -318,8 +387,43 @@ impl Edition<'_> {
     }
 }
 
-/// By measure: its file as it was run, and the tables that it reads.
-type Definitions = BTreeMap<String, (String, Vec<String>)>;
+/// By measure.
+type Definitions = BTreeMap<String, Told>;
+
+/// What a release tells of a measure's definition.
+struct Told {
+    /// Its file as it was run.
+    sql: String,
+    /// Digest of what it counts; `None` in releases of earlier versions of the program.
+    digest: Option<String>,
+    /// Version of that; `None` in such releases.
+    version: Option<i64>,
+    /// What changed with each version, a line each.
+    changes: String,
+    /// Tables that it reads.
+    reads: Vec<String>,
+}
+
+impl Told {
+    /// Whether two releases count the same.
+    fn counts_as(&self, other: &Self) -> bool {
+        match (&self.digest, &other.digest) {
+            (Some(own), Some(other)) => own == other,
+            _ => self.sql == other.sql,
+        }
+    }
+
+    /// What changed since an earlier release, in words.
+    fn changes_since(&self, earlier: &Self) -> String {
+        let (Some(new), Some(old)) = (self.version, earlier.version) else { return String::new() };
+        if new == old {
+            return format!("still called version {new}");
+        }
+        let of = |line: &&str| line.split_once(',').and_then(|(version, _)| version.parse::<i64>().ok());
+        let lines = self.changes.lines().filter(|line| of(line).is_some_and(|version| version > old));
+        lines.map(|line| format!("version {line}")).collect::<Vec<_>>().join("; ")
+    }
+}
 
 /// Digest of each accepted file, by feed and name, of each dataset and month.
 type Deliveries = BTreeMap<(String, Month), BTreeMap<(String, String), String>>;
@@ -348,11 +452,16 @@ impl<'a> Causes<'a> {
 
     fn of(&self, measure: &str, period: &str) -> (Reason, String) {
         let (old, new) = (self.definitions.0.get(measure), self.definitions.1.get(measure));
-        if old.map(|(sql, _)| sql) != new.map(|(sql, _)| sql) {
-            let gone = if new.is_none() { "the measure is no longer published" } else { "" };
-            return (Reason::NewDefinition, gone.to_owned());
+        match (old, new) {
+            (Some(_), None) => {
+                return (Reason::NewDefinition, "the measure is no longer published".to_owned());
+            }
+            (Some(old), Some(new)) if !new.counts_as(old) => {
+                return (Reason::NewDefinition, new.changes_since(old));
+            }
+            _ => {}
         }
-        let reads = old.map(|(_, reads)| reads.as_slice()).unwrap_or_default();
+        let reads = old.map(|old| old.reads.as_slice()).unwrap_or_default();
         let months = self.periods.get(period).map(|(first, last)| first.through(*last));
         let changed: Vec<Month> = months
             .into_iter()
@@ -466,8 +575,9 @@ pub fn table(
             }),
             text(&|row| Some(row.reason.name().to_owned())),
             text(&|row| Some(row.explanation.clone())),
+            text(&|row| Some(if row.pending.is_some() { "pending" } else { "published" }.to_owned())),
             Arc::new(rows.iter().map(synthetic).collect::<BooleanArray>()),
-            text(&|_| Some(previous.to_owned())),
+            text(&|row| Some(row.pending.clone().unwrap_or_else(|| previous.to_owned()))),
             text(&|_| Some(release.to_owned())),
         ],
     )

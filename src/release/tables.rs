@@ -4,27 +4,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMillisecondArray,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
 
 use super::assessed::{
     ASSESSMENT, COMMENTARY, MILESTONE, SCORECARD, SERIES_BREAK, SIGNAL, SIGNAL_SUMMARY, TARGET,
 };
 use crate::agreement::AgreementConfig;
-use crate::assess::Figure;
 use crate::assess::interval::confidence;
 use crate::assess::settings::FrameworkItem;
+use crate::assess::{Basis, Figure};
 use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::config::{Loaded, Project, SqlFile};
+use crate::definition;
 use crate::disclosure::settings::Applied;
 use crate::feed::FeedState;
 use crate::freshness::{self, Freshness, Standing};
 use crate::geography::Areas;
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::{Month, Period};
+use crate::publication;
+use crate::signoff::Decision;
 use crate::waiver::WaiverConfig;
 
 /// One column: name, type, and what it means.
@@ -72,16 +75,25 @@ pub const OUTTURN: Table = Table {
             "period_kind",
             Text,
             "month, financial-quarter, calendar-quarter, financial-year, calendar-year, academic-year, \
-             financial-year-to-date or rolling-12-months",
+             financial-year-to-date, rolling-12-months or survey-wave",
         ),
         Column("breakdown", Text, "all, or what the figure is broken down by, such as crime_type: Burglary"),
-        Column("numerator", Number, "Events; empty where none can be told"),
-        Column("denominator", Number, "Those who could have had them; empty for a count"),
+        Column(
+            "numerator",
+            Number,
+            "Events; of a survey the weighted answers, of an average the sum of the values; empty where none can be told",
+        ),
+        Column(
+            "denominator",
+            Number,
+            "Those who could have had them; of an average and a median how many values, of an index the base year's events in \
+             as many months; empty for a count",
+        ),
         Column("value", Number, "The outturn, in the measure's unit; empty where `status` is not available"),
         Column(
             "status",
             Text,
-            "available, not_available, incomplete, not_applicable, not_calculated or suppressed",
+            "available, not_available, incomplete, not_applicable, base_too_small, not_calculated or suppressed",
         ),
         Column("note", Text, "Why a cell is empty, or what a reader should know; empty otherwise"),
         Column(
@@ -91,11 +103,49 @@ pub const OUTTURN: Table = Table {
         ),
         Column("upper", Number, "Upper limit of the value"),
         Column("confidence", Number, "Confidence of the limits, in percent"),
-        Column("interval_method", Text, "wilson, exact or byars; empty without limits"),
+        Column(
+            "interval_method",
+            Text,
+            "wilson, exact, byars, student_t, wilson_effective_base, newcombe, rate_difference, rate_ratio, \
+             order_statistics, or select for limits that the SELECT yields; empty without limits",
+        ),
+        Column("base", Number, "How many answered a survey, unweighted; empty for other kinds"),
+        Column(
+            "design_effect",
+            Number,
+            "Variance of a survey's share over that of a simple random sample; empty for other kinds",
+        ),
+        Column(
+            "standard_error",
+            Number,
+            "Of an average or a survey's share, in the measure's unit; else empty",
+        ),
+        Column(
+            "other_numerator",
+            Number,
+            "Events of the other group of a gap; of an index those of the base year; else empty",
+        ),
+        Column(
+            "other_denominator",
+            Number,
+            "Those of the other group who could have had them; of an index 12 months",
+        ),
+        Column("estimated", Flag, "True where some of it was shared out by weights, because areas changed"),
         Column(
             "break",
             Flag,
             "True where a break in the series lies in the period: the first of a new series, or a mix of two",
+        ),
+        Column("definition_version", Whole, "Version of the measure's definition that made it"),
+        Column(
+            "sign_off",
+            Text,
+            "provisional, checked, or final: it stands as it was signed, whatever is delivered afterwards",
+        ),
+        Column(
+            "revised",
+            Flag,
+            "True where an earlier release published another value; see table `revision`",
         ),
         Column("synthetic", Flag, "True where some of what it was counted from was made by the simulator"),
         Column("as_of", Day, "Day of the release"),
@@ -165,6 +215,17 @@ pub const MEASURE: Table = Table {
         Column("stale", Flag, "True where one of these feeds is past its due day with its latest period"),
         Column("stale_reason", Text, "Which, and since when; empty otherwise"),
         Column("reads", Text, "Tables that its SQL reads, separated by commas"),
+        Column("definition_version", Whole, "Version of its definition; empty for an item without a measure"),
+        Column(
+            "definition_changes",
+            Text,
+            "What changed with each version after the first, and why, a line each; empty where nothing did",
+        ),
+        Column(
+            "definition",
+            Text,
+            "Digest of what is counted: SELECT, shared queries, breakdowns, kind and multiplier",
+        ),
         Column("sql_file", Text, "File of its SQL"),
         Column("sql", Text, "Its SQL, as it was run"),
         Column("fingerprint", Text, "Digest of everything that its figures follow from"),
@@ -348,6 +409,47 @@ pub const AGREEMENT: Table = Table {
     ],
 };
 
+/// Who signed what.
+pub const SIGN_OFF: Table = Table {
+    name: "sign_off",
+    title: "Every sign-off: which figures were checked, made final, or reopened, by which role",
+    columns: &[
+        Column("number", Whole, "Number of the decision, from 1"),
+        Column("at", Moment, "When it was decided"),
+        Column("by", Text, "Role that decided it"),
+        Column("action", Text, "checked, final or reopened"),
+        Column("period", Text, "The period; figures of every period within it are meant"),
+        Column("measures", Text, "Measures that are meant, separated by commas; empty for all"),
+        Column("figures", Whole, "How many figures it is about"),
+        Column("signed_release", Text, "Release whose figures were signed"),
+        Column("note", Text, "Why, or what a reader should know; empty otherwise"),
+        Column("release", Text, "The release"),
+    ],
+};
+
+/// What is planned to go out, and what did.
+pub const RELEASE_CALENDAR: Table = Table {
+    name: "release_calendar",
+    title: "The release calendar: every planned release, whether it is out, and whom to ask about it",
+    columns: &[
+        Column("name", Text, "Name by which it is quoted"),
+        Column("title", Text, "What it is; empty where nothing is said"),
+        Column("audience", Text, "Who waits for it: public or partnership"),
+        Column("publish_at", Moment, "When it goes out"),
+        Column("publish_at_local", Text, "The same by the wall clock"),
+        Column("periods", Text, "Periods that it is about, separated by commas"),
+        Column("announced", Day, "Day on which its date was announced; empty where that is not recorded"),
+        Column("pre_release", Text, "Roles that may see it beforehand, separated by commas; empty: none"),
+        Column("contact_role", Text, "Role to ask about it"),
+        Column("contact_address", Text, "Where that is reached"),
+        Column("state", Text, "planned, due (its time has passed, and it cannot go out yet) or out"),
+        Column("went_out_at", Moment, "When it went out; empty where it has not"),
+        Column("went_out_release", Text, "The release that went out; empty where none has"),
+        Column("note", Text, "What a reader should know; empty otherwise"),
+        Column("release", Text, "The release"),
+    ],
+};
+
 /// The release itself.
 pub const RELEASE: Table = Table {
     name: "release",
@@ -370,7 +472,8 @@ pub const RELEASE: Table = Table {
 /// Figures that the release before showed otherwise.
 pub const REVISION: Table = Table {
     name: "revision",
-    title: "Every figure that the release before showed otherwise, and why; figures of new periods are not among them",
+    title: "Every figure that the release before showed otherwise, and every final figure that would be another one now, \
+            with the reason; figures of new periods are not among them",
     columns: &[
         Column("measure", Text, "Short name of the measure"),
         Column("area", Text, "Code of the area"),
@@ -393,13 +496,20 @@ pub const REVISION: Table = Table {
         Column(
             "reason",
             Text,
-            "new_definition, restated_month, late_delivery, withdrawn_delivery, mended_contract, reference_data, program, or \
+            "new_definition, correction (a final figure was reopened), restated_month, late_delivery, \
+             withdrawn_delivery, mended_contract, reference_data, program, unknown, or \
              disclosure where one of the two releases withholds it",
         ),
         Column(
             "explanation",
             Text,
-            "The feeds and months behind the reason; empty where there is nothing to add",
+            "The feeds and months behind the reason, or what changed in the definition; empty where there is nothing to add",
+        ),
+        Column(
+            "state",
+            Text,
+            "published; or pending where a final figure stands: `value_before` is what is published, `value_after` what \
+             would be counted now, and `previous` the release that was signed",
         ),
         Column("synthetic", Flag, "True where either figure was counted from what the simulator made"),
         Column("previous", Text, "The release before"),
@@ -435,7 +545,7 @@ pub const DISCLOSURE: Table = Table {
             "result",
             Text,
             "protected (no withheld count can be worked out from all that the public has), rounded, withheld (all of its \
-             figures), not_permitted (by an agreement), not_calculated, or failed (no tables for the public were made)",
+             figures), not_permitted (by an agreement or for its kind), not_calculated, or failed (no tables for the public were made)",
         ),
         Column("detail", Text, "Why all of its figures are withheld; empty otherwise"),
         Column("synthetic", Flag, "True where some of the figures were made by the simulator"),
@@ -444,7 +554,7 @@ pub const DISCLOSURE: Table = Table {
 };
 
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 20] = [
+pub const TABLES: [&Table; 22] = [
     &OUTTURN,
     &ASSESSMENT,
     &SIGNAL,
@@ -464,6 +574,8 @@ pub const TABLES: [&Table; 20] = [
     &REVISION,
     &DISCLOSURE,
     &WAIVER,
+    &SIGN_OFF,
+    &RELEASE_CALENDAR,
     &RELEASE,
 ];
 
@@ -568,11 +680,60 @@ pub fn outturn(
         number(|figure| figure.interval.map(|own| own.limits.upper)),
         Arc::new(figures.iter().map(|figure| figure.interval.map(|_| sure)).collect::<Float64Array>()),
         some_text(figures.iter().map(|figure| figure.interval.map_or("", |own| own.method))),
+        number(|figure| figure.basis.as_ref()?.base),
+        number(|figure| figure.basis.as_ref()?.design_effect),
+        number(|figure| figure.basis.as_ref()?.error),
+        number(|figure| Some(figure.basis.as_ref()?.other?.0)),
+        number(|figure| Some(figure.basis.as_ref()?.other?.1)),
+        flags(figures.iter().map(Figure::is_estimated)),
         flags(figures.iter().map(|figure| figure.after_break)),
+        whole(figures.iter().map(|figure| Some(u64::from(figure.vintage.definition_version)))),
+        text(figures.iter().map(|figure| figure.vintage.sign_off.name())),
+        flags(figures.iter().map(|figure| figure.vintage.revised)),
         flags(figures.iter().map(|figure| figure.synthetic)),
         days(std::iter::repeat_n(as_of, rows)),
         same(release, rows),
     ])
+}
+
+/// What figures of table `outturn` stand on, read back from its rows.
+pub struct Bases<'a> {
+    numbers: [Option<&'a Float64Array>; 7],
+    estimated: Option<&'a BooleanArray>,
+}
+
+impl<'a> Bases<'a> {
+    /// Those of rows; releases of earlier versions of the program have none.
+    #[must_use]
+    pub fn of(batch: &'a RecordBatch) -> Self {
+        let names = [
+            "base",
+            "design_effect",
+            "standard_error",
+            "other_numerator",
+            "other_denominator",
+            "numerator",
+            "denominator",
+        ];
+        let number = |name| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>();
+        let estimated = batch.column_by_name("estimated").and_then(|column| column.as_boolean_opt());
+        Self { numbers: names.map(number), estimated }
+    }
+
+    /// What the figure of a row stands on; `None` where numerator and denominator are all.
+    #[must_use]
+    pub fn at(&self, row: usize) -> Option<Box<Basis>> {
+        let [base, design_effect, error, other_events, other_base, total, n] = self
+            .numbers
+            .map(|column| column.filter(|column| column.is_valid(row)).map(|column| column.value(row)));
+        // The sum of squares behind an average follows from its standard error; a survey has an error too, and a base.
+        let average = error.zip(total).zip(n).filter(|_| base.is_none());
+        let squares = average.map(|((error, total), n)| error * error * n * (n - 1.0) + total * total / n);
+        let estimated = self.estimated.is_some_and(|column| column.is_valid(row) && column.value(row));
+        let other = other_events.zip(other_base);
+        let found = Basis { base, design_effect, error, squares, other, estimated };
+        (found != Basis::default()).then(|| Box::new(found))
+    }
 }
 
 /// What `measure` says of one measure beyond its settings.
@@ -589,6 +750,8 @@ pub struct MeasureRow<'a> {
     pub reads: String,
     /// Audiences that the agreements of its feeds permit.
     pub audiences: String,
+    /// Digest of its definition.
+    pub definition: String,
     /// What protects its figures before the public sees them; `None` without tables for the public.
     pub disclosure: Option<Applied>,
     /// Digest of everything that its figures follow from.
@@ -616,6 +779,7 @@ pub fn measure(
     let status = rows.iter().map(|row| if row.reason.is_empty() { "released" } else { "withheld" });
     let reasons = rows.iter().map(|row| row.reason.as_str());
     let per = rows.iter().map(|row| row.file.config.per.map(u64::from));
+    let versions = rows.iter().map(|row| Some(u64::from(row.file.config.version)));
     let oldest = rows.iter().map(|row| row.freshness.oldest_source);
     let stale = rows.iter().map(|row| !row.freshness.stale.is_empty());
     MEASURE.batch(vec![
@@ -647,6 +811,9 @@ pub fn measure(
         flags(stale.chain(items.iter().map(|_| false))),
         told(&|row| row.freshness.stale.clone()),
         told(&|row| row.reads.clone()),
+        whole(versions.chain(items.iter().map(|_| None))),
+        told(&|row| definition::history(&row.file.config)),
+        told(&|row| row.definition.clone()),
         told(&|row| row.file.source.path.to_string_lossy().replace('\\', "/")),
         told(&|row| row.file.sql().to_owned()),
         told(&|row| row.fingerprint.clone()),
@@ -930,6 +1097,58 @@ pub fn agreement(
     ])
 }
 
+/// Table `sign_off`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn sign_off(decisions: &[Decision], release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let at = decisions.iter().map(|one| Some(one.at.timestamp_millis()));
+    SIGN_OFF.batch(vec![
+        whole(decisions.iter().map(|one| Some(one.number))),
+        Arc::new(at.collect::<TimestampMillisecondArray>().with_timezone("UTC")),
+        text(decisions.iter().map(|one| one.by.as_str())),
+        text(decisions.iter().map(|one| one.action.name())),
+        text(decisions.iter().map(|one| one.period.as_str())),
+        some_text(decisions.iter().map(|one| one.measures.join(", "))),
+        whole(decisions.iter().map(|one| Some(one.figures))),
+        text(decisions.iter().map(|one| one.release.as_str())),
+        some_text(decisions.iter().map(|one| one.note.as_str())),
+        same(release, decisions.len()),
+    ])
+}
+
+/// Table `release_calendar`, as it stands at a moment.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn release_calendar(
+    lines: &[publication::Line<'_>],
+    release: &str,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let moment = |of: &dyn Fn(&publication::Line<'_>) -> Option<chrono::DateTime<chrono::Utc>>| -> ArrayRef {
+        let times = lines.iter().map(|line| of(line).map(|time| time.timestamp_millis()));
+        Arc::new(times.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
+    };
+    let planned = || lines.iter().map(|line| line.planned);
+    RELEASE_CALENDAR.batch(vec![
+        text(planned().map(|one| one.name.as_str())),
+        some_text(planned().map(|one| one.title.as_str())),
+        text(planned().map(|one| one.audience.name())),
+        moment(&|line| line.publish_at),
+        text(planned().map(|one| one.publish_at.format("%Y-%m-%d %H:%M").to_string())),
+        text(planned().map(|one| one.periods.join(", "))),
+        some_days(planned().map(|one| one.announced)),
+        some_text(planned().map(|one| one.pre_release.join(", "))),
+        text(lines.iter().map(|line| line.contact.role.as_str())),
+        text(lines.iter().map(|line| line.contact.address.as_str())),
+        text(lines.iter().map(publication::Line::state)),
+        moment(&|line| line.out.as_ref().map(|out| out.at)),
+        some_text(lines.iter().map(|line| line.out.as_ref().map_or("", |out| out.release.as_str()))),
+        some_text(planned().map(|one| one.note.as_str())),
+        same(release, lines.len()),
+    ])
+}
+
 /// What became of the figures of a measure before the public sees them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DisclosureRow {
@@ -1035,4 +1254,62 @@ pub fn release(row: &ReleaseRow) -> Result<RecordBatch, arrow::error::ArrowError
         whole([Some(row.gaps)]),
         flags([row.synthetic]),
     ])
+}
+
+#[cfg(test)]
+mod basis_tests {
+    use super::*;
+    use crate::assess::Status;
+    use crate::assess::tests::config;
+    use crate::config::settings::MeasureKind;
+    use crate::diagnose::Source;
+
+    #[test]
+    fn what_figures_stand_on_reads_back_as_it_was_published() {
+        // Four values of sum 300 and squares of 27,000: standard error √(1,500 / 4).
+        let error = (1500.0_f64 / 4.0).sqrt();
+        let average = Basis { squares: Some(27_000.0), error: Some(error), ..Basis::default() };
+        let survey = Basis {
+            base: Some(60.0),
+            design_effect: Some(1.2),
+            error: Some(6.5),
+            estimated: true,
+            ..Basis::default()
+        };
+        let gap = Basis { other: Some((12.0, 24.0)), ..Basis::default() };
+        let figures: Vec<Figure> = [None, Some(average), Some(survey), Some(gap)]
+            .into_iter()
+            .map(|basis| Figure {
+                area: "A".to_owned(),
+                period: "2025-06".parse().unwrap(),
+                breakdown: "all".to_owned(),
+                numerator: Some(300.0),
+                denominator: Some(4.0),
+                value: Some(75.0),
+                status: Status::Available,
+                synthetic: false,
+                note: String::new(),
+                interval: None,
+                after_break: false,
+                vintage: crate::assess::Vintage::default(),
+                basis: basis.map(Box::new),
+            })
+            .collect();
+        let file = SqlFile {
+            partnership: String::new(),
+            config: config(MeasureKind::Average),
+            source: Source::new("m.sql", ""),
+            digest: String::new(),
+        };
+        let batch = outturn(&file, &figures, NaiveDate::MIN, "r").unwrap();
+        let bases = Bases::of(&batch);
+        for (row, figure) in figures.iter().enumerate() {
+            let (found, wanted) = (bases.at(row), figure.basis.clone());
+            let squares = |basis: &Option<Box<Basis>>| basis.as_ref().and_then(|basis| basis.squares);
+            let apart = squares(&found).unwrap_or_default() - squares(&wanted).unwrap_or_default();
+            assert!(apart.abs() < 1e-6, "{row}: {apart}");
+            let without = |basis: Option<Box<Basis>>| basis.map(|basis| Basis { squares: None, ..*basis });
+            assert_eq!(without(found), without(wanted), "{row}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What the release before can lend: figures and tables that follow from nothing that changed.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -9,14 +9,16 @@ use sha2::{Digest, Sha256};
 
 use super::gaps::{all_reports, told_measures};
 use super::{RunError, Stored};
+use crate::assess::Figure;
 use crate::check::Checked;
 use crate::feed::FeedState;
 use crate::measure::Supply;
 use crate::release::assessed::{self, Judged};
 use crate::release::{self, Manifest, Published, tables};
+use crate::signoff::SignOff;
 
 /// Form of the rows that a release lends to the next one; another one makes every measure anew.
-const FORM: &str = "assessed 1";
+const FORM: &str = "assessed 2";
 
 /// Digests of everything that each measure and table follows from.
 pub(crate) struct Fingerprints {
@@ -73,10 +75,13 @@ impl Fingerprints {
                 .collect();
             let judged_by = project.judged_by(id, &planned.datasets);
             let more = format!(
-                "{FORM} {span:?} {covered:?} {} {} {} {judged_by}",
+                "{FORM} {span:?} {covered:?} {} {} {} {} {judged_by} {:?} {}",
                 reference("area"),
+                reference("area_change"),
                 reference("population"),
-                supply.retained.digest(id)
+                supply.retained.digest(id),
+                span.and_then(|span| supply.mature(&file.config, span)),
+                supply.sign_offs.digest(id)
             );
             Some((id.clone(), of(&file.digest, &planned.reads, &more)))
         });
@@ -84,16 +89,6 @@ impl Fingerprints {
             Some((id.clone(), of(&project.tables.get(id)?.digest, &planned.reads, "")))
         });
         Self { measures: measures.collect(), tables: tables.collect() }
-    }
-
-    /// Digest over all of them.
-    pub(super) fn contents(&self, project: &str) -> String {
-        let mut digest = Sha256::new();
-        digest.update(project);
-        for (name, fingerprint) in self.measures.iter().chain(&self.tables) {
-            digest.update(format!("{name}={fingerprint};"));
-        }
-        hex::encode(digest.finalize())
     }
 }
 
@@ -104,6 +99,8 @@ pub(super) struct Earlier {
     damaged: BTreeSet<String>,
     measures: BTreeMap<String, String>,
     tables: BTreeMap<String, String>,
+    /// Bytes of its tables as CSV.
+    sizes: BTreeMap<String, u64>,
     /// Tables by measure, as far as they were read.
     rows: BTreeMap<&'static str, OnceCell<ByMeasure>>,
     /// By measure: why it was withheld, and its latest period.
@@ -114,23 +111,38 @@ pub(super) struct Earlier {
 type ByMeasure = BTreeMap<String, Vec<RecordBatch>>;
 
 /// Tables whose rows are taken over with a measure.
-const LENT: [&str; 4] =
-    [tables::OUTTURN.name, assessed::ASSESSMENT.name, assessed::SIGNAL.name, assessed::SCORECARD.name];
+const LENT: [&str; 5] = [
+    tables::OUTTURN.name,
+    assessed::ASSESSMENT.name,
+    assessed::SIGNAL.name,
+    assessed::SCORECARD.name,
+    tables::REVISION.name,
+];
 
 /// Figures of a measure as the release before has them, and what was said of them.
 pub(super) struct Kept {
     pub(super) rows: Vec<RecordBatch>,
     pub(super) judged: Judged,
+    /// Rows of `revision` about final figures under which something else is counted.
+    pub(super) pending: Vec<RecordBatch>,
     pub(super) latest: String,
     pub(super) synthetic: bool,
 }
 
 impl Earlier {
-    pub(super) fn of(published: &Published, manifest: Option<&Manifest>) -> Self {
+    /// The release of this manifest, for one whose measures and tables follow from what `now` says.
+    pub(super) fn of(published: &Published, manifest: Option<&Manifest>, now: &Fingerprints) -> Self {
         let manifest = manifest.filter(|m| m.program == env!("CARGO_PKG_VERSION"));
         let folder = published.current();
+        // Where nothing can be taken over, nobody needs to know what is damaged.
+        let lends = |manifest: &Manifest| {
+            let same = |(known, now): (&BTreeMap<String, String>, &BTreeMap<String, String>)| {
+                known.iter().any(|(id, known)| now.get(id) == Some(known))
+            };
+            same((&manifest.measures, &now.measures)) || same((&manifest.own_tables, &now.tables))
+        };
         let damaged = match (&folder, manifest) {
-            (Some(folder), Some(manifest)) => release::damaged_tables(folder, manifest),
+            (Some(folder), Some(manifest)) if lends(manifest) => release::damaged_tables(folder, manifest),
             _ => BTreeSet::new(),
         };
         for table in &damaged {
@@ -141,6 +153,11 @@ impl Earlier {
             folder,
             measures: manifest.map(|m| m.measures.clone()).unwrap_or_default(),
             tables: manifest.map(|m| m.own_tables.clone()).unwrap_or_default(),
+            sizes: manifest
+                .into_iter()
+                .flat_map(|m| &m.tables)
+                .map(|(id, files)| (id.clone(), files.csv.bytes))
+                .collect(),
             rows: LENT.into_iter().map(|table| (table, OnceCell::new())).collect(),
             told: OnceCell::new(),
         }
@@ -149,8 +166,13 @@ impl Earlier {
     /// Whether a measure's figures can be taken over.
     pub(super) fn has_measure(&self, id: &str, now: &Fingerprints) -> bool {
         self.folder.is_some()
-            && !["outturn", "measure"].iter().any(|table| self.damaged.contains(*table))
+            && !["outturn", "measure", "revision"].iter().any(|table| self.damaged.contains(*table))
             && self.measures.get(id).is_some_and(|known| now.measures.get(id) == Some(known))
+    }
+
+    /// Bytes of a table as CSV, 0 where there was none.
+    pub(super) fn size(&self, table: &str) -> u64 {
+        self.sizes.get(table).copied().unwrap_or_default()
     }
 
     /// Whether a table can be taken over.
@@ -186,7 +208,9 @@ impl Earlier {
                 .and_then(|c| c.as_boolean_opt())
                 .is_some_and(|c| c.true_count() > 0)
         });
-        Ok(Some(Kept { rows, judged, latest: latest.clone(), synthetic }))
+        let pending = self.rows(folder, tables::REVISION.name, id)?;
+        let pending = release::rows_where(&pending, "state", "pending")?;
+        Ok(Some(Kept { rows, judged, pending, latest: latest.clone(), synthetic }))
     }
 
     /// The rows that a table has of a measure. Tables are read once, and cut where the measure changes.
@@ -206,6 +230,54 @@ impl Earlier {
         }
         let (schema, batches) = release::read_table(folder, id)?;
         Ok(Some(if batches.is_empty() { vec![RecordBatch::new_empty(schema)] } else { batches }))
+    }
+}
+
+/// What the last whole release published, to see which figures are others now.
+#[derive(Default)]
+pub(super) struct Past {
+    figures: ByMeasure,
+}
+
+impl Past {
+    /// That of a release.
+    pub(super) fn of(folder: &Path) -> Result<Self, RunError> {
+        Ok(Self { figures: by_measure(&release::read_table(folder, tables::OUTTURN.name)?.1) })
+    }
+
+    /// Marks the figures of a measure of which an earlier release published another value. Final ones are marked as they
+    /// were signed.
+    pub(super) fn mark_revised(&self, id: &str, figures: &mut [Figure]) {
+        use arrow::array::{Array as _, AsArray};
+        use arrow::datatypes::Float64Type;
+        let mut known: HashMap<(&str, &str, &str), (Option<f64>, bool)> = HashMap::new();
+        for batch in self.figures.get(id).into_iter().flatten() {
+            let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+            let value = batch.column_by_name("value").and_then(|c| c.as_primitive_opt::<Float64Type>());
+            let (Some(area), Some(period), Some(breakdown), Some(value)) =
+                (text("area"), text("period"), text("breakdown"), value)
+            else {
+                continue;
+            };
+            let revised = batch.column_by_name("revised").and_then(|c| c.as_boolean_opt());
+            for row in 0..batch.num_rows() {
+                let revised = revised.is_some_and(|column| column.is_valid(row) && column.value(row));
+                let value = value.is_valid(row).then(|| value.value(row));
+                known.insert((area.value(row), period.value(row), breakdown.value(row)), (value, revised));
+            }
+        }
+        if known.is_empty() {
+            return;
+        }
+        for figure in figures.iter_mut().filter(|figure| figure.vintage.sign_off != SignOff::Final) {
+            let period = figure.period.to_string();
+            let Some((value, revised)) = known.get(&(&*figure.area, &*period, &*figure.breakdown)) else {
+                continue;
+            };
+            // One that was taken back and comes again as it was is the same.
+            let other = value.is_some() && figure.value.is_some() && *value != figure.value;
+            figure.vintage.revised = *revised || other;
+        }
     }
 }
 

@@ -7,18 +7,19 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::RunError;
-use crate::approval::approvals;
+use crate::agreement::RetentionConfig;
 use crate::check::Checked;
 use crate::config::settings::{DeliveryMode, Policy};
+use crate::erasure::Erasures;
 use crate::feed::{FeedState, expected_months};
 use crate::landing::{Delivery, Landing};
 use crate::normalise::contract::Dataset;
 use crate::normalise::month::{MonthJob, NormaliseError, Slot, Unusual};
 use crate::normalise::split::Parts;
-use crate::normalise::standing::{FeedStanding, Judge};
+use crate::normalise::standing::{Edition, FeedStanding, Judge};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
 use crate::period::Month;
-use crate::waiver::WaiverConfig;
+use crate::waiver::{LetIn, WaiverConfig};
 
 /// Deliveries whose number of rows is unusual, by feed and digest of their contents.
 pub(crate) type UnusualDeliveries = BTreeMap<(String, String), Unusual>;
@@ -27,8 +28,6 @@ pub(crate) type UnusualDeliveries = BTreeMap<(String, String), Unusual>;
 pub(crate) struct Standings {
     parts: Parts,
     by_feed: BTreeMap<String, FeedStanding>,
-    /// By feed and digest of the contents: words for the note.
-    approved: BTreeMap<String, BTreeMap<String, String>>,
     /// Those that apply.
     waivers: Vec<Arc<WaiverConfig>>,
 }
@@ -64,7 +63,10 @@ impl Standings {
         as_of: NaiveDate,
         parts: Parts,
     ) -> Result<Self, RunError> {
-        let approved = approvals(&checked.project.warehouse()).map_err(RunError::Landing)?;
+        let waivers = checked.project.waivers.values().map(|waiver| &waiver.config);
+        let waivers: Vec<Arc<WaiverConfig>> =
+            waivers.filter(|waiver| waiver.is_active(as_of)).cloned().map(Arc::new).collect();
+        let erasures = Erasures::open(&checked.project.warehouse()).map_err(RunError::Landing)?;
         let mut by_feed = BTreeMap::new();
         let of_many =
             |state: &&mut FeedState| state.feed.mode != DeliveryMode::Month && state.stopped.is_none();
@@ -74,17 +76,19 @@ impl Standings {
                 .values()
                 .find_map(|dataset| Some((dataset, dataset.contracts.get(&state.feed.contract)?)));
             let Some((dataset, contract)) = contract else { continue };
-            let (landing, parts, feed, own) =
+            let (landing, parts, feed, compiled) =
                 (Arc::clone(landing), parts.clone(), Arc::clone(&state.feed), Arc::clone(contract));
-            let deliveries = arrivals(&landing, state);
-            let approved = approved.get(&state.feed.id).cloned().unwrap_or_default();
+            let mut deliveries = arrivals(&landing, state);
+            deliveries.retain(|delivery| !erasures.has_bytes_of(delivery));
+            let own: Vec<Arc<WaiverConfig>> =
+                waivers.iter().filter(|waiver| waiver.feed == state.feed.id).cloned().collect();
             let work = tokio::task::spawn_blocking(move || {
                 let judge = Judge {
                     parts: &parts,
                     landing: &landing,
                     feed: &feed,
-                    contract: &own,
-                    approved: &approved,
+                    contract: &compiled,
+                    waivers: &own,
                 };
                 judge.stand(deliveries)
             });
@@ -94,17 +98,35 @@ impl Standings {
                 month: Month::containing(as_of),
                 source: Box::new(source),
             })?;
-            // Rows of a month that may not be kept any longer leave the dataset, though the delivery holds other months too.
-            let retention =
-                checked.project.agreement_of(&state.feed).and_then(|agreement| agreement.retention);
-            let is_kept = |month: &Month| {
-                retention
-                    .and_then(|rule| rule.last_day(*month, None))
-                    .is_none_or(|last_day| as_of <= last_day)
-            };
-            standing.months.retain(|month, _| is_kept(month));
             let expected = expected_months(&state.feed, as_of);
+            let erased: BTreeSet<Month> = state.erased.keys().map(|(month, _)| *month).collect();
+            // Rows that were erased do not come back with a later delivery that still holds them, and those that could
+            // not be kept when they came never enter the dataset. What may not be kept any longer stays until it is
+            // purged, so that what measures counted of it is put aside first.
+            standing.months.retain(|month, _| !erased.contains(month));
+            let agreement = checked.project.agreement_of(&state.feed);
+            if let Some((agreement, rule)) =
+                agreement.and_then(|agreement| Some((agreement, agreement.retention?)))
+            {
+                for (month, last_day) in past(&standing.editions, rule, as_of) {
+                    let in_time = |edition: &Edition| came_on(&edition.delivery) <= last_day;
+                    let mut holding =
+                        standing.editions.iter().filter(|edition| edition.rows.contains_key(&month));
+                    if erased.contains(&month) || holding.any(in_time) {
+                        continue;
+                    }
+                    standing.months.remove(&month);
+                    standing.reasons.insert(
+                        month,
+                        format!("agreement `{}` lets it be kept until {last_day} only", agreement.id),
+                    );
+                    if expected.contains(&month) {
+                        state.beyond_retention.insert(month);
+                    }
+                }
+            }
             state.missing = standing.missing(&state.feed, contract, &expected, &state.missing);
+            state.missing.retain(|month, _| !erased.contains(month));
             state.slots = standing
                 .months
                 .iter()
@@ -112,11 +134,13 @@ impl Standings {
                 .filter(|(_, (_, one))| one.part.month.is_some())
                 .map(|(month, (delivery, _))| ((month, delivery.file.clone()), vec![delivery.clone()]))
                 .collect();
+            for (slot, erasure) in &state.erased {
+                let deliveries = erasure.reports.iter().map(|report| report.delivery.clone());
+                state.slots.entry(slot.clone()).or_insert_with(|| deliveries.collect());
+            }
             by_feed.insert(state.feed.id.clone(), standing);
         }
-        let waivers = checked.project.waivers.values().map(|waiver| &waiver.config);
-        let waivers = waivers.filter(|w| w.is_active(as_of)).cloned().map(Arc::new).collect();
-        Ok(Self { parts, by_feed, approved, waivers })
+        Ok(Self { parts, by_feed, waivers })
     }
 
     /// One job a month for which a feed of the dataset has a delivery, in order of the months.
@@ -155,6 +179,12 @@ impl Standings {
                     job.slots.push(slot);
                 }
             }
+            for ((month, _), erasure) in &state.erased {
+                let job = months.entry(*month).or_insert_with(|| job(*month));
+                let mut slot = Slot::new(Arc::clone(&state.feed), Arc::clone(contract), Vec::new());
+                slot.erased = Some(erasure.reports.clone());
+                job.slots.push(slot);
+            }
             for (month, reports) in &standing.turned_down {
                 let job = months.entry(*month).or_insert_with(|| job(*month));
                 job.turned_down.extend(reports.iter().cloned());
@@ -179,6 +209,32 @@ impl Standings {
         Ok(jobs)
     }
 
+    /// What may not be kept any longer of a feed that brings many months at once; `None` for another feed.
+    pub(crate) fn past_of(&self, feed: &str, rule: RetentionConfig, as_of: NaiveDate) -> Option<Past> {
+        let standing = self.by_feed.get(feed)?;
+        let all = past(&standing.editions, rule, as_of);
+        let mut found = Past::default();
+        for (month, last_day) in &all {
+            let Some(parts) = standing.months.get(month) else { continue };
+            found
+                .months
+                .insert(*month, (*last_day, parts.iter().map(|(delivery, _)| delivery.clone()).collect()));
+        }
+        for edition in &standing.editions {
+            let rows: u64 =
+                edition.rows.iter().filter(|(month, _)| all.contains_key(month)).map(|(_, n)| n).sum();
+            if !edition.rows.keys().any(|month| all.contains_key(month)) {
+                continue;
+            }
+            if edition.needed.iter().all(|month| all.contains_key(month)) {
+                found.editions.push(edition.delivery.clone());
+            } else {
+                found.staying.push((edition.delivery.clone(), rows));
+            }
+        }
+        Some(found)
+    }
+
     /// The waivers that apply to what a feed delivered for a month.
     fn waivers_of(&self, feed: &str, month: Month) -> Vec<Arc<WaiverConfig>> {
         self.waivers.iter().filter(|waiver| waiver.feed == feed && waiver.period == month).cloned().collect()
@@ -192,11 +248,9 @@ impl Standings {
         unusual: &UnusualDeliveries,
     ) -> Slot {
         let mut slot = Slot::new(Arc::clone(&state.feed), Arc::clone(contract), deliveries);
+        slot.let_in = let_in(&self.waivers, &slot.deliveries);
         for delivery in &slot.deliveries {
             let digest = &delivery.content_sha256;
-            if let Some(words) = self.approved.get(&state.feed.id).and_then(|all| all.get(digest)) {
-                slot.approved.insert(digest.clone(), words.clone());
-            }
             if let Some(found) = unusual.get(&(state.feed.id.clone(), digest.clone())) {
                 slot.unusual.insert(digest.clone(), found.clone());
             }
@@ -260,7 +314,7 @@ impl Standings {
                     let finding = drift::of_count(&slot.feed.drift, report.received, earlier);
                     let status = match slot.feed.drift.row_count {
                         Policy::Refuse => DeliveryStatus::Refused,
-                        Policy::Quarantine if slot.approved.contains_key(digest) => DeliveryStatus::Accepted,
+                        Policy::Quarantine if slot.let_in.contains_key(digest) => DeliveryStatus::Accepted,
                         Policy::Quarantine => DeliveryStatus::Held,
                         Policy::Warn => DeliveryStatus::Accepted,
                     };
@@ -280,6 +334,43 @@ impl Standings {
     }
 }
 
+/// What may not be kept any longer of a feed that brings many months at once.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// Months whose rows stand: the last day on which they could be kept, and the deliveries that they stand in.
+    pub(crate) months: BTreeMap<Month, (NaiveDate, Vec<Delivery>)>,
+    /// Deliveries whose bytes nothing needs that may still be kept.
+    pub(crate) editions: Vec<Delivery>,
+    /// Deliveries whose bytes are still needed, each with its rows that may not be kept.
+    pub(crate) staying: Vec<(Delivery, u64)>,
+}
+
+/// Months of these editions whose rows may not be kept any longer, each with the last day on which they could.
+fn past(editions: &[Edition], rule: RetentionConfig, as_of: NaiveDate) -> BTreeMap<Month, NaiveDate> {
+    let mut latest: BTreeMap<Month, DateTime<Utc>> = BTreeMap::new();
+    for edition in editions {
+        for month in edition.rows.keys() {
+            let received = latest.entry(*month).or_insert(edition.delivery.received);
+            *received = (*received).max(edition.delivery.received);
+        }
+    }
+    let last_day =
+        |(month, received): (Month, DateTime<Utc>)| Some((month, rule.last_day(month, Some(received))?));
+    latest.into_iter().filter_map(last_day).filter(|(_, last_day)| as_of > *last_day).collect()
+}
+
+fn came_on(delivery: &Delivery) -> NaiveDate {
+    delivery.received.with_timezone(&chrono_tz::Europe::London).date_naive()
+}
+
+/// Which of these deliveries waivers let in though they would be held, by digest of their contents.
+fn let_in(waivers: &[Arc<WaiverConfig>], deliveries: &[Delivery]) -> BTreeMap<String, LetIn> {
+    let of = |delivery: &Delivery| waivers.iter().find_map(|waiver| waiver.lets_in(delivery));
+    let found =
+        deliveries.iter().filter_map(|delivery| Some((delivery.content_sha256.clone(), of(delivery)?)));
+    found.collect()
+}
+
 /// The deliveries of a feed that stand, in the order in which they arrived; those that came twice stand twice.
 fn arrivals(landing: &Landing, state: &FeedState) -> Vec<Delivery> {
     let stands = |delivery: &Delivery| {
@@ -292,14 +383,16 @@ fn arrivals(landing: &Landing, state: &FeedState) -> Vec<Delivery> {
     landing.of_feed(&state.feed.id).filter(|delivery| stands(delivery)).cloned().collect()
 }
 
-/// Months that were told anew and otherwise since the datasets were last made, each in a line.
+/// Months that were told anew and otherwise since the datasets were last made, each in a line. As many rows as before that
+/// stand in another delivery, because the bytes of the one before were erased, are told by nobody anew.
 pub(crate) fn restatements(
+    landing: &Landing,
     before: &BTreeMap<Month, Vec<DeliveryReport>>,
     month: Month,
     now: &[DeliveryReport],
 ) -> Vec<String> {
     let by_feed = |reports: &[DeliveryReport]| {
-        let mut all: BTreeMap<String, (BTreeSet<String>, u64)> = BTreeMap::new();
+        let mut all: BTreeMap<String, (BTreeSet<String>, u64, bool)> = BTreeMap::new();
         let used = |report: &&DeliveryReport| {
             report.status == DeliveryStatus::Accepted
                 && report.delivery.period == month
@@ -309,15 +402,16 @@ pub(crate) fn restatements(
             let one = all.entry(report.delivery.feed.clone()).or_default();
             one.0.insert(report.delivery.content_sha256.clone());
             one.1 += report.accepted;
+            one.2 |= !landing.path(&report.delivery).is_file();
         }
         all
     };
     let before = by_feed(before.get(&month).map(Vec::as_slice).unwrap_or_default());
     by_feed(now)
         .into_iter()
-        .filter_map(|(feed, (digests, rows))| {
-            let (old, was) = before.get(&feed)?;
-            (*old != digests).then(|| {
+        .filter_map(|(feed, (digests, rows, _))| {
+            let (old, was, gone) = before.get(&feed)?;
+            (*old != digests && !(*gone && rows == *was)).then(|| {
                 let (rows, was) = (thousands(rows), thousands(*was));
                 format!("feed `{feed}`: restated {month}: {rows} rows, was {was}")
             })
@@ -326,7 +420,8 @@ pub(crate) fn restatements(
 }
 
 /// A number as people read it: `271,257`.
-pub(crate) fn thousands(number: u64) -> String {
+#[must_use]
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -22,9 +22,11 @@ use crate::assess::{self, Figure, Status};
 use crate::config::SqlFile;
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::disclosure::figures::{self, Edition, Measure, MeasureSum, Protected};
-use crate::disclosure::settings::{Applied, PublicConfig, applied};
+use crate::disclosure::settings::{Applied, PublicConfig, applied, unprotected};
 use crate::disclosure::{Effort, Proof};
 use crate::measure::{self, Planned};
+use crate::period::Month;
+use crate::publication;
 use crate::release::assessed::{self, Judged};
 use crate::release::public::{self as tables_for_public, EarlierSet, MeasureFigures, PublicRow};
 use crate::release::tables::{self, DisclosureRow, MeasureRow, ReleaseRow, Table};
@@ -96,7 +98,7 @@ struct Candidate<'a> {
     applied: Applied,
     /// Its figures as they were counted.
     counted: MeasureFigures,
-    /// Why an agreement keeps it from the public.
+    /// Why it is kept from the public: by an agreement, or because it cannot be protected.
     refused: Option<String>,
 }
 
@@ -141,10 +143,36 @@ impl Run<'_> {
     /// # Errors
     /// What the disk reports; what the public sees stays as it was.
     pub(super) fn show_to_public(&self, release: &str) -> Result<(), RunError> {
+        // With a calendar the gate decides when; a release that is made once more is for nobody.
+        if publication::calendar(&self.project).is_some() || self.remade.is_some() {
+            return Ok(());
+        }
         if self.project.settings.public.is_some() && self.published.show_to_public(release)? {
             info!(release = %release, "release {release} is current for the public");
         }
         Ok(())
+    }
+}
+
+impl Run<'_> {
+    /// Every set that was made for the public before this release, the oldest first.
+    fn earlier_public_sets(&self) -> Result<Vec<EarlierSet>, RunError> {
+        let mut sets = self.history.public_sets()?;
+        if let Some(made) = &self.remade {
+            let own = sets.iter().position(|set| set.release == made.release);
+            sets.truncate(own.unwrap_or(sets.len()));
+        }
+        Ok(sets)
+    }
+
+    /// The set that the public sees while this release is made: with a calendar the last that went out.
+    fn shown_before<'s>(&self, sets: &'s [EarlierSet]) -> Result<Option<&'s EarlierSet>, RunError> {
+        if publication::calendar(&self.project).is_none() {
+            return Ok(sets.last());
+        }
+        let out = self.went_out()?;
+        let last = out.iter().rev().find(|line| line.audience == Audience::Public);
+        Ok(last.and_then(|last| sets.iter().rev().find(|set| set.release == last.release)))
     }
 }
 
@@ -215,6 +243,7 @@ impl Publication<'_> {
             let Some((planned, areas)) = self.checked.measures.get(id) else { continue };
             let reads = agreement::reads(project, &planned.datasets, Some((&self.checked.areas, areas)));
             let refused = agreement::permits(&reads, Audience::Public).err().map(|why| why.to_string());
+            let refused = refused.or_else(|| unprotected(&row.file.config));
             let none = || MeasureFigures { measure: id.clone(), from: 0, figures: Vec::new() };
             candidates.push(Candidate {
                 file: row.file,
@@ -237,9 +266,20 @@ impl Publication<'_> {
         partnership: &Manifest,
     ) -> Result<Made, RunError> {
         let schema = tables::OUTTURN.schema();
-        let all = concat_batches(&schema, outturn)?;
+        let mut all = concat_batches(&schema, outturn)?;
+        // What waits for a later planned release is not there for this one.
+        let until = self.run.public_until()?;
+        if let Some(last) = until {
+            all = tables_for_public::until(&all, last)?.unwrap_or(all);
+        }
+        let sets = self.run.earlier_public_sets()?;
+        let shown_before = self.run.shown_before(&sets)?;
+        let known = shown_before.map(|set| of_table(&set.public)).transpose()?.unwrap_or_default();
+        let (all, mut marked) = tables_for_public::revised_since(&all, &known)?;
+        if until.is_some() {
+            marked.extend(self.measures.iter().map(|row| row.file.config.id.clone()));
+        }
         let candidates = self.candidates(public, tables_for_public::figures(&all)?)?;
-        let sets = self.run.published.public_sets()?;
         let earlier = Known::read(&sets, &candidates)?;
         let (measures, mut gaps) = self.protect(candidates, &earlier)?;
         let rows: Vec<PublicRow> = measures.iter().flat_map(|own| own.rows.iter().cloned()).collect();
@@ -253,12 +293,12 @@ impl Publication<'_> {
         crate::durable::create_folder(&set.folder)
             .map_err(|source| ReleaseError::File { path: set.folder.display().to_string(), source })?;
         set.write(&tables::OUTTURN, vec![shown])?;
-        self.judged_for_public(&measures, &mut set)?;
-        self.declared_for_public(&measures, &mut set)?;
-        self.described_for_public(&measures, deliveries, row, &sets, &mut set)?;
+        self.judged_for_public(&measures, (until, &marked), &mut set)?;
+        self.declared_for_public(&measures, until, &mut set)?;
+        self.described_for_public(&measures, deliveries, row, (shown_before, until), &mut set)?;
         let disclosure: Vec<DisclosureRow> = measures.iter().map(|own| own.row.clone()).collect();
         set.write(&tables::DISCLOSURE, vec![tables::disclosure(&disclosure, true, &self.name)?])?;
-        let withheld_tables = self.tables_for_public(draft, partnership, &mut set)?;
+        let withheld_tables = self.tables_for_public(draft, partnership, until, &mut set)?;
         let manifest = Manifest {
             as_of: self.run.as_of,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -268,9 +308,10 @@ impl Publication<'_> {
                 .collect(),
             tables: std::mem::take(&mut set.tables),
             withheld_tables,
+            public_until: until,
             ..Manifest::default()
         };
-        let manifest = self.public_revisions(draft, manifest, partnership, &sets, &mut set)?;
+        let manifest = self.public_revisions(draft, manifest, partnership, shown_before, &mut set)?;
         draft.seal_public(manifest.clone())?;
         let withheld: u64 = disclosure.iter().map(|row| row.small + row.cover).sum();
         let shown: u64 = disclosure.iter().map(|row| row.shown).sum();
@@ -340,7 +381,14 @@ impl Publication<'_> {
     }
 
     /// Comparisons, signals and the board's page, from the protected figures.
-    fn judged_for_public(&self, measures: &[ForPublic<'_>], set: &mut Set) -> Result<(), RunError> {
+    ///
+    /// They are made anew for the measures that are marked, and where something is withheld.
+    fn judged_for_public(
+        &self,
+        measures: &[ForPublic<'_>],
+        (until, marked): (Option<Month>, &BTreeSet<String>),
+        set: &mut Set,
+    ) -> Result<(), RunError> {
         let project = &self.run.project;
         let mut all = Judged { assessment: Vec::new(), signal: Vec::new(), scorecard: Vec::new() };
         let as_judged = ByMeasure::of(&self.judged);
@@ -350,12 +398,14 @@ impl Publication<'_> {
                 continue;
             }
             let said = project.commentary_of(id);
-            let open: Vec<&Commentary> = said.iter().copied().filter(|text| is_open(text, own)).collect();
+            let in_time = |text: &&Commentary| until.is_none_or(|last| text.period.last <= last);
+            let open = said.iter().copied().filter(in_time).filter(|text| is_open(text, own));
+            let open: Vec<&Commentary> = open.collect();
             let targets = project.targets.get(id).map(|targets| open_targets(&targets.config, own));
             let same_targets = targets.as_ref().is_none_or(|open| {
                 project.targets.get(id).is_some_and(|all| all.config.target.len() == open.target.len())
             });
-            if !own.differs() && open.len() == said.len() && same_targets {
+            if !own.differs() && !marked.contains(id) && open.len() == said.len() && same_targets {
                 as_judged.add(id, &mut all);
                 continue;
             }
@@ -382,10 +432,16 @@ impl Publication<'_> {
     }
 
     /// What people set and say, without what would tell a withheld figure.
-    fn declared_for_public(&self, measures: &[ForPublic<'_>], set: &mut Set) -> Result<(), RunError> {
+    fn declared_for_public(
+        &self,
+        measures: &[ForPublic<'_>],
+        until: Option<Month>,
+        set: &mut Set,
+    ) -> Result<(), RunError> {
         let by_id: BTreeMap<&str, &ForPublic<'_>> =
             measures.iter().map(|own| (own.candidate.id(), own)).collect();
         let mut project = self.run.project.clone();
+        project.commentary.retain(|said| until.is_none_or(|last| said.period.last <= last));
         for said in &mut project.commentary {
             let open = by_id.get(said.measure.as_str()).is_some_and(|own| is_open(said, own));
             if !open {
@@ -415,7 +471,7 @@ impl Publication<'_> {
         measures: &[ForPublic<'_>],
         deliveries: &RecordBatch,
         row: &ReleaseRow,
-        sets: &[EarlierSet],
+        (before, until): (Option<&EarlierSet>, Option<Month>),
         set: &mut Set,
     ) -> Result<(), RunError> {
         let project = &self.run.project;
@@ -439,6 +495,7 @@ impl Publication<'_> {
                 reads: row.reads.clone(),
                 audiences: row.audiences.clone(),
                 disclosure: row.disclosure.clone(),
+                definition: row.definition.clone(),
                 // Of few rows the digest would tell which they are.
                 fingerprint: String::new(),
             });
@@ -449,7 +506,13 @@ impl Publication<'_> {
         let items: Vec<(&str, &FrameworkItem)> = items.collect();
         set.write(&tables::MEASURE, vec![tables::measure(&told, &items, &self.name)?])?;
         set.write(&tables::AREA, vec![tables::area(&self.checked.areas, &self.name)?])?;
-        set.write(&tables::PERIOD, vec![tables::period(&self.periods, &self.name)?])?;
+        let mut periods = self.periods.clone();
+        periods.retain(|period| until.is_none_or(|last| period.last <= last));
+        set.write(&tables::PERIOD, vec![tables::period(&periods, &self.name)?])?;
+        let signed = tables::sign_off(self.supply.sign_offs.decisions(), &self.name)?;
+        set.write(&tables::SIGN_OFF, vec![signed])?;
+        let calendar = publication::lines(project, &self.run.went_out()?, self.run.now);
+        set.write(&tables::RELEASE_CALENDAR, vec![tables::release_calendar(&calendar, &self.name)?])?;
         let deliveries = release::stamped(deliveries, &self.name, self.run.as_of, None)?;
         let kept = [
             "feed",
@@ -479,7 +542,7 @@ impl Publication<'_> {
         set.write(&tables::FEED_STATUS, vec![tables_for_public::only(&status, &kept)?])?;
         set.write(&tables::AGREEMENT, vec![tables::agreement(project, self.run.as_of, &self.name)?])?;
         let row = ReleaseRow {
-            previous: sets.last().map(|set| set.release.clone()).unwrap_or_default(),
+            previous: before.map(|set| set.release.clone()).unwrap_or_default(),
             measures_released: told.iter().filter(|row| row.reason.is_empty()).count() as u64,
             ..row.clone()
         };
@@ -493,6 +556,7 @@ impl Publication<'_> {
         &self,
         draft: &Draft,
         partnership: &Manifest,
+        until: Option<Month>,
         set: &mut Set,
     ) -> Result<BTreeMap<String, String>, RunError> {
         let project = &self.run.project;
@@ -519,6 +583,15 @@ impl Publication<'_> {
             if batches.is_empty() {
                 batches.push(RecordBatch::new_empty(schema));
             }
+            if let Some(last) = until {
+                let cut = batches.iter().map(|batch| tables_for_public::until(batch, last));
+                let Some(cut) = cut.collect::<Result<Option<Vec<_>>, _>>()? else {
+                    let why = "without a column `period` or `month` it cannot be told what waits for a later release";
+                    withheld.insert(id.clone(), why.to_owned());
+                    continue;
+                };
+                batches = cut;
+            }
             set.write_named(id, &file.config.title, batches)?;
         }
         Ok(withheld)
@@ -530,10 +603,9 @@ impl Publication<'_> {
         draft: &Draft,
         mut manifest: Manifest,
         partnership: &Manifest,
-        sets: &[EarlierSet],
+        before: Option<&EarlierSet>,
         set: &mut Set,
     ) -> Result<Manifest, RunError> {
-        let before = sets.last();
         let rows = match before {
             Some(before) => {
                 let causes = before
@@ -591,7 +663,7 @@ fn for_public(candidate: Candidate<'_>, mut own: Protected) -> ForPublic<'_> {
     ForPublic { candidate, rows, row }
 }
 
-/// A measure that an agreement keeps from the public: its areas and periods stand, with the reason in place of figures.
+/// A measure that is kept from the public: its areas and periods stand, with the reason in place of figures.
 fn not_permitted(candidate: Candidate<'_>) -> ForPublic<'_> {
     let why = candidate.refused.clone().unwrap_or_default();
     let mut seen = BTreeSet::new();
@@ -615,7 +687,9 @@ fn not_permitted(candidate: Candidate<'_>) -> ForPublic<'_> {
                 synthetic: figure.synthetic,
                 note: why.clone(),
                 interval: None,
+                basis: None,
                 after_break: figure.after_break,
+                vintage: figure.vintage,
             },
         });
     }
@@ -763,8 +837,9 @@ impl Known {
             let mut counted: BTreeMap<String, Vec<Figure>> = match &set.partnership {
                 // Without it, what was withheld then is taken to have been what it is now.
                 Some(folder) => {
-                    let own = of_table(folder).unwrap_or_default().into_iter();
-                    own.map(|own| (own.measure, own.figures)).collect()
+                    let mut own = of_table(folder).unwrap_or_default();
+                    tables_for_public::cut(&mut own, set.manifest.public_until);
+                    own.into_iter().map(|own| (own.measure, own.figures)).collect()
                 }
                 None => BTreeMap::new(),
             };

@@ -12,26 +12,31 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::earlier::{Earlier, Fingerprints, Kept};
+use super::earlier::{Earlier, Fingerprints, Kept, Past};
 use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
-use super::{Run, RunError, RunReport, Stored, feed_ages, public, stopped};
+use super::{Run, RunError, RunReport, Stored, feed_ages, kept, public, stopped};
 use crate::agreement;
 use crate::assess::compare::{self, Subject};
+use crate::assess::interval::confidence;
 use crate::assess::settings::FrameworkItem;
 use crate::assess::{self, Figure};
 use crate::check::Checked;
 use crate::config::SqlFile;
 use crate::config::settings::{FeedConfig, MeasureConfig};
+use crate::definition;
 use crate::engine::{Engine, Selected};
+use crate::erasure::Erasures;
 use crate::feed::FeedState;
 use crate::freshness::{self, Came, Freshness, Standing, Verdicts};
 use crate::measure::{self, Planned, Supply};
 use crate::normalise::DeliveryStatus;
-use crate::period::Period;
+use crate::period::{Period, PeriodKind};
+use crate::publication;
 use crate::release::assessed::{self, Judged};
 use crate::release::tables::{self, MeasureRow, ReleaseRow, Reports};
-use crate::release::{self, DatasetVersion, Draft, Manifest, ReleaseError, TableFiles, revision};
+use crate::release::{self, DatasetVersion, Draft, Manifest, Recorded, ReleaseError, TableFiles, revision};
 use crate::retained::Retained;
+use crate::signoff::{Pending, SignOffs};
 use crate::warehouse::Snapshot;
 
 /// How many measures, or tables of the project, are computed at once.
@@ -60,9 +65,16 @@ pub(super) struct Publication<'a> {
     pub(super) run: &'a Run<'a>,
     pub(super) checked: &'a Checked,
     stored: &'a Stored,
-    supply: &'a Supply<'a>,
+    pub(super) supply: &'a Supply<'a>,
     fingerprints: Fingerprints,
     before: Earlier,
+    /// What the last whole release published.
+    past: Past,
+    /// Final figures under which something else is counted now; those of measures that are taken over as rows of
+    /// `revision`.
+    pending: (Vec<Pending>, Vec<RecordBatch>),
+    /// By measure: version and digest of its definition.
+    definitions: BTreeMap<String, (u32, String)>,
     /// Name of the release.
     pub(super) name: String,
     gaps: Vec<String>,
@@ -92,8 +104,13 @@ impl Run<'_> {
         };
         let deliveries = tables::feed_delivery(states, &stored.reports, &dataset_of)?;
         let retained = Retained::open(&self.place).map_err(RunError::Landing)?;
+        let sign_offs = SignOffs::open(&self.place, self.remade.as_ref().map(|made| made.recorded.sign_offs));
+        let sign_offs = sign_offs.map_err(RunError::SignOff)?;
+        let last_whole = self.last_whole();
+        let past = last_whole.as_ref().map(|(folder, _)| Past::of(folder)).transpose()?.unwrap_or_default();
         let supply = Supply {
             retained: &retained,
+            sign_offs: &sign_offs,
             project: &self.project,
             feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
             reports: &stored.reports,
@@ -103,13 +120,17 @@ impl Run<'_> {
         let gaps = delivery_gaps(states, &stored.reports);
         let delivery_gap_count = gaps.len() as u64;
         let mut draft = self.published.begin(self.as_of)?;
+        let fingerprints = Fingerprints::new(checked, &stored, states, &supply);
         let mut publication = Publication {
             run: self,
             checked,
             stored: &stored,
             supply: &supply,
-            fingerprints: Fingerprints::new(checked, &stored, states, &supply),
-            before: Earlier::of(&self.published, current),
+            before: Earlier::of(&self.published, current, &fingerprints),
+            fingerprints,
+            past,
+            pending: (Vec::new(), Vec::new()),
+            definitions: definitions(checked),
             name: draft.name().to_owned(),
             gaps: gaps
                 .into_iter()
@@ -160,17 +181,31 @@ impl Run<'_> {
         let fingerprints = &publication.fingerprints;
         let mut manifest = Manifest {
             as_of: self.as_of,
+            made_at: Some(self.now),
+            compared_with: last_whole.as_ref().map(|(_, manifest)| manifest.release.clone()),
+            recorded: Some(Recorded {
+                deliveries: self.landed,
+                sign_offs: sign_offs.decisions().len() as u64,
+                went_out: self.went_out()?.len() as u64,
+                erasures: Erasures::open(&self.place).map_err(RunError::Landing)?.lines().len() as u64,
+            }),
+            public_until: self.public_until()?,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.project.digest.clone(),
             inputs: self.inputs(asked).await?,
-            contents: fingerprints.contents(&self.project.digest),
             measures: fingerprints.measures.clone(),
             own_tables: fingerprints.tables.clone(),
             withheld_tables,
             datasets: versions.collect(),
             ..Manifest::default()
         };
-        self.publish_revisions(&mut draft, &manifest, current)?;
+        let pending = std::mem::take(&mut publication.pending);
+        let revised =
+            self.publish_revisions(&mut draft, &manifest, (last_whole.as_ref(), &sign_offs), pending)?;
+        let known = current.map(|current| &current.definitions);
+        let definitions = std::mem::take(&mut publication.definitions);
+        manifest.definitions = definition::recorded(known, definitions, &revised);
+        gaps.extend(definition::gaps(&manifest.definitions));
         let public = publication.public_set(&mut draft, &outturn, &deliveries, &row, &manifest)?;
         let losses = public.as_ref().map(|made| made.rows.as_slice()).unwrap_or_default();
         let losses = tables::disclosure(losses, false, draft.name())?;
@@ -181,6 +216,9 @@ impl Run<'_> {
         manifest.public_gaps = public.map(|made| made.gaps).unwrap_or_default();
         gaps.extend(manifest.public_gaps.iter().cloned());
         let Publication { name, computed, .. } = publication;
+        if self.remade.is_none() {
+            kept::keep(&self.project, &self.place).map_err(RunError::Landing)?;
+        }
         draft.finish(manifest)?;
         info!(release = %name, "release {name} is current");
         self.show_to_public(&name)?;
@@ -195,40 +233,64 @@ impl Run<'_> {
             rows_quarantined: stored.rows_quarantined,
             restated: stored.restated,
             gaps,
+            went_out: Vec::new(),
             feed_age_days: feed_ages(states, self.now),
         })
     }
 }
 
 impl Run<'_> {
-    /// Holds the tables of the release in the making against those of the current one, and adds what changed.
+    /// Holds the tables of the release in the making against those of the last whole one, and adds what changed and what
+    /// would, were it not final. Gives the measures that show a figure otherwise.
     fn publish_revisions(
         &self,
         draft: &mut Draft,
         manifest: &Manifest,
-        current: Option<&Manifest>,
-    ) -> Result<(), RunError> {
-        let before = current.filter(|current| !current.measures.is_empty()).and_then(|_| self.last_whole());
-        let rows = match &before {
-            Some((folder, before)) => revision::revisions((folder, before), (draft.folder(), manifest))?,
+        (before, sign_offs): (Option<&(PathBuf, Manifest)>, &SignOffs),
+        (pending, pending_before): (Vec<Pending>, Vec<RecordBatch>),
+    ) -> Result<BTreeSet<String>, RunError> {
+        let own = (draft.folder(), manifest);
+        let mut rows = match before {
+            Some((folder, before)) => revision::revisions((folder, before), own, sign_offs)?,
             None => Vec::new(),
         };
-        let previous = before.as_ref().map(|(_, manifest)| manifest.release.as_str()).unwrap_or_default();
-        let batch = revision::table(&rows, previous, draft.name())?;
+        let revised = rows.iter().map(|row| row.key.0.clone()).collect();
+        rows.extend(revision::pending(pending, &|name| self.whole(name), own)?);
+        let previous = before.map(|(_, manifest)| manifest.release.as_str()).unwrap_or_default();
+        let mut batches = vec![revision::table(&rows, previous, draft.name())?];
+        for batch in pending_before.iter().filter(|batch| batch.num_rows() > 0) {
+            batches.push(release::stamped(batch, draft.name(), self.as_of, None)?);
+        }
         let table = &tables::REVISION;
-        let files = release::write_table(draft.folder(), table.name, table.title, &batch.schema(), &[batch])?;
+        let schema = table.schema();
+        let files = release::write_table(draft.folder(), table.name, table.title, &schema, &batches)?;
         draft.add(table.name, files);
-        Ok(())
+        Ok(revised)
     }
 
-    /// The latest release that is still as it was released; a damaged one is no measure of what changed.
-    fn last_whole(&self) -> Option<(PathBuf, Manifest)> {
-        self.published.names().iter().rev().find_map(|name| {
-            let folder = self.published.release(name)?;
-            let manifest = release::read_manifest(&folder).ok()?;
-            release::damaged_tables(&folder, &manifest).is_empty().then_some((folder, manifest))
-        })
+    /// A release that is still as it was released; a damaged one is no measure of what changed.
+    fn whole(&self, name: &str) -> Option<(PathBuf, Manifest)> {
+        let folder = self.history.release(name)?;
+        let manifest = release::read_manifest(&folder).ok()?;
+        release::damaged_tables(&folder, &manifest).is_empty().then_some((folder, manifest))
     }
+
+    /// The latest such release; for one that is made once more the one that it was compared with.
+    fn last_whole(&self) -> Option<(PathBuf, Manifest)> {
+        match &self.remade {
+            Some(made) => self.whole(made.compared_with.as_ref()?),
+            None => self.history.names().iter().rev().find_map(|name| self.whole(name)),
+        }
+    }
+}
+
+/// Version and digest of the definition of each measure.
+fn definitions(checked: &Checked) -> BTreeMap<String, (u32, String)> {
+    let measures = checked.measures.iter().filter_map(|(id, (planned, _))| {
+        let file = checked.project.measures.get(id)?;
+        Some((id.clone(), (file.config.version, definition::digest(&checked.project, file, planned))))
+    });
+    measures.collect()
 }
 
 impl<'a> Publication<'a> {
@@ -293,6 +355,7 @@ impl<'a> Publication<'a> {
         let freshness = self.freshness(planned, areas);
         let feeds =
             agreement::reads(&self.run.project, &planned.datasets, Some((&self.checked.areas, areas)));
+        let definition = self.definitions.get(id).map(|(_, digest)| digest.clone()).unwrap_or_default();
         let row = |reason: String, latest: String, fingerprints: &Fingerprints| MeasureRow {
             file,
             reason,
@@ -300,6 +363,7 @@ impl<'a> Publication<'a> {
             freshness,
             reads: planned.reads.iter().cloned().collect::<Vec<_>>().join(", "),
             audiences: agreement::audiences(&feeds),
+            definition: definition.clone(),
             disclosure: self
                 .run
                 .project
@@ -309,6 +373,7 @@ impl<'a> Publication<'a> {
                 .map(|rules| public::rule_of(&self.run.project, rules, &file.config, &feeds)),
             fingerprint: fingerprints.measures.get(id).cloned().unwrap_or_default(),
         };
+        let refused = matches!(counts, Counts::Refused(_));
         let counted = match counts {
             Counts::New(counted) => Ok(counted),
             Counts::Refused(why) => Err(measure::Withheld(why)),
@@ -317,7 +382,9 @@ impl<'a> Publication<'a> {
                     self.outturn.push(release::stamped(batch, &self.name, self.run.as_of, None)?);
                 }
                 self.add(&kept.judged)?;
+                self.pending.1.extend(kept.pending);
                 self.periods.extend(self.supply.periods(file, planned, areas));
+                self.periods.extend(waves(&file.config, &kept.rows));
                 self.synthetic |= kept.synthetic;
                 self.measures.push(row(String::new(), kept.latest, &self.fingerprints));
                 return Ok(());
@@ -335,6 +402,13 @@ impl<'a> Publication<'a> {
                 (measure::withheld(&file.config, planned, areas, self.supply, &why), why.to_string())
             }
         };
+        // What is final stands, unless the agreement of a feed no longer lets the measure be published.
+        if !refused {
+            let sure = confidence(&file.config).share() * 100.0;
+            let sign_offs = self.supply.sign_offs;
+            self.pending.0.extend(sign_offs.apply(id, &mut figures, sure, reason.is_empty()));
+        }
+        self.past.mark_revised(id, &mut figures);
         self.synthetic |= figures.iter().any(|figure| figure.synthetic);
         self.periods.extend(figures.iter().map(|figure| figure.period));
         let latest = measure::latest(&figures).map(|period| period.to_string()).unwrap_or_default();
@@ -398,8 +472,11 @@ impl<'a> Publication<'a> {
         draft: &Draft,
         stop: &CancellationToken,
     ) -> Result<BTreeMap<String, String>, RunError> {
-        // A few at once: while one is planned, which takes one processor, another is computed.
-        let pending = self.checked.tables.iter().map(async |(id, planned)| {
+        // A few at once: while one is planned, which takes one processor, another is computed. What was largest before
+        // comes first, so that nothing large is left for the end.
+        let mut planned: Vec<_> = self.checked.tables.iter().collect();
+        planned.sort_by_key(|(id, _)| std::cmp::Reverse(self.before.size(id)));
+        let pending = planned.into_iter().map(async |(id, planned)| {
             let made = self.table(engine, id, planned).await?;
             Ok::<_, RunError>((id, made))
         });
@@ -475,6 +552,7 @@ impl<'a> Publication<'a> {
         for (table, batch) in assessed::declared(project, self.run.as_of, name)? {
             write(writing, draft, table.name, table.title, vec![batch]);
         }
+        let calendar = publication::lines(project, &self.run.went_out()?, self.run.now);
         let or_empty = |table: &tables::Table, mut batches: Vec<RecordBatch>| {
             if batches.is_empty() {
                 batches.push(RecordBatch::new_empty(table.schema()));
@@ -494,7 +572,9 @@ impl<'a> Publication<'a> {
             (&tables::FEED_STATUS, vec![tables::feed_status(&standings, name)?]),
             (&tables::QUARANTINE_SUMMARY, vec![quarantine]),
             (&tables::WAIVER, vec![waivers]),
+            (&tables::SIGN_OFF, vec![tables::sign_off(self.supply.sign_offs.decisions(), name)?]),
             (&tables::AGREEMENT, vec![tables::agreement(&self.run.project, self.run.as_of, name)?]),
+            (&tables::RELEASE_CALENDAR, vec![tables::release_calendar(&calendar, name)?]),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
             write(writing, draft, table.name, table.title, batches);
@@ -508,6 +588,17 @@ impl<'a> Publication<'a> {
         let standings = self.standings.iter();
         standings.filter_map(|(id, standings)| Some((of(id)?, standings.as_slice()))).collect()
     }
+}
+
+/// The waves of a survey that rows taken over are about: no calendar tells them.
+fn waves(config: &MeasureConfig, rows: &[RecordBatch]) -> BTreeSet<Period> {
+    use arrow::array::AsArray;
+    if !config.periods.contains(&PeriodKind::SurveyWave) {
+        return BTreeSet::new();
+    }
+    let columns = rows.iter().filter_map(|batch| batch.column_by_name("period")?.as_string_opt::<i32>());
+    let periods = columns.flat_map(|column| column.iter().flatten()).filter_map(|text| text.parse().ok());
+    periods.filter(|period: &Period| period.kind == PeriodKind::SurveyWave).collect()
 }
 
 /// How each feed stands on a day, by its id.

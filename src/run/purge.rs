@@ -10,11 +10,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Run, RunError, Standings};
+use super::{Run, RunError, Standings, look};
 use crate::assess::Coverage;
 use crate::check::{Checked, check};
 use crate::engine::{Engine, quarantine_table};
-use crate::erasure::{Erasure, Erasures};
+use crate::erasure::{Erased, Erasure, Erasures, bytes_erased};
 use crate::feed::{self, FeedState};
 use crate::landing::{Delivery, Landing};
 use crate::lock::Lock;
@@ -26,6 +26,7 @@ use crate::progress::Progress;
 use crate::release::tables::Reports;
 use crate::retained::{self, Retained};
 use crate::retention::{self, Due, Purged, PurgedFile};
+use crate::signoff::SignOffs;
 use crate::warehouse::Snapshot;
 
 /// Enforces the retention rules of the project in `root` at the moment `now`; `by` is the role of whoever has it done.
@@ -61,12 +62,15 @@ impl Run<'_> {
     async fn purge(&self, checked: &Checked, by: &str, dry_run: bool) -> Result<Purged, RunError> {
         let landing = Landing::open(&self.place).map_err(RunError::Landing)?;
         let mut erasures = Erasures::open(&self.place).map_err(RunError::Landing)?;
-        let due = retention::due(&self.project, &landing, &erasures, self.as_of);
+        let mut due = retention::due(&self.project, &landing, &erasures, self.as_of);
+        let (_, states, standings) = look(checked, self.now).await?;
+        let (of_many, staying) = self.due_of_many(&standings);
+        due.extend(of_many);
         let held = self.held(checked).await?;
-        let mut purged = Purged { dry_run, ..Purged::default() };
+        let mut purged = Purged { dry_run, notes: staying, ..Purged::default() };
         let mut retained = Retained::open(&self.place).map_err(RunError::Landing)?;
         if !due.is_empty() {
-            let uncounted = self.put_aside(checked, &landing, &due, &held, &mut retained).await?;
+            let uncounted = self.put_aside(checked, &states, &due, &held, &mut retained).await?;
             purged.notes.extend(uncounted);
         }
         let lines: Vec<Erasure> = due.iter().map(|one| self.line(one, by, &held.reports)).collect();
@@ -77,9 +81,7 @@ impl Run<'_> {
                 "{unknown} deliveries belong to feeds that the project no longer has; no rule says how long they are kept"
             ));
         }
-        let mut slots = slots_of(erasures.lines());
-        slots.extend(slots_of(&lines));
-        let is_erased = |d: &Delivery| slots.contains(&(d.feed.clone(), d.period, d.file.clone()));
+        let is_erased = |d: &Delivery| bytes_erased(erasures.lines().iter().chain(&lines), d);
         for sha256 in retention::unreferenced(&landing, is_erased) {
             if let Some(bytes) = landing.object_bytes(sha256) {
                 purged.objects += 1;
@@ -106,8 +108,31 @@ impl Run<'_> {
         if erasures.lines().is_empty() {
             return Ok(purged);
         }
-        self.remove(checked, landing, &erasures, &slots, &mut purged).await?;
+        self.remove(checked, landing, &erasures, &mut purged).await?;
         Ok(purged)
+    }
+
+    /// What is due of feeds that bring many months at once, and a line for each edition that stays though it holds rows
+    /// that may not be kept.
+    fn due_of_many(&self, standings: &Standings) -> (Vec<Due<'_>>, Vec<String>) {
+        let (mut due, mut staying) = (Vec::new(), Vec::new());
+        for feed in self.project.feeds.values().map(|feed| &feed.config) {
+            let rule = self.project.agreement_of(feed).and_then(|agreement| agreement.retention);
+            let Some(past) = rule.and_then(|rule| standings.past_of(&feed.id, rule, self.as_of)) else {
+                continue;
+            };
+            for (delivery, rows) in &past.staying {
+                staying.push(format!(
+                    "feed `{}`: {} of {} stays as received and holds {rows} rows that may not be kept, in no dataset: it \
+                     goes when a later delivery stands in its place",
+                    feed.id,
+                    delivery.file,
+                    delivery.received.with_timezone(&chrono_tz::Europe::London).date_naive()
+                ));
+            }
+            due.extend(retention::due_of_many(&self.project, feed, past.months, past.editions));
+        }
+        (due, staying)
     }
 
     async fn held(&self, checked: &Checked) -> Result<Held, RunError> {
@@ -130,23 +155,24 @@ impl Run<'_> {
     async fn put_aside(
         &self,
         checked: &Checked,
-        landing: &Landing,
+        states: &[FeedState],
         due: &[Due<'_>],
         held: &Held,
         retained: &mut Retained,
     ) -> Result<Vec<String>, RunError> {
-        let (states, _) = feed::foresee(&self.project, landing, self.as_of).map_err(RunError::Landing)?;
         let dataset_of = |state: &FeedState| {
             self.project.contracts.get(&state.feed.contract).map(|contract| contract.config.dataset.as_str())
         };
-        let deliveries = crate::release::tables::feed_delivery(&states, &held.reports, &dataset_of)?;
+        let deliveries = crate::release::tables::feed_delivery(states, &held.reports, &dataset_of)?;
         let stored = Some((&self.warehouse, &held.snapshots));
         let (engine, _) =
             Engine::new(&self.project, &checked.datasets, &checked.lookups, stored, Some(deliveries), false)
                 .await?;
         let before = retained.clone();
+        let sign_offs = SignOffs::default(); // what is counted is put aside, not what is published
         let supply = Supply {
             retained: &before,
+            sign_offs: &sign_offs,
             project: &self.project,
             feeds: states.iter().map(|state| (state.feed.id.as_str(), state)).collect(),
             reports: &held.reports,
@@ -156,8 +182,9 @@ impl Run<'_> {
         let mut lost = Vec::new();
         for (id, (planned, areas)) in &checked.measures {
             let Some(file) = self.project.measures.get(id) else { continue };
+            let of_rows = due.iter().filter(|one| one.what != Erased::Bytes);
             let concerned: Vec<&Due<'_>> =
-                due.iter().filter(|one| planned.datasets.contains(one.dataset)).collect();
+                of_rows.filter(|one| planned.datasets.contains(one.dataset)).collect();
             if concerned.is_empty() {
                 continue;
             }
@@ -171,6 +198,13 @@ impl Run<'_> {
                     continue;
                 }
             };
+            if monthly.told.is_some() {
+                // A figure of a whole period cannot be kept by its months.
+                lost.push(format!(
+                    "measure `{id}` counts whole periods, so its figures of periods with these months are lost"
+                ));
+                continue;
+            }
             let definition = retained::definition(&self.project, file, planned);
             for area in areas {
                 let covers =
@@ -200,9 +234,12 @@ impl Run<'_> {
         let found = reports.get(one.dataset).and_then(|months| months.get(&one.month)).into_iter().flatten();
         let mut reports: Vec<DeliveryReport> = found
             .filter(|report| report.delivery.feed == one.feed.id && report.delivery.file == one.file)
+            .filter(|_| one.what != Erased::Bytes)
             .cloned()
             .collect();
-        if let (true, Some(latest)) = (reports.is_empty(), one.deliveries.last()) {
+        if one.what == Erased::File
+            && let (true, Some(latest)) = (reports.is_empty(), one.deliveries.last())
+        {
             // It was landed and never read, as when every run since was broken off.
             reports.push(DeliveryReport::new(latest.clone(), DeliveryStatus::Refused, String::new()));
         }
@@ -219,6 +256,7 @@ impl Run<'_> {
             why: one.rule.clone(),
             agreement: one.agreement.to_owned(),
             reference: one.reference.to_owned(),
+            what: one.what,
             feed: one.feed.id.clone(),
             dataset: one.dataset.to_owned(),
             period: one.month,
@@ -235,15 +273,15 @@ impl Run<'_> {
         checked: &Checked,
         landing: Landing,
         erasures: &Erasures,
-        slots: &BTreeSet<(String, Month, String)>,
         purged: &mut Purged,
     ) -> Result<(), RunError> {
         landing.remove_leftovers().map_err(RunError::Landing)?;
         self.warehouse.remove_leftovers().map_err(RunError::Landing)?;
         let (mut states, _) =
             feed::foresee(&self.project, &landing, self.as_of).map_err(RunError::Landing)?;
+        let of_rows = erasures.lines().iter().filter(|line| line.what != Erased::Bytes);
         let months: BTreeSet<(String, Month)> =
-            erasures.lines().iter().map(|line| (line.dataset.clone(), line.period)).collect();
+            of_rows.map(|line| (line.dataset.clone(), line.period)).collect();
         let again = Arc::new(Landing::open(&self.place).map_err(RunError::Landing)?);
         let parts = Parts::open(&self.place);
         let standings = Standings::settle(checked, &again, &mut states, self.as_of, parts).await?;
@@ -261,21 +299,17 @@ impl Run<'_> {
                 }
             }
         }
-        let is_erased = |d: &Delivery| slots.contains(&(d.feed.clone(), d.period, d.file.clone()));
-        for sha256 in retention::unreferenced(&landing, is_erased) {
+        for sha256 in retention::unreferenced(&landing, |d: &Delivery| erasures.has_bytes_of(d)) {
             landing.remove_object(sha256).map_err(RunError::Landing)?;
         }
         landing.remove_parts().map_err(RunError::Landing)
     }
 }
 
-fn slots_of(lines: &[Erasure]) -> BTreeSet<(String, Month, String)> {
-    lines.iter().map(|line| (line.feed.clone(), line.period, line.file.clone())).collect()
-}
-
 /// Counts what is due.
 fn tell(purged: &mut Purged, due: &[Due<'_>], lines: &[Erasure]) {
-    let months: BTreeSet<(&str, Month)> = due.iter().map(|one| (one.dataset, one.month)).collect();
+    let of_rows = due.iter().filter(|one| one.what != Erased::Bytes);
+    let months: BTreeSet<(&str, Month)> = of_rows.map(|one| (one.dataset, one.month)).collect();
     purged.months = months.len();
     let mut partners: BTreeMap<&str, usize> = BTreeMap::new();
     for (one, line) in due.iter().zip(lines) {

@@ -1,11 +1,13 @@
 //! What is remembered of the last run while the program is down.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
+
+use crate::durable;
 
 /// File in the warehouse folder.
 const FILE: &str = "schedule.json";
@@ -49,12 +51,9 @@ impl LastRun {
     /// # Errors
     /// What the file system reports; the record before stands.
     pub fn write(&self, warehouse: &Path) -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".outturn-").suffix(".tmp").tempfile_in(warehouse)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist(warehouse.join(FILE)).map_err(|error| error.error)?;
-        std::fs::File::open(warehouse)?.sync_all()
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        durable::write(&warehouse.join(FILE), &text)
     }
 }
 

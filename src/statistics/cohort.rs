@@ -70,8 +70,7 @@ pub fn proven_reoffending(
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for offence in offences {
         if let Some(entry) = first.get(offence.person)
-            && (*entry..later(*entry, FOLLOW_UP)).contains(&offence.committed)
-            && offence.proven.is_some_and(|proven| proven < later(*entry, PROVEN_BY))
+            && is_reoffence(*entry, offence.committed, offence.proven)
         {
             *counts.entry(offence.person).or_default() += 1;
         }
@@ -85,6 +84,21 @@ pub fn proven_reoffending(
         per_offender: reoffences as f64 / cohort as f64,
     };
     Reoffending { cohort, mature_from, figures: Some(figures) }
+}
+
+/// Whether an offence is a proven reoffence of somebody who entered the cohort on `entry`: committed from that day on, less
+/// than 12 months after it, and proven less than 18 months after it. See [`proven_reoffending`].
+#[must_use]
+pub fn is_reoffence(entry: NaiveDate, committed: NaiveDate, proven: Option<NaiveDate>) -> bool {
+    (entry..later(entry, FOLLOW_UP)).contains(&committed)
+        && proven.is_some_and(|proven| proven < later(entry, PROVEN_BY))
+}
+
+/// Whether an event comes back: no later than so many months after the one before it, the anniversary included. See
+/// [`repeats`].
+#[must_use]
+pub fn is_repeat(before: NaiveDate, day: NaiveDate, months: u32) -> bool {
+    day <= later(before, Months::new(months))
 }
 
 /// The same day so many months later, or the last of the month that lacks it.
@@ -128,7 +142,7 @@ pub fn repeats(events: &[Event<'_>], period: (NaiveDate, NaiveDate), months: u32
     for (place, event) in order {
         let before = latest.insert(event.key, event.day);
         if (period.0..=period.1).contains(&event.day) {
-            let repeat = before.is_some_and(|before| event.day <= later(before, Months::new(months)));
+            let repeat = before.is_some_and(|before| is_repeat(before, event.day, months));
             found.push((place, repeat));
         }
     }

@@ -16,6 +16,8 @@ pub enum Shown {
     NotApplicable,
     /// A survey in which nobody said so; `[w]`.
     NoneRecorded,
+    /// Too few answers or cases for a number; `[u]`.
+    LowReliability,
 }
 
 /// What a reader has to know about a number, in the order in which markers stand.
@@ -83,6 +85,7 @@ pub fn text(shown: Shown, decimals: usize, flags: &[Flag]) -> String {
         Shown::Confidential => "[c]".to_owned(),
         Shown::NotApplicable => "[z]".to_owned(),
         Shown::NoneRecorded => "[w]".to_owned(),
+        Shown::LowReliability => "[u]".to_owned(),
     };
     let markers: String =
         Flag::ALL.into_iter().filter(|flag| flags.contains(flag)).map(Flag::marker).collect();

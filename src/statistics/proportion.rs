@@ -1,6 +1,6 @@
 //! Proportions: how many of those who could, did.
 
-use super::{Confidence, Estimate, Interval, NoValue, fraction};
+use super::{Confidence, Estimate, Interval, NoValue, difference_of, fraction};
 use crate::statistics::distribution::normal_two_sided;
 
 /// Wilson's score interval for a proportion: `events` out of `trials`, as proportions within 0..=1.
@@ -73,10 +73,8 @@ pub fn difference(
     let second = wilson(events2, trials2, confidence)?;
     let (p1, p2) = (events1 / trials1, events2 / trials2);
     let difference = p1 - p2;
-    let interval = Interval {
-        lower: difference - (p1 - first.lower).hypot(second.upper - p2),
-        upper: difference + (first.upper - p1).hypot(p2 - second.lower),
-    };
+    let interval =
+        difference_of(Estimate { value: p1, interval: first }, Estimate { value: p2, interval: second });
     let pooled = (events1 + events2) / (trials1 + trials2);
     let tested = pooled > 0.0 && events1 + events2 < trials1 + trials2;
     let z = tested.then(|| difference / (pooled * (1.0 - pooled) * (1.0 / trials1 + 1.0 / trials2)).sqrt());

@@ -262,6 +262,35 @@ fn compare_groups(answers: &[Answer<'_>], design: &Design) -> (Vec<GroupShare>, 
     (shares, Some(GroupDifference { estimate, error, t, freedom, p_value }))
 }
 
+/// The standard error of a weighted share, as a proportion, from the base of valid answers and the design effect: that of a
+/// simple random sample of the base, times the root of the effect. The other way round, [`proportion`] found the effect.
+///
+/// `None` for a base below two, an effect that is not above 0 and a share outside 0..=1.
+#[must_use]
+pub fn error(share: f64, base: f64, design_effect: f64) -> Option<f64> {
+    let sound = base > 1.0 && design_effect > 0.0 && (0.0..=1.0).contains(&share);
+    Some((share * (1.0 - share) / (base - 1.0) * design_effect).sqrt()).filter(|e| sound && e.is_finite())
+}
+
+/// The design effect behind a standard error; `None` where all answer alike, so that nothing shows it.
+#[must_use]
+pub fn design_effect(share: f64, base: f64, error: f64) -> Option<f64> {
+    let spread = share * (1.0 - share);
+    (base > 1.0 && spread > 0.0 && error > 0.0).then(|| error * error / (spread / (base - 1.0)))
+}
+
+/// Wilson's interval of a weighted share at its effective base, the base over the design effect; as proportions.
+///
+/// `None` as for [`error`], and without a base. Source: L. Kish (1965), Survey Sampling.
+#[must_use]
+pub fn interval(share: f64, base: f64, design_effect: f64, confidence: Confidence) -> Option<Interval> {
+    if !(design_effect > 0.0 && (0.0..=1.0).contains(&share)) {
+        return None;
+    }
+    let effective = base / design_effect;
+    wilson(share * effective, effective, confidence)
+}
+
 /// How far two independent waves of a survey lie apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WaveChange {

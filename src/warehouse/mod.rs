@@ -17,6 +17,7 @@ use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use object_store::{ObjectStore, ObjectStoreExt};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::normalise::DeliveryReport;
@@ -211,6 +212,26 @@ impl Warehouse {
     fn place(&self, table: &str, path: &str) -> object_store::path::Path {
         let root = object_store::path::Path::from_url_path(self.address(table).path()).unwrap_or_default();
         path.split('/').filter(|part| !part.is_empty()).fold(root, object_store::path::Path::join)
+    }
+
+    /// SHA-256 of a table's file; `None` where it is gone.
+    ///
+    /// # Errors
+    /// What the storage reports.
+    pub async fn digest(&self, table: &str, path: &str) -> Result<Option<String>, WarehouseError> {
+        let failed = |source: object_store::Error| WarehouseError::File {
+            table: table.to_owned(),
+            path: path.to_owned(),
+            source: source.into(),
+        };
+        match self.store.get(&self.place(table, path)).await {
+            Ok(found) => {
+                let bytes = found.bytes().await.map_err(failed)?;
+                Ok(Some(hex::encode(Sha256::digest(&bytes))))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// A file for a month in the making.

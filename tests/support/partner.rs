@@ -27,6 +27,9 @@ enum Step {
 /// One answer. The connection stays open after it if it says where it ends, and is closed otherwise.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
+    status: u16,
+    /// The entity tag of what is sent: who has it already is told so instead.
+    held: Option<String>,
     steps: Vec<Step>,
     keeps_open: bool,
 }
@@ -45,12 +48,19 @@ impl Answer {
             bytes.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
             bytes.extend_from_slice(body);
         }
-        Self { steps: vec![Step::Send(bytes)], keeps_open: true }
+        Self { status, held: None, steps: vec![Step::Send(bytes)], keeps_open: true }
+    }
+
+    /// A file with an entity tag. Who asks for another edition only is answered 304.
+    pub(crate) fn file(etag: &str, content_type: &str, body: impl AsRef<[u8]>) -> Self {
+        let headers = [format!("ETag: {etag}"), format!("Content-Type: {content_type}")];
+        Self { held: Some(etag.to_owned()), ..Self::with(200, &[&headers[0], &headers[1]], body) }
     }
 
     /// These bytes and nothing else, then the end of the connection.
     pub(crate) fn raw(bytes: impl AsRef<[u8]>) -> Self {
-        Self { steps: vec![Step::Send(bytes.as_ref().to_vec())], keeps_open: false }
+        let steps = vec![Step::Send(bytes.as_ref().to_vec())];
+        Self { status: 200, held: None, steps, keeps_open: false }
     }
 
     pub(crate) fn then(self, bytes: impl AsRef<[u8]>) -> Self {
@@ -84,12 +94,18 @@ impl Answer {
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     head: String,
+    /// Status of the answer as scripted.
+    status: u16,
 }
 
 impl Request {
     /// Path and query.
     pub(crate) fn path(&self) -> &str {
         self.head.split(' ').nth(1).unwrap_or_default()
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.status
     }
 
     /// The value of a header, whatever the case of its name.
@@ -150,6 +166,11 @@ impl FakePartner {
         self
     }
 
+    /// What a path answers from now on.
+    pub(crate) fn set(&self, path: &str, answer: Answer) {
+        lock(&self.state.answers).insert(path.to_owned(), VecDeque::from([answer]));
+    }
+
     pub(crate) fn url(&self, path: &str) -> Url {
         Url::parse(&format!("http://{}{path}", self.address)).expect("paths in tests are well-formed")
     }
@@ -162,6 +183,13 @@ impl FakePartner {
     /// All requests so far, in order.
     pub(crate) fn requests(&self) -> Vec<Request> {
         lock(&self.state.requests).clone()
+    }
+
+    /// The requests since this was last called, in the order of their paths.
+    pub(crate) fn take_requests(&self) -> Vec<Request> {
+        let mut taken = std::mem::take(&mut *lock(&self.state.requests));
+        taken.sort_by(|a, b| a.path().cmp(b.path()));
+        taken
     }
 
     /// Connections that were opened so far, with or without a request.
@@ -187,9 +215,8 @@ fn serve(mut stream: TcpStream, state: &State) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     while let Some(head) = peek_head(&stream)? {
-        let request = Request { head: String::from_utf8_lossy(&head).into_owned() };
+        let mut request = Request { head: String::from_utf8_lossy(&head).into_owned(), status: 0 };
         let path = request.path().split('?').next().unwrap_or_default().to_owned();
-        lock(&state.requests).push(request);
         let answer = {
             let mut answers = lock(&state.answers);
             match answers.get_mut(&path) {
@@ -198,7 +225,12 @@ fn serve(mut stream: TcpStream, state: &State) -> io::Result<()> {
                 None => None,
             }
         };
-        let answer = answer.unwrap_or_else(|| Answer::with(404, &[], "no such file"));
+        let mut answer = answer.unwrap_or_else(|| Answer::with(404, &[], "no such file"));
+        if let Some(etag) = answer.held.take().filter(|etag| request.header("if-none-match") == Some(etag)) {
+            answer = Answer::with(304, &[&format!("ETag: {etag}")], "");
+        }
+        request.status = answer.status;
+        lock(&state.requests).push(request);
         // Closing with unread bytes breaks the connection, so one byte of the request is left where a reset
         // is due.
         let read = if answer.resets() { head.len() - 1 } else { head.len() };

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Says aloud that a server program is not there. Where the servers are required that is a failure.
-fn missing<T>(what: &str) -> Option<T> {
+pub(crate) fn missing<T>(what: &str) -> Option<T> {
     assert!(
         std::env::var_os("OUTTURN_REQUIRE_SERVERS").is_none_or(|required| required != "1"),
         "{what} is missing, though OUTTURN_REQUIRE_SERVERS=1"

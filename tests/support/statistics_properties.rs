@@ -10,7 +10,9 @@ use outturn::statistics::spc::{Settings, Variation, xmr};
 use outturn::statistics::standardise::{Band, direct};
 use outturn::statistics::survey::{self, Answer};
 use outturn::statistics::target::{self, Rag, Target, Tolerance, within_tolerance};
-use outturn::statistics::{Confidence, Interval, Polarity, display, mean, proportion};
+use outturn::statistics::{
+    Confidence, Estimate, Interval, Polarity, difference_of, display, mean, proportion,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -311,6 +313,56 @@ proptest! {
         }
         if let (Some(a), Some(b)) = (before.error, after.error) {
             prop_assert!((a - b).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_mean_lies_in_its_interval_and_its_sums_say_the_same_in_any_order(
+        values in proptest::collection::vec(-500..500_i32, 2..40), turn in 0..40_usize, confidence in confidence(),
+    ) {
+        let mut values: Vec<f64> = values.into_iter().map(f64::from).collect();
+        let direct = mean::of(&values, confidence);
+        let (value, interval) = (direct.value.expect("a mean"), direct.interval.expect("an interval"));
+        prop_assert!(interval.holds(value));
+        let total: f64 = values.iter().sum();
+        let squares: f64 = values.iter().map(|value| value * value).sum();
+        let sums = mean::of_sums(values.len() as f64, total, squares, confidence).expect("a mean");
+        let of_sums = sums.interval.expect("an interval");
+        prop_assert!((of_sums.lower - interval.lower).abs() < 1e-6 && (of_sums.upper - interval.upper).abs() < 1e-6);
+        let middle = mean::median(&values).expect("a median");
+        let around = mean::median_interval(&values, confidence);
+        prop_assert!(around.is_none_or(|limits| limits.holds(middle)));
+        let turn = turn % values.len();
+        values.rotate_left(turn);
+        prop_assert_eq!(mean::median_interval(&values, confidence), around);
+    }
+
+    #[test]
+    fn a_difference_lies_in_its_interval_and_turns_with_its_sides(
+        first in (-50.0..50.0_f64, 0.0..20.0_f64, 0.0..20.0_f64), second in (-50.0..50.0_f64, 0.0..20.0_f64, 0.0..20.0_f64),
+        n in 2..60_u32, confidence in confidence(),
+    ) {
+        let of = |(value, below, above): (f64, f64, f64)| Estimate {
+            value, interval: Interval { lower: value - below, upper: value + above },
+        };
+        let (there, back) = (difference_of(of(first), of(second)), difference_of(of(second), of(first)));
+        let difference = first.0 - second.0;
+        prop_assert!(there.lower <= difference && difference <= there.upper);
+        prop_assert!((there.lower + back.upper).abs() < 1e-9 && (there.upper + back.lower).abs() < 1e-9);
+        let n = f64::from(n);
+        let means = mean::difference((n, first.0, first.1), (n + 3.0, second.0, second.1), confidence).expect("an interval");
+        prop_assert!(means.lower <= difference && difference <= means.upper);
+    }
+
+    #[test]
+    fn a_survey_share_lies_in_its_interval_which_widens_with_the_design_effect(
+        base in 2..5000_u32, share in 0.0..=1.0_f64, effect in 0.3..4.0_f64, more in 1.0..3.0_f64,
+    ) {
+        let of = |effect| survey::interval(share, f64::from(base), effect, Confidence::P95).expect("an interval");
+        prop_assert!(of(effect).holds(share) && within(of(effect * more), of(effect)));
+        let error = survey::error(share, f64::from(base), effect).expect("an error");
+        if let Some(found) = survey::design_effect(share, f64::from(base), error) {
+            prop_assert!((found - effect).abs() < 1e-6 * effect);
         }
     }
 

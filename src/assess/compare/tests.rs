@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::assess::Parts;
 use crate::assess::interval::{self, CountLimits};
 use crate::assess::settings::TargetConfig;
 use crate::assess::tests::config as plain_config;
@@ -43,18 +44,22 @@ fn figure(config: &MeasureConfig, area: &str, of: &str, cell: Cell) -> Figure {
     };
     let counted = config.kind == MeasureKind::Count;
     let denominator = cell.map(|(_, d)| d).filter(|_| !counted);
+    let value = cell.map(|(n, d)| if counted { n } else { n / d * unit });
+    let parts = Parts { numerator: cell.map(|(n, _)| n), denominator, ..Parts::default() };
     Figure {
         area: area.into(),
         period: period(of),
         breakdown: "all".into(),
         numerator: cell.map(|(n, _)| n),
         denominator,
-        value: cell.map(|(n, d)| if counted { n } else { n / d * unit }),
+        value,
         status: if cell.is_some() { Status::Available } else { Status::Incomplete },
         synthetic: false,
         note: String::new(),
-        interval: cell.and_then(|(n, _)| interval::of(config, &limits, n, denominator)),
+        interval: value.and_then(|value| interval::of(config, &limits, &parts, value)),
         after_break: false,
+        basis: None,
+        vintage: crate::assess::Vintage::default(),
     }
 }
 
@@ -483,4 +488,127 @@ proptest! {
         };
         prop_assert_eq!(ranks(told(&[0, 1, 2, 3])), ranks(told(&order)));
     }
+}
+
+/// A figure made of these parts, as the product makes it.
+fn made(config: &MeasureConfig, area: &str, of: &str, parts: Parts) -> Figure {
+    let valued = value::of(config, &CountLimits::new(confidence(config)), &parts);
+    Figure {
+        numerator: parts.numerator,
+        denominator: parts.denominator,
+        value: valued.value,
+        interval: valued.interval,
+        basis: valued.basis,
+        status: Status::Available,
+        ..figure(config, area, of, None)
+    }
+}
+
+fn near(limits: Option<Interval>, lower: f64, upper: f64, by: f64) {
+    let limits = limits.unwrap();
+    assert!((limits.lower - lower).abs() < by && (limits.upper - upper).abs() < by, "{limits:?}");
+}
+
+/// The comparison of ward W1 with partnership C, in which it lies.
+fn with_the_rest(config: &MeasureConfig, ward: Parts, whole: Parts) -> Comparison {
+    let config = MeasureConfig { benchmark: Some("C".into()), ..config.clone() };
+    let figures = [made(&config, "C", "2024/25", whole), made(&config, "W1", "2024/25", ward)];
+    only(&compared(&config, &figures), &figures, "W1", "2024/25", ComparisonKind::Benchmark).clone()
+}
+
+#[test]
+fn a_part_is_held_against_the_rest_of_its_whole_whatever_the_kind() {
+    let sums = |n: f64, d: f64, squares: f64| Parts {
+        numerator: Some(n),
+        denominator: Some(d),
+        further: [squares, 0.0],
+        ..Parts::default()
+    };
+    // 4 values of mean 10 and variance 40 / 3; the other 6 have the sum 90 and squares of 1,460: mean 15, variance 22.
+    let average = config(MeasureKind::Average, Set::LowerIsBetter);
+    let row = with_the_rest(&average, sums(40.0, 4.0, 440.0), sums(130.0, 10.0, 1900.0));
+    assert_eq!((row.reference, row.difference, row.method), (Some(15.0), Some(-5.0), "welch_t_interval"));
+    // Squared error 10 / 3 + 11 / 3 = 7, 49 / ((10 / 3)² / 3 + (11 / 3)² / 5) = 7.67 degrees: t between 2.3060 and 2.3646.
+    near(row.limits, -5.0 - 2.326 * 7.0_f64.sqrt(), -5.0 + 2.326 * 7.0_f64.sqrt(), 0.02);
+    assert_eq!(row.result(), "similar");
+
+    // 60 of 80 by 100 answers; the rest 240 of 420 by 500, with the design effect of the whole:
+    // 75 - 57.142857 points, ± 1.959964 √(0.75 0.25 / 99 1.2 + 0.24489796 / 499 1.5) x 100.
+    let survey = config(MeasureKind::Survey, Set::HigherIsBetter);
+    let answers = |n: f64, d: f64, base: f64, effect: f64| Parts {
+        base: Some(base),
+        design_effect: Some(effect),
+        ..sums(n, d, 0.0)
+    };
+    let row = with_the_rest(&survey, answers(60.0, 80.0, 100.0, 1.2), answers(300.0, 500.0, 600.0, 1.5));
+    near(row.limits, 7.1060, 28.6083, 1e-3);
+    assert_eq!((row.result(), row.method), ("better", "survey_difference_interval"));
+    assert_eq!(
+        row.wording,
+        "statistically significantly higher than the rest of C (+17.9 percentage points)"
+    );
+
+    // A median has no rest.
+    let median = config(MeasureKind::Median, Set::LowerIsBetter);
+    let middle = |value: f64| Parts { value: Some(value), denominator: Some(9.0), ..Parts::default() };
+    assert_eq!(with_the_rest(&median, middle(4.0), middle(5.0)).reason, "rest_of_benchmark_unknown");
+}
+
+#[test]
+fn a_gap_of_rates_has_limits_from_those_of_both_and_two_gaps_differ_by_theirs() {
+    let config = MeasureConfig { per: Some(1000), ..config(MeasureKind::Gap, Set::LowerIsBetter) };
+    let gap = |own: f64, other: f64| Parts {
+        numerator: Some(own),
+        denominator: Some(1000.0),
+        further: [other, 1000.0],
+        ..Parts::default()
+    };
+    // Byar's limits are 20.2371 and 42.8284 of 30, 4.7875 and 18.3914 of 10:
+    // 20 - √(9.7629² + 8.3914²) and 20 + √(12.8284² + 5.2125²).
+    let figures =
+        [made(&config, "C", "2023/24", gap(30.0, 10.0)), made(&config, "C", "2024/25", gap(90.0, 10.0))];
+    assert_eq!((figures[0].value, figures[0].interval.unwrap().method), (Some(20.0), "rate_difference"));
+    near(figures[0].interval.map(|own| own.limits), 7.1263, 33.8470, 1e-3);
+    let row = only(&compared(&config, &figures), &figures, "C", "2024/25", ComparisonKind::LastYear).clone();
+    assert_eq!((row.difference, row.result(), row.method), (Some(60.0), "worse", "difference_interval"));
+    assert_eq!(row.wording, "statistically significantly higher than 2023/24 (+60.0)");
+}
+
+#[test]
+fn medians_differ_where_their_intervals_lie_apart() {
+    let config = config(MeasureKind::Median, Set::LowerIsBetter);
+    let median = |value: f64, lower: f64, upper: f64| Parts {
+        value: Some(value),
+        denominator: Some(40.0),
+        limits: Some(Interval { lower, upper }),
+        ..Parts::default()
+    };
+    let of = |now: Parts| {
+        let figures =
+            [made(&config, "C", "2023/24", median(20.0, 17.0, 23.0)), made(&config, "C", "2024/25", now)];
+        let rows = compared(&config, &figures);
+        let row = only(&rows, &figures, "C", "2024/25", ComparisonKind::LastYear);
+        (row.result(), row.method)
+    };
+    assert_eq!(of(median(15.0, 12.0, 16.5)), ("better", "intervals_apart"));
+    assert_eq!(of(median(15.0, 12.0, 17.0)), ("similar", "intervals_apart"));
+}
+
+#[test]
+fn an_index_ends_at_a_break_after_its_base_year() {
+    let config =
+        MeasureConfig { base: Some("2022/23".into()), ..config(MeasureKind::Index, Set::LowerIsBetter) };
+    let index =
+        Parts { numerator: Some(50.0), denominator: Some(40.0), further: [40.0, 12.0], ..Parts::default() };
+    let mut figures = ["2022/23", "2023/24", "2024/25"].map(|year| made(&config, "W1", year, index));
+    let found = Break { month: period("2024/25").first, areas: vec!["C".into()], title: String::new() };
+    cut_indices(&config, &mut figures, std::slice::from_ref(&found), &areas());
+    assert_eq!(figures.each_ref().map(|figure| figure.value), [Some(125.0), Some(125.0), None]);
+    assert_eq!(
+        (figures[2].status, figures[2].note.as_str()),
+        (Status::NotApplicable, "a break in the series lies between the base year 2022/23 and this period")
+    );
+    let mut elsewhere = [made(&config, "D", "2024/25", index)];
+    cut_indices(&config, &mut elsewhere, &[found], &areas());
+    assert_eq!(elsewhere[0].value, Some(125.0));
 }

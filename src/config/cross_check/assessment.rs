@@ -4,7 +4,7 @@ use super::{Loaded, Problem, Project, front_matter_span, is_unread, span_of};
 use crate::assess::settings::{MilestoneState, TargetConfig, TargetsConfig};
 use crate::config::SqlFile;
 use crate::config::settings::{IntervalChoice, MeasureConfig, MeasureKind, Polarity};
-use crate::period::Period;
+use crate::period::{Period, PeriodKind};
 
 pub(super) fn check(project: &Project, problems: &mut Vec<Problem>) {
     for measure in project.measures.values() {
@@ -61,10 +61,16 @@ fn judged(measure: &SqlFile<MeasureConfig>, problems: &mut Vec<Problem>) {
         let message = "interval = \"none\" and `interval-reason` go together".to_owned();
         problems.push(at(key, message).help("say why the figures have no interval"));
     }
-    if config.benchmark.is_some() && matches!(config.kind, MeasureKind::Count | MeasureKind::RankOfRate) {
-        let message = format!("a {} of one area says nothing beside that of another", config.kind.name());
+    let unlike = matches!(config.kind, MeasureKind::Count | MeasureKind::RankOfRate | MeasureKind::Share);
+    if config.benchmark.is_some() && unlike {
+        let message = format!("{} of one area says nothing beside that of another", config.kind.a());
         problems.push(at("benchmark", message).help("compare rates or percentages with a benchmark"));
     }
+    if config.interval == IntervalChoice::Counts && config.kind != MeasureKind::Ratio {
+        let message = format!("interval = \"counts\" is for a ratio, and this is {}", config.kind.a());
+        problems.push(at("interval", message));
+    }
+    of_kind(measure, problems);
     if let Some(text) = &config.baseline
         && let Err(error) = text.parse::<Period>()
     {
@@ -73,6 +79,63 @@ fn judged(measure: &SqlFile<MeasureConfig>, problems: &mut Vec<Problem>) {
     if let Some(headline) = config.headline.filter(|kind| !config.periods.contains(kind)) {
         let message = format!("`{}` is not among `periods`", headline.name());
         problems.push(at("headline", message).help("name it in `periods` too"));
+    }
+}
+
+/// What a measure of its kind needs, and what has no place in it.
+fn of_kind(measure: &SqlFile<MeasureConfig>, problems: &mut Vec<Problem>) {
+    let config = &measure.config;
+    let kind = config.kind;
+    let mut problem = |key: &str, message: String, help: &str| {
+        let span = front_matter_span(&measure.source, &[key]);
+        problems.push(Problem::new(&measure.source, span, message).help(help));
+    };
+    let settings = [
+        ("whole", config.whole.is_some(), kind == MeasureKind::Share, "whole = \"E23000013\""),
+        ("base", config.base.is_some(), kind == MeasureKind::Index, "base = \"2019/20\""),
+    ];
+    for (key, found, wanted, example) in settings {
+        if wanted && !found {
+            problem("kind", format!("{} needs `{key}`", kind.a()), &format!("add {example}"));
+        } else if found && !wanted {
+            problem(key, format!("{} has no `{key}`", kind.a()), "leave it out");
+        }
+    }
+    match config.base.as_deref().map(str::parse::<Period>) {
+        Some(Err(error)) => problem("base", error.to_string(), "name a year such as 2019/20"),
+        Some(Ok(base)) if base.months().count() != 12 => {
+            problem("base", format!("`{base}` is no year"), "name a year such as 2019/20");
+        }
+        _ => {}
+    }
+    if let Some([lowest, highest]) = config.range {
+        if kind != MeasureKind::Score {
+            problem("range", format!("{} has no `range`", kind.a()), "leave it out");
+        } else if !(lowest < highest && lowest.is_finite() && highest.is_finite()) {
+            let message = format!("expected the lowest score and the highest, found {lowest} and {highest}");
+            problem("range", message, "for example range = [0, 10]");
+        }
+    }
+    let no_base =
+        matches!(kind, MeasureKind::Count | MeasureKind::Rate | MeasureKind::RankOfRate | MeasureKind::Index);
+    if config.minimum_base.is_some() && no_base {
+        problem("minimum-base", format!("{} has no base", kind.a()), "leave it out");
+    }
+    let waves = config.periods.contains(&PeriodKind::SurveyWave);
+    if waves && kind.is_told_by_month() {
+        problem("periods", format!("{} has no waves", kind.a()), "leave `survey-wave` out");
+    }
+    if !config.waves.is_empty() && !waves {
+        problem("waves", "`survey-wave` is not among `periods`".to_owned(), "name it in `periods` too");
+    }
+    for text in &config.waves {
+        match text.parse::<Period>() {
+            Ok(wave) if wave.kind == PeriodKind::SurveyWave => {}
+            _ => {
+                let message = format!("expected a wave such as `wave 2024-10 to 2024-12`, found `{text}`");
+                problem("waves", message, "name the first and the last month of its fieldwork");
+            }
+        }
     }
 }
 

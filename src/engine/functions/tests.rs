@@ -112,7 +112,7 @@ fn every_function_is_described_for_an_analyst() {
     register(&context);
     let state = context.state();
     let ours: Vec<&String> = state.scalar_functions().keys().filter(|name| !builtin.contains(name)).collect();
-    assert_eq!(ours.len(), NUMBERS.len() + 4);
+    assert_eq!(ours.len(), NUMBERS.len() + 11);
     for name in ours.into_iter().map(String::as_str).chain(["xmr_point"]) {
         let described =
             [format!("`{name}("), format!("`{name}`")].iter().any(|text| page.contains(text.as_str()));
@@ -182,4 +182,107 @@ async fn a_standardised_rate_is_that_of_its_bands() {
     assert_eq!(number("SELECT dsr([10, NULL], [1000, 500], [60, 40], 1000)['events']").await, Some(10.0));
     assert_eq!(number("SELECT dsr([4, 5], [1000, 500], [60, 40], 1000)['value']").await, None);
     assert!(run("SELECT dsr([1], [1, 2], [1, 2], 1000)").await.is_err());
+}
+
+#[tokio::test]
+async fn the_limits_of_a_median_are_values_of_its_list() {
+    let list = "[9, 1, 8, 2, 7, 3, 6, 4, 5, 10, NULL]";
+    // One or none of ten below: 11 of 1024.
+    assert_eq!(number(&format!("SELECT median_lower({list})")).await, Some(2.0));
+    assert_eq!(number(&format!("SELECT median_upper({list}, 0.95)")).await, Some(9.0));
+    assert_eq!(number("SELECT median_lower([1, 2, 3])").await, None);
+}
+
+#[tokio::test]
+async fn a_survey_share_is_that_of_the_vector_file() {
+    // survey_proportion: the answers of each case, as lists; its share, standard error and design effect.
+    let text = include_str!("../../../tests/vectors/survey_proportion.json");
+    let file: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut held = 0;
+    for case in file["cases"].as_array().unwrap() {
+        let (input, expected) = (&case["input"], &case["expected"]);
+        let answers = input["y"].as_array().unwrap().len();
+        let list = |key: &str, of: fn(&serde_json::Value) -> String| {
+            let values = input[key].as_array().cloned().unwrap_or(vec![serde_json::Value::Null; answers]);
+            values.iter().map(of).collect::<Vec<_>>().join(", ")
+        };
+        let number_of =
+            |value: &serde_json::Value| value.as_f64().map_or("NULL".to_owned(), |n| format!("{n:?}"));
+        let flag =
+            |value: &serde_json::Value| value.as_f64().map_or("NULL".to_owned(), |n| (n > 0.5).to_string());
+        let text_of = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => "CAST(NULL AS VARCHAR)".to_owned(),
+            serde_json::Value::String(text) => format!("'{text}'"),
+            other => format!("'{other}'"),
+        };
+        let sql = format!(
+            "survey_share([{}], [{}], [{}], [{}])",
+            list("y", flag),
+            list("w", number_of),
+            list("stratum", text_of),
+            list("psu", text_of)
+        );
+        for (field, key) in [("share", "p"), ("standard_error", "se"), ("design_effect", "deff")] {
+            if let Some(wanted) = expected[key].as_f64() {
+                let got = number(&format!("SELECT {sql}['{field}']")).await.unwrap();
+                assert!((got - wanted).abs() < 1e-8 * wanted.max(1e-3), "{} {key}: {got}", case["id"]);
+                held += 1;
+            }
+        }
+    }
+    assert!(held >= 12, "{held}");
+}
+
+#[tokio::test]
+async fn reoffences_and_repeats_keep_to_their_windows() {
+    let flag = async |sql: &str| {
+        let batches = run(&format!("SELECT {sql}")).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let column = batches[0].column(0).as_boolean();
+        column.is_valid(0).then(|| column.value(0))
+    };
+    // Entry on 10 April 2022: committed before 10 April 2023, proven before 10 October 2023.
+    let reoffence = |committed: &str, proven: &str| {
+        format!("proven_reoffence(DATE '2022-04-10', DATE '{committed}', {proven})")
+    };
+    assert_eq!(flag(&reoffence("2023-04-09", "DATE '2023-10-09'")).await, Some(true));
+    assert_eq!(flag(&reoffence("2023-04-10", "DATE '2023-05-01'")).await, Some(false));
+    assert_eq!(flag(&reoffence("2022-09-01", "DATE '2023-10-10'")).await, Some(false));
+    assert_eq!(flag(&reoffence("2022-04-09", "DATE '2022-05-01'")).await, Some(false));
+    assert_eq!(flag(&reoffence("2022-09-01", "CAST(NULL AS DATE)")).await, Some(false));
+    assert_eq!(
+        flag("proven_reoffence(CAST(NULL AS DATE), DATE '2022-09-01', DATE '2022-09-02')").await,
+        None
+    );
+    // The anniversary counts; 29 February has its anniversary on the 28th.
+    assert_eq!(flag("is_repeat(DATE '2025-05-01', DATE '2024-05-01', 12)").await, Some(true));
+    assert_eq!(flag("is_repeat(DATE '2025-05-02', DATE '2024-05-01', 12)").await, Some(false));
+    assert_eq!(flag("is_repeat(DATE '2025-02-28', DATE '2024-02-29', 12)").await, Some(true));
+    assert_eq!(flag("is_repeat(DATE '2025-03-01', DATE '2024-02-29', 12)").await, Some(false));
+    assert_eq!(flag("is_repeat(DATE '2025-03-01', CAST(NULL AS DATE), 12)").await, Some(false));
+    assert_eq!(flag("is_repeat(CAST(NULL AS DATE), DATE '2024-02-29', 12)").await, None);
+    assert!(run("SELECT is_repeat(DATE '2025-03-01', DATE '2024-02-29', -1)").await.is_err());
+}
+
+#[tokio::test]
+async fn a_period_has_the_name_that_the_plan_gives_it() {
+    let word = async |sql: &str| {
+        let batches = run(&format!("SELECT {sql}")).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let column = batches[0].column(0).as_string::<i32>().clone();
+        column.is_valid(0).then(|| column.value(0).to_owned())
+    };
+    for (sql, wanted) in [
+        ("period_of('2025-05', 'financial-quarter')", "2025/26 Q1"),
+        ("period_of(DATE '2025-03-31', 'financial-year')", "2024/25"),
+        ("period_of('2025-09', 'academic-year')", "academic year 2025/26"),
+        ("period_of('2025-09', 'rolling-12-months')", "12 months to 2025-09"),
+        ("wave('2024-10', '2024-12')", "wave 2024-10 to 2024-12"),
+        ("wave(DATE '2025-06-02', DATE '2025-06-30')", "wave 2025-06"),
+    ] {
+        assert_eq!(word(sql).await.as_deref(), Some(wanted), "{sql}");
+    }
+    assert_eq!(word("period_of(CAST(NULL AS VARCHAR), 'month')").await, None);
+    let refused = async |sql: &str| run(&format!("SELECT {sql}")).await.unwrap_err().to_string();
+    assert!(refused("period_of('2025-05', 'fortnight')").await.contains("`fortnight` is no kind of period"));
+    assert!(refused("period_of('May 2025', 'month')").await.contains("expected a month such as 2025-06"));
+    assert!(refused("wave('2025-05', '2025-04')").await.contains("cannot begin in"));
 }

@@ -1,0 +1,171 @@
+//! From what was counted to a value: how each kind of measure is made, and what it stands on.
+
+use super::Basis;
+use super::interval::{self, CountLimits, FigureInterval};
+use crate::config::settings::{MeasureConfig, MeasureKind};
+use crate::statistics::{Confidence, Interval, mean, survey, without_part};
+
+/// A survey with a smaller base has no value, unless its measure says otherwise.
+const SURVEY_BASE: u32 = 50;
+
+/// What one figure is made from: sums over its months, or what the SELECT says of the period itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Parts {
+    /// Events, weighted answers, or the sum of the values of an average.
+    pub numerator: Option<f64>,
+    /// Those who could have had them, or how many values there are.
+    pub denominator: Option<f64>,
+    /// For an average the sum of the squares; for a gap numerator and denominator of the other group; for an index the events
+    /// of the base year and its months.
+    pub further: [f64; 2],
+    /// The value where the SELECT tells it: a median or a score.
+    pub value: Option<f64>,
+    /// Its limits, where the SELECT tells them.
+    pub limits: Option<Interval>,
+    /// How many answered a survey.
+    pub base: Option<f64>,
+    /// Variance of a survey's share over that of a simple random sample.
+    pub design_effect: Option<f64>,
+}
+
+impl Parts {
+    /// What is left of a whole without a part of it. `None` where nothing, or less, is left, and for what has no counts.
+    ///
+    /// The rest of a survey's sample is held to have the design effect of the whole.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Option<Self> {
+        let counts = |parts: &Self| parts.numerator.zip(parts.denominator);
+        let (numerator, denominator) = without_part(counts(self)?, counts(part)?)?;
+        let rest = Self {
+            numerator: Some(numerator),
+            denominator: Some(denominator),
+            further: [self.further[0] - part.further[0], self.further[1] - part.further[1]],
+            base: self.base.zip(part.base).map(|(whole, part)| whole - part),
+            design_effect: self.design_effect,
+            value: None,
+            limits: None,
+        };
+        let left =
+            rest.base.is_none_or(|base| base > 0.0) && rest.further.iter().all(|number| *number >= 0.0);
+        left.then_some(rest)
+    }
+}
+
+/// A value with what it stands on; no value where the parts give none.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Valued {
+    pub(super) value: Option<f64>,
+    pub(super) interval: Option<FigureInterval>,
+    pub(super) basis: Option<Box<Basis>>,
+}
+
+/// The value of parts, whose denominator is filled in: residents for a rate, the base year's events for an index.
+pub(super) fn of(config: &MeasureConfig, limits: &CountLimits, parts: &Parts) -> Valued {
+    let value = value(config, parts);
+    Valued {
+        value,
+        interval: value.and_then(|value| interval::of(config, limits, parts, value)),
+        basis: basis(config, parts).map(Box::new),
+    }
+}
+
+fn value(config: &MeasureConfig, parts: &Parts) -> Option<f64> {
+    let share = |numerator: f64, denominator: f64| (denominator > 0.0).then(|| numerator / denominator);
+    match config.kind {
+        MeasureKind::Count => parts.numerator,
+        MeasureKind::Median | MeasureKind::Score => parts.value,
+        MeasureKind::Gap => {
+            let own = share(parts.numerator?, parts.denominator?)?;
+            let other = share(parts.further[0], parts.further[1])?;
+            Some((own - other) * unit(config))
+        }
+        // The multiplier comes first, so that 1 of 3 per 1,000 is the same number whoever computes it.
+        _ => share(parts.numerator? * unit(config), parts.denominator?),
+    }
+}
+
+/// What a plain fraction is multiplied with.
+pub(super) fn unit(config: &MeasureConfig) -> f64 {
+    match config.kind {
+        MeasureKind::Percentage | MeasureKind::Share | MeasureKind::Survey | MeasureKind::Index => 100.0,
+        MeasureKind::Rate | MeasureKind::RankOfRate => f64::from(config.per.unwrap_or(1)),
+        MeasureKind::Gap => config.per.map_or(100.0, f64::from),
+        MeasureKind::Count
+        | MeasureKind::Proportion
+        | MeasureKind::Ratio
+        | MeasureKind::Average
+        | MeasureKind::Median
+        | MeasureKind::Score => 1.0,
+    }
+}
+
+fn basis(config: &MeasureConfig, parts: &Parts) -> Option<Basis> {
+    let basis = match config.kind {
+        MeasureKind::Average => {
+            let error = spread(parts).map(|(n, deviation)| deviation / n.sqrt());
+            Basis { squares: Some(parts.further[0]), error, ..Basis::default() }
+        }
+        MeasureKind::Gap | MeasureKind::Index => {
+            Basis { other: Some((parts.further[0], parts.further[1])), ..Basis::default() }
+        }
+        MeasureKind::Survey => {
+            let share = parts.numerator? / parts.denominator.filter(|denominator| *denominator > 0.0)?;
+            let error = parts
+                .base
+                .zip(parts.design_effect)
+                .and_then(|(base, effect)| survey::error(share, base, effect));
+            Basis {
+                base: parts.base,
+                design_effect: parts.design_effect,
+                error: error.map(|error| error * unit(config)),
+                ..Basis::default()
+            }
+        }
+        _ => return None,
+    };
+    Some(basis)
+}
+
+/// How many values an average has, and their standard deviation; `None` below two, and without squares.
+pub(super) fn spread(parts: &Parts) -> Option<(f64, f64)> {
+    let (n, total) = parts.denominator.zip(parts.numerator)?;
+    let deviation = mean::of_sums(n, total, parts.further[0], Confidence::P95)?.deviation?;
+    Some((n, deviation))
+}
+
+/// Why parts give no value, in words.
+pub(super) fn why_none(config: &MeasureConfig, parts: &Parts) -> String {
+    match config.kind {
+        MeasureKind::Rate | MeasureKind::RankOfRate if parts.denominator.is_none() => {
+            "residents are not known".to_owned()
+        }
+        MeasureKind::Index if parts.denominator.is_none() => {
+            format!("the base year {} is not complete", config.base.as_deref().unwrap_or_default())
+        }
+        MeasureKind::Index => {
+            format!("the base year {} had none", config.base.as_deref().unwrap_or_default())
+        }
+        MeasureKind::Gap => "one of the groups has nobody in it".to_owned(),
+        MeasureKind::Median => "there was no case".to_owned(),
+        MeasureKind::Score => "no score was given".to_owned(),
+        MeasureKind::Survey => "nobody answered".to_owned(),
+        _ => "the denominator is zero".to_owned(),
+    }
+}
+
+/// How many cases a value stands on, and how many it needs; `None` for kinds that have no base.
+pub(super) fn base(config: &MeasureConfig, parts: &Parts) -> Option<(f64, f64)> {
+    let usual = if config.kind == MeasureKind::Survey { SURVEY_BASE } else { 0 };
+    let needed = f64::from(config.minimum_base.unwrap_or(usual));
+    let cases = match config.kind {
+        MeasureKind::Count
+        | MeasureKind::Rate
+        | MeasureKind::RankOfRate
+        | MeasureKind::Index
+        | MeasureKind::Share => None,
+        MeasureKind::Survey => parts.base,
+        MeasureKind::Gap => parts.denominator.map(|own| own.min(parts.further[1])),
+        _ => parts.denominator,
+    };
+    Some((cases?, needed))
+}
