@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use datafusion::common::{Column, DFSchema, Span};
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
-use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, Operator};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, JoinType, LogicalPlan, Operator};
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,27 +114,7 @@ impl Walk {
             LogicalPlan::Subquery(own) => self.columns(&own.subquery),
             LogicalPlan::Distinct(Distinct::All(input)) => self.columns(input),
             LogicalPlan::Distinct(Distinct::On(own)) => self.expressions(&own.select_expr, &own.input),
-            LogicalPlan::Aggregate(own) => {
-                let mut groups: Vec<Expr> = Vec::new();
-                for expr in &own.group_expr {
-                    match expr {
-                        Expr::GroupingSet(set) => {
-                            for inner in set.distinct_expr() {
-                                if !groups.contains(inner) {
-                                    groups.push(inner.clone());
-                                }
-                            }
-                        }
-                        other => groups.push(other.clone()),
-                    }
-                }
-                let mut found = self.expressions(&groups, &own.input);
-                let is_set = own.group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_)));
-                // The number of the grouping set, which no value goes into.
-                found.extend(is_set.then(Sources::new));
-                found.extend(self.expressions(&own.aggr_expr, &own.input));
-                found
-            }
+            LogicalPlan::Aggregate(own) => self.aggregate(own),
             LogicalPlan::Window(own) => {
                 let mut found = self.columns(&own.input);
                 found.extend(self.expressions(&own.window_expr, &own.input));
@@ -204,6 +184,28 @@ impl Walk {
             LogicalPlan::EmptyRelation(_) => vec![Sources::new(); plan.schema().fields().len()],
             _ => everything(plan),
         }
+    }
+
+    fn aggregate(&mut self, own: &Aggregate) -> Vec<Sources> {
+        let mut groups: Vec<Expr> = Vec::new();
+        for expr in &own.group_expr {
+            match expr {
+                Expr::GroupingSet(set) => {
+                    for inner in set.distinct_expr() {
+                        if !groups.contains(inner) {
+                            groups.push(inner.clone());
+                        }
+                    }
+                }
+                other => groups.push(other.clone()),
+            }
+        }
+        let mut found = self.expressions(&groups, &own.input);
+        let is_set = own.group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_)));
+        // The number of the grouping set, which no value goes into.
+        found.extend(is_set.then(Sources::new));
+        found.extend(self.expressions(&own.aggr_expr, &own.input));
+        found
     }
 
     fn expressions(&mut self, expressions: &[Expr], input: &LogicalPlan) -> Vec<Sources> {

@@ -17,7 +17,7 @@ use crate::period::Period;
 use crate::release::public::{EarlierSet, FOLDER, MeasureFigures};
 use crate::release::{self, Published, ReleaseError};
 use crate::run::RunError;
-use crate::run::public::{effort, of_table, rule_of, sums};
+use crate::run::public::{Known, effort, of_table, rule_of, sums};
 
 /// What an audit of a release found.
 #[derive(Debug, Clone, Default)]
@@ -235,38 +235,9 @@ impl Auditor<'_> {
         before: &[EarlierSet],
         report: &mut Report,
     ) -> Result<(), ProofError> {
-        let mut editions: BTreeMap<&str, Vec<(Vec<Figure>, Option<Vec<Figure>>)>> = BTreeMap::new();
-        let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
-        for set in before {
-            let new: Vec<&str> = subjects
-                .iter()
-                .filter(|own| {
-                    let digest = set.manifest.measures.get(own.id);
-                    digest.is_some_and(|digest| seen.insert((own.id, digest)))
-                })
-                .map(|own| own.id)
-                .collect();
-            if new.is_empty() {
-                continue;
-            }
-            let counted =
-                set.partnership.as_ref().and_then(|folder| of_table(folder).ok()).unwrap_or_default();
-            let mut counted: BTreeMap<String, Vec<Figure>> =
-                counted.into_iter().map(|own| (own.measure, own.figures)).collect();
-            for own in of_table(&set.public)? {
-                if let Some(id) = new.iter().find(|id| **id == own.measure) {
-                    let counted = counted.remove(&own.measure);
-                    editions.entry(id).or_default().push((own.figures, counted));
-                }
-            }
-        }
-        let earlier: Vec<Vec<Edition<'_>>> = subjects
-            .iter()
-            .map(|own| {
-                let own = editions.get(own.id).into_iter().flatten();
-                own.map(|(shown, counted)| Edition { shown, counted: counted.as_deref() }).collect()
-            })
-            .collect();
+        let ids: BTreeSet<&str> = subjects.iter().map(|own| own.id).collect();
+        let known = Known::read(before, &ids)?;
+        let earlier: Vec<Vec<Edition<'_>>> = subjects.iter().map(|own| known.of(own.id)).collect();
         let measures: Vec<Measure<'_>> = subjects
             .iter()
             .zip(&earlier)
@@ -278,7 +249,6 @@ impl Auditor<'_> {
             })
             .collect();
         let shown: Vec<&[Figure]> = subjects.iter().map(|own| own.shown.as_slice()).collect();
-        let ids: BTreeSet<&str> = subjects.iter().map(|own| own.id).collect();
         let sums = sums(self.checked.project.measures.values().map(|file| &file.config), &ids);
         let areas: Vec<_> = self.checked.areas.iter().cloned().collect();
         let found = audit_figures(&measures, &shown, &sums, &areas, &effort());
@@ -324,8 +294,9 @@ fn nothing_of(figure: &Figure) -> Figure {
     }
 }
 
+/// A count as a whole number.
 #[expect(clippy::cast_possible_truncation, reason = "a count that is out of range is no small one")]
-fn whole(count: f64) -> i64 {
+pub(crate) fn whole(count: f64) -> i64 {
     count.round() as i64
 }
 

@@ -407,10 +407,8 @@ fn rounded(figure: &Figure, rule: &Rule, base: i64) -> Figure {
     let Some(before) = figure.numerator else { return figure };
     figure.numerator = near(before);
     // First the product, so that a count that is its own value is a whole number again.
-    let scaled = |value: Option<f64>, from: f64, to: Option<f64>| {
-        value.zip(to).map(|(value, to)| if from > 0.0 { value * to / from } else { value })
-    };
-    figure.value = scaled(figure.value, before, figure.numerator);
+    let scaled = |(value, to): (f64, f64)| if before > 0.0 { value * to / before } else { value };
+    figure.value = figure.value.zip(figure.numerator).map(scaled);
     if rule.lays_denominator()
         && let Some(before) = figure.denominator
     {
@@ -735,5 +733,135 @@ mod tests {
         let outcome = run(&[measure], &[]);
         assert_eq!(outcome.measures[0].known_from_earlier, [1]);
         assert_eq!(outcome.measures[0].figures[1].numerator, None);
+    }
+
+    #[test]
+    fn a_count_under_two_names_is_withheld_under_both_and_covered_once() {
+        // A rate has the numerators of a count; in the count, but not in the rate, other wards make up the whole.
+        let wards = [("C", 52.0), ("N", 3.0), ("S", 40.0), ("W", 9.0)];
+        let months = [period(PeriodKind::Month, "2025-05"), month()];
+        let of = |areas: &[(&str, f64)]| -> Vec<Figure> {
+            let figures = areas.iter().flat_map(|(area, count)| {
+                months.iter().map(move |month| figure(area, ALL, *month, (*count, None)))
+            });
+            figures.collect()
+        };
+        let (count, rate) = (of(&wards), of(&[("W", 9.0), ("S", 40.0)]));
+        let rule = Rule::default();
+        let outcome = run(&[measure("count", &count, &rule), measure("rate", &rate, &rule)], &[]);
+        let of_ward = |own: usize, ward: &str| -> Vec<Option<f64>> {
+            let figures = outcome.measures[own].figures.iter().filter(|figure| figure.area == ward);
+            figures.map(|figure| figure.numerator).collect()
+        };
+        assert_eq!(of_ward(0, "N"), [None, None]);
+        for ward in ["W", "S"] {
+            assert_eq!(of_ward(0, ward), of_ward(1, ward), "{ward}");
+        }
+        assert_eq!(outcome.audits.len(), 1);
+    }
+
+    #[test]
+    fn a_sum_over_wards_and_one_over_kinds_hold_at_once_and_what_is_in_no_ward_is_protected_too() {
+        let total = counts(&[("C", 60.0)]);
+        let wards = counts(&[("N", 20.0), ("S", 25.0), ("W", 12.0)]);
+        let kinds: Vec<Figure> = [("kind: a", 31.0), ("kind: b", 29.0)]
+            .into_iter()
+            .map(|(kind, count)| figure("C", kind, month(), (count, None)))
+            .collect();
+        let rule = Rule::default();
+        let measures = [
+            measure("total", &total, &rule),
+            measure("wards", &wards, &rule),
+            measure("kinds", &kinds, &rule),
+        ];
+        let sum = |part: &str| MeasureSum { whole: "total".into(), parts: vec![part.into()] };
+        let outcome = run(&measures, &[sum("wards"), sum("kinds")]);
+        // Three are in no ward, which the total and all wards would tell: a ward is withheld, or the total with its kinds.
+        let hidden = outcome.measures.iter().flat_map(|own| &own.figures).filter(|f| f.numerator.is_none());
+        assert!(hidden.count() >= 1);
+        let apart = run(&measures, &[sum("kinds")]);
+        assert!(apart.measures.iter().flat_map(|own| &own.figures).all(|figure| figure.numerator.is_some()));
+        let one = MeasureSum { whole: "wards".into(), parts: vec!["kinds/kind: a".into()] };
+        assert_eq!(one.parts, [Part { measure: "kinds".into(), breakdown: Some("kind: a".into()) }]);
+    }
+
+    mod properties {
+        use proptest::collection::vec;
+        use proptest::prelude::*;
+
+        use super::*;
+
+        /// Figures of wards and the whole, of kinds and all, for six months and two quarters.
+        fn town(cells: &[f64]) -> (Vec<Figure>, Vec<Figure>) {
+            let at = |ward: usize, kind: usize, month: usize| cells[(ward * 2 + kind) * 6 + month];
+            let stretches: Vec<(Period, std::ops::Range<usize>)> = (0..6)
+                .map(|month| {
+                    let last = "2025-04"
+                        .parse::<crate::period::Month>()
+                        .unwrap()
+                        .plus(i32::try_from(month).unwrap());
+                    (Period::month(last), month..month + 1)
+                })
+                .chain(
+                    [("2025-06", 0..3), ("2025-09", 3..6)]
+                        .map(|(last, months)| (period(PeriodKind::FinancialQuarter, last), months)),
+                )
+                .collect();
+            let (mut all, mut by_kind) = (Vec::new(), Vec::new());
+            for (area, wards) in [("C", 0..3), ("N", 0..1), ("S", 1..2), ("W", 2..3)] {
+                for (breakdown, kinds) in [(ALL, 0..2), ("kind: a", 0..1), ("kind: b", 1..2)] {
+                    for (period, months) in &stretches {
+                        let mut count = 0.0;
+                        for ward in wards.clone() {
+                            for kind in kinds.clone() {
+                                count += months.clone().map(|month| at(ward, kind, month)).sum::<f64>();
+                            }
+                        }
+                        let into = if breakdown == ALL { &mut all } else { &mut by_kind };
+                        into.push(figure(area, breakdown, *period, (count, None)));
+                    }
+                }
+            }
+            (all, by_kind)
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+            #[test]
+            fn what_is_shown_is_true_and_not_small_and_the_audit_from_what_is_shown_agrees(
+                cells in vec(prop_oneof![3 => 5u8..40, 1 => 0u8..5], 36),
+            ) {
+                let cells: Vec<f64> = cells.into_iter().map(f64::from).collect();
+                let (all, by_kind) = town(&cells);
+                let rule = Rule::default();
+                let measures = [measure("all", &all, &rule), measure("kinds", &by_kind, &rule)];
+                let sum = MeasureSum { whole: "all".into(), parts: vec!["kinds".into()] };
+                let sums = std::slice::from_ref(&sum);
+                let outcome = protect_figures(&measures, sums, &areas(), &Effort::default()).unwrap();
+                for (own, counted) in outcome.measures.iter().zip([&all, &by_kind]) {
+                    prop_assert!(own.failed.is_none(), "{:?}", own.failed);
+                    for (shown, counted) in own.figures.iter().zip(counted) {
+                        prop_assert!(shown.numerator.is_none() || shown.numerator == counted.numerator);
+                        prop_assert!(!shown.numerator.is_some_and(|count| (1.0..5.0).contains(&count)));
+                        prop_assert_eq!(shown.numerator.is_none(), shown.value.is_none());
+                    }
+                }
+                let shown: Vec<&[Figure]> = outcome.measures.iter().map(|own| own.figures.as_slice()).collect();
+                let found = audit_figures(&measures, &shown, sums, &areas(), &Effort::default()).unwrap();
+                prop_assert!(found.iter().all(|own| own.finding.passes));
+                // The next release, of the same counts, knows what this one showed, and shows the same.
+                let before: Vec<[Edition<'_>; 1]> =
+                    shown.iter().map(|shown| [Edition { shown, counted: None }]).collect();
+                let again = [
+                    Measure { earlier: &before[0], ..measures[0] },
+                    Measure { earlier: &before[1], ..measures[1] },
+                ];
+                let second = protect_figures(&again, sums, &areas(), &Effort::default()).unwrap();
+                for (first, second) in outcome.measures.iter().zip(&second.measures) {
+                    prop_assert_eq!(&first.figures, &second.figures);
+                }
+            }
+        }
     }
 }

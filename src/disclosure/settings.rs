@@ -1,5 +1,7 @@
 //! What protects the figures of a measure before the public sees them, as the officer who fills it in reads it.
 
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -133,14 +135,14 @@ fn words(rule: &Rule) -> String {
     let mut words = match (threshold.below, threshold.zeros) {
         (..=0, _) | (1, false) => "no count is withheld for its size".to_owned(),
         (below, zeros) => {
-            format!("counts from {} to {} are withheld", if zeros { 0 } else { 1 }, below - 1)
+            format!("counts from {} to {} are withheld", i32::from(!zeros), below - 1)
         }
     };
     if rule.complements {
         words.push_str(", and so is what is not in the numerator");
     }
     if rule.least_denominator > 0 {
-        words.push_str(&format!(", and so are figures with a denominator below {}", rule.least_denominator));
+        let _ = write!(words, ", and so are figures with a denominator below {}", rule.least_denominator);
     }
     words
 }

@@ -188,6 +188,9 @@ pub fn pending(
     Ok(revisions)
 }
 
+/// The partnership's releases that two sets of the public were made from: folder and manifest of each.
+pub type MadeFrom<'a> = ((&'a Path, &'a Manifest), (&'a Path, &'a Manifest));
+
 /// As [`revisions`], of what the public was shown. `causes` has the partnership's releases that the two were made from;
 /// without them no reason is known but a change of the program. Of a figure that one of the two withholds nothing is told
 /// but that.
@@ -197,7 +200,7 @@ pub fn pending(
 pub fn shown_revisions(
     before: (&Path, &Manifest),
     after: (&Path, &Manifest),
-    causes: Option<((&Path, &Manifest), (&Path, &Manifest))>,
+    causes: Option<MadeFrom<'_>>,
 ) -> Result<Vec<Revision>, ReleaseError> {
     let before = Edition { folder: before.0, manifest: before.1 };
     let after = Edition { folder: after.0, manifest: after.1 };

@@ -42,6 +42,16 @@ pub(super) struct Made {
     pub(super) manifest: Option<Manifest>,
 }
 
+/// Adds the table of what is withheld to the partnership's; gives what the public lacks, each in a line.
+pub(super) fn add_losses(draft: &mut Draft, made: Option<Made>) -> Result<Vec<String>, RunError> {
+    let rows = made.as_ref().map(|made| made.rows.as_slice()).unwrap_or_default();
+    let batch = tables::disclosure(rows, false, draft.name())?;
+    let table = &tables::DISCLOSURE;
+    let files = release::write_table(draft.folder(), table.name, table.title, &batch.schema(), &[batch])?;
+    draft.add(table.name, files);
+    Ok(made.map(|made| made.gaps).unwrap_or_default())
+}
+
 /// Tables that the public does not get, with the reason.
 const NOT_PUBLIC: [(&str, &str); 2] = [
     ("quarantine_summary", "counts rows that are set aside, which may be few"),
@@ -193,7 +203,7 @@ impl Publication<'_> {
             Ok(made) => made,
             Err(RunError::Release(error)) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-                self.failed(public, &format!("{error}{}", cause.unwrap_or_default()))?
+                self.failed(public, &format!("{error}{}", cause.unwrap_or_default()))
             }
             Err(error) => return Err(error),
         };
@@ -207,10 +217,10 @@ impl Publication<'_> {
     }
 
     /// No set for the public, for this reason.
-    fn failed(&self, public: &PublicConfig, why: &str) -> Result<Made, RunError> {
+    fn failed(&self, public: &PublicConfig, why: &str) -> Made {
         warn!("no tables are made for the public: {why}");
         let mut rows = Vec::new();
-        for candidate in self.candidates(public, Vec::new())? {
+        for candidate in self.candidates(public, Vec::new()) {
             rows.push(DisclosureRow {
                 measure: candidate.id().to_owned(),
                 partnership: candidate.file.partnership.clone(),
@@ -225,15 +235,11 @@ impl Publication<'_> {
             });
         }
         let gaps = vec![format!("public tables: not made: {why}; the public keeps the last ones")];
-        Ok(Made { rows, gaps, manifest: None })
+        Made { rows, gaps, manifest: None }
     }
 
     /// Every measure of the release, in its order, with what protects it.
-    fn candidates(
-        &self,
-        public: &PublicConfig,
-        counted: Vec<MeasureFigures>,
-    ) -> Result<Vec<Candidate<'_>>, RunError> {
+    fn candidates(&self, public: &PublicConfig, counted: Vec<MeasureFigures>) -> Vec<Candidate<'_>> {
         let project = &self.run.project;
         let mut by_measure: BTreeMap<String, MeasureFigures> =
             counted.into_iter().map(|own| (own.measure.clone(), own)).collect();
@@ -253,7 +259,7 @@ impl Publication<'_> {
                 refused,
             });
         }
-        Ok(candidates)
+        candidates
     }
 
     fn try_public_set(
@@ -279,14 +285,15 @@ impl Publication<'_> {
         if until.is_some() {
             marked.extend(self.measures.iter().map(|row| row.file.config.id.clone()));
         }
-        let candidates = self.candidates(public, tables_for_public::figures(&all)?)?;
-        let earlier = Known::read(&sets, &candidates)?;
+        let candidates = self.candidates(public, tables_for_public::figures(&all)?);
+        let wanted = candidates.iter().filter(|own| own.is_protected()).map(Candidate::id).collect();
+        let earlier = Known::read(&sets, &wanted)?;
         let (measures, mut gaps) = self.protect(candidates, &earlier)?;
         let rows: Vec<PublicRow> = measures.iter().flat_map(|own| own.rows.iter().cloned()).collect();
         let shown = tables_for_public::outturn(&all, &rows)?;
         let mut wrong = contradictions(&shown, &measures)?;
         if let Some(first) = wrong.pop() {
-            return self.failed(public, &first);
+            return Ok(self.failed(public, &first));
         }
 
         let mut set = Set { folder: draft.public_folder(), tables: BTreeMap::new() };
@@ -592,7 +599,7 @@ impl Publication<'_> {
                 };
                 batches = cut;
             }
-            set.write_named(id, &file.config.title, batches)?;
+            set.write_named(id, &file.config.title, &batches)?;
         }
         Ok(withheld)
     }
@@ -795,7 +802,7 @@ fn contradictions(shown: &RecordBatch, measures: &[ForPublic<'_>]) -> Result<Vec
             });
             let small = figure.numerator.zip(own.candidate.applied.rule.threshold).is_some_and(
                 |(count, threshold)| {
-                    own.row.result != "rounded" && threshold.is_sensitive(count.round() as i64)
+                    own.row.result != "rounded" && threshold.is_sensitive(crate::proof::whole(count))
                 },
             );
             if withheld && (figure.value.is_some() || figure.interval.is_some()) || small {
@@ -811,17 +818,18 @@ fn contradictions(shown: &RecordBatch, measures: &[ForPublic<'_>]) -> Result<Vec
 }
 
 /// What earlier public sets showed, by measure, each only once.
-struct Known {
-    /// By measure: as shown, and as counted.
-    editions: BTreeMap<String, Vec<(Vec<Figure>, Option<Vec<Figure>>)>>,
+pub(crate) struct Known {
+    editions: BTreeMap<String, Vec<Before>>,
 }
 
+/// The figures of a measure as a set showed them, and as they were counted.
+type Before = (Vec<Figure>, Option<Vec<Figure>>);
+
 impl Known {
-    fn read(sets: &[EarlierSet], candidates: &[Candidate<'_>]) -> Result<Self, ReleaseError> {
-        let wanted: BTreeSet<&str> =
-            candidates.iter().filter(|own| own.is_protected()).map(Candidate::id).collect();
+    /// What these sets, the oldest first, showed of these measures.
+    pub(crate) fn read(sets: &[EarlierSet], wanted: &BTreeSet<&str>) -> Result<Self, ReleaseError> {
         let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
-        let mut editions: BTreeMap<String, Vec<(Vec<Figure>, Option<Vec<Figure>>)>> = BTreeMap::new();
+        let mut editions: BTreeMap<String, Vec<Before>> = BTreeMap::new();
         for set in sets {
             let new: BTreeSet<&str> = set
                 .manifest
@@ -851,7 +859,7 @@ impl Known {
         Ok(Self { editions })
     }
 
-    fn of(&self, measure: &str) -> Vec<Edition<'_>> {
+    pub(crate) fn of(&self, measure: &str) -> Vec<Edition<'_>> {
         let own = self.editions.get(measure).into_iter().flatten();
         own.map(|(shown, counted)| Edition { shown, counted: counted.as_deref() }).collect()
     }
@@ -929,13 +937,13 @@ impl Set {
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(table.schema()));
         }
-        self.write_named(table.name, table.title, batches)
+        self.write_named(table.name, table.title, &batches)
     }
 
-    fn write_named(&mut self, name: &str, title: &str, batches: Vec<RecordBatch>) -> Result<(), RunError> {
+    fn write_named(&mut self, name: &str, title: &str, batches: &[RecordBatch]) -> Result<(), RunError> {
         let schema =
             batches.first().map_or_else(|| Arc::new(arrow::datatypes::Schema::empty()), RecordBatch::schema);
-        let files = release::write_table(&self.folder, name, title, &schema, &batches)?;
+        let files = release::write_table(&self.folder, name, title, &schema, batches)?;
         self.tables.insert(name.to_owned(), files);
         Ok(())
     }

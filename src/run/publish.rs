@@ -207,13 +207,7 @@ impl Run<'_> {
         manifest.definitions = definition::recorded(known, definitions, &revised);
         gaps.extend(definition::gaps(&manifest.definitions));
         let public = publication.public_set(&mut draft, &outturn, &deliveries, &row, &manifest)?;
-        let losses = public.as_ref().map(|made| made.rows.as_slice()).unwrap_or_default();
-        let losses = tables::disclosure(losses, false, draft.name())?;
-        let table = &tables::DISCLOSURE;
-        let files =
-            release::write_table(draft.folder(), table.name, table.title, &losses.schema(), &[losses])?;
-        draft.add(table.name, files);
-        manifest.public_gaps = public.map(|made| made.gaps).unwrap_or_default();
+        manifest.public_gaps = public::add_losses(&mut draft, public)?;
         gaps.extend(manifest.public_gaps.iter().cloned());
         let Publication { name, computed, .. } = publication;
         if self.remade.is_none() {

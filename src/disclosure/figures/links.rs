@@ -123,22 +123,20 @@ fn tails(figures: &[Figure], run: &Run<'_>) -> Vec<u64> {
     by_kind.values().map(digest).collect()
 }
 
-/// The figures of two runs that have the same count; `None` where the runs differ in one, or say too little to tell.
+/// The figures of two runs that have the same count; `None` where the runs differ in one, or are nothing throughout.
 fn same_count(measures: &[Measure<'_>], a: &Run<'_>, b: &Run<'_>) -> Option<Vec<(usize, usize)>> {
     let of: BTreeMap<Period, (usize, i64)> = counted(measures.get(a.measure)?.figures, a).collect();
     let mut figures = Vec::new();
-    let mut values = BTreeSet::new();
+    let mut is_telling = false;
     for (period, (at, count)) in counted(measures.get(b.measure)?.figures, b) {
         match of.get(&period) {
             Some((_, other)) if *other != count => return None,
             Some((other, _)) => {
                 figures.push((*other, at));
-                values.insert(count);
+                is_telling |= count > 0;
             }
             None => {}
         }
     }
-    values.remove(&0);
-    let telling = values.len() > 1 || values.first().is_some_and(|count| *count >= 20);
-    telling.then_some(figures)
+    is_telling.then_some(figures)
 }
