@@ -441,7 +441,7 @@ fn the_public_folder_holds_no_small_number_and_nothing_of_the_partnerships_table
     let text = |period: &str| said.iter().find(|row| row["period"] == period).unwrap()["text"].clone();
     assert_eq!(text("2025-05"), "[c]");
     assert!(text("2025-06").starts_with("Reports were fewer"), "{}", text("2025-06"));
-    for file in files.keys() {
+    for file in files.keys().filter(|file| file.starts_with("releases/")) {
         let bytes = fs::read(shared.join(file)).unwrap();
         assert!(!String::from_utf8_lossy(&bytes).contains("3 residents"), "{file}");
     }
