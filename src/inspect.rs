@@ -543,7 +543,9 @@ impl Masks<'_> {
             self.known.insert(key.clone(), mask);
         }
         match self.known.get(&key).unwrap_or(&Mask::All) {
-            Mask::Laid(shown) => masked::laid_out(self.landing, landed, contract, (limit, place), shown),
+            Mask::Laid(shown) => {
+                masked::laid_out(self.landing, landed, contract, (limit, place), |at| shown.contains(&at))
+            }
             mask => Ok(mask.apply(&text_of(&checked.project, self.landing, feed, delivery, place)?)),
         }
     }

@@ -319,7 +319,8 @@ impl SignOffs {
         counted: bool,
     ) -> Vec<Pending> {
         let mut pending = Vec::new();
-        if self.figures.is_empty() {
+        let first: Key = (measure.to_owned(), String::new(), String::new(), String::new());
+        if self.figures.range(first..).next().is_none_or(|(key, _)| key.0 != measure) {
             return pending;
         }
         for figure in figures {

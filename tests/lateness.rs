@@ -1,9 +1,4 @@
 //! What is late, early, empty or only partly there, told with and without a run.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed, in its helpers too"
-)]
 
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "support/small.rs"]

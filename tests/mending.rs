@@ -1,9 +1,4 @@
 //! Whom we write to, and what becomes of rows that were set aside: judged again after a file was mended, or waived.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed, in its helpers too"
-)]
 
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "support/small.rs"]

@@ -1,10 +1,6 @@
 //! Faults in our own house: full and read-only disks, limits, lost and damaged files, clocks that jump, names made to do
 //! harm. None costs more than the run that met it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed, in its helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers too")]
 
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "support/small.rs"]

@@ -45,7 +45,9 @@ fn extract(months: &[&str]) -> String {
 fn edition(world: &World, day: &str, months: &[&str]) {
     let last = months.last().unwrap();
     world.send("crime", last, extract(months));
-    months.iter().for_each(|month| world.deliver("asb", month));
+    for month in months {
+        world.deliver("asb", month);
+    }
     world.outturn_at(&format!("{day}T05:30:00Z"), &["run"]).exits(0);
 }
 

@@ -55,12 +55,16 @@ pub(super) fn column_in_words(
     let mut words = if column.person { person(column) } else { value(column, title) };
     let markers = Markers::of(contract, column);
     let missing = quoted(markers.null());
-    words.push_str(&match (column.required, &column.empty_with) {
-        (true, _) => ", and must not be empty".to_owned(),
-        (false, Some(_)) => ", and is empty exactly where its fellow is".to_owned(),
-        (false, None) if missing.is_empty() => ", or empty".to_owned(),
-        (false, None) => format!(", or empty or {missing}"),
-    });
+    match (column.required, &column.empty_with) {
+        (true, _) => words.push_str(", and must not be empty"),
+        (false, Some(_)) => words.push_str(", and is empty exactly where its fellow is"),
+        (false, None) => {
+            words.push_str(", or empty");
+            if !missing.is_empty() {
+                let _ = write!(words, " or {missing}");
+            }
+        }
+    }
     let withheld = quoted(markers.suppressed());
     if !withheld.is_empty() {
         let _ = write!(words, "; {withheld} stands for a figure that you withhold");

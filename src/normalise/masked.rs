@@ -99,7 +99,7 @@ impl Mask {
 }
 
 /// The records at a place of a delivery, as the format's reader lays them out, with the names of their columns; only the
-/// fields at the positions `shown`.
+/// fields at positions that may be `shown`.
 ///
 /// # Errors
 /// What the landing or the format's reader reports.
@@ -108,7 +108,7 @@ pub fn laid_out(
     delivery: &Delivery,
     contract: &Contract,
     (limit, place): (u64, Place),
-    shown: &HashSet<usize>,
+    shown: impl Fn(usize) -> bool,
 ) -> io::Result<String> {
     let mut fields = Fields::default();
     let mut records = format::open(landing, delivery, &contract.config.format, limit)?;
@@ -129,7 +129,7 @@ pub fn laid_out(
             break;
         }
         let field = |(at, name): (usize, &String)| {
-            let text = if shown.contains(&at) { fields.get(at) } else { MASK };
+            let text = if shown(at) { fields.get(at) } else { MASK };
             format!("{name}: {text}")
         };
         // Which field is which cannot be told of a record that is none.
