@@ -218,18 +218,17 @@ fn world(figures: &[Figure]) -> World {
         "pipelines/northport/reference/population.csv",
         "area,mid_year,persons\nP01,2024,294773\nW01,2024,28000\n",
     );
-    let columns: String = [("area", "Area", "text"), ("use", "Use", "text"), ("figure", "Figure", "text")]
-        .iter()
-        .chain(
-            [("n1", "N1", "number"), ("d1", "D1", "number"), ("n2", "N2", "number"), ("d2", "D2", "number")]
-                .iter(),
+    let texts = ["Area", "Use", "Figure"].map(|name| (name, "text"));
+    let numbers = ["N1", "D1", "N2", "D2"].map(|name| (name, "number"));
+    let mut columns = String::new();
+    for (from, kind) in texts.into_iter().chain(numbers) {
+        let name = from.to_lowercase();
+        writeln!(
+            columns,
+            "\n[[column]]\nname = \"{name}\"\nfrom = \"{from}\"\ntype = \"{kind}\"\nrequired = true"
         )
-        .map(|(name, from, kind)| {
-            format!(
-                "\n[[column]]\nname = \"{name}\"\nfrom = \"{from}\"\ntype = \"{kind}\"\nrequired = true\n"
-            )
-        })
-        .collect();
+        .unwrap();
+    }
     world.write(
         "pipelines/northport/contracts/printed.toml",
         format!(

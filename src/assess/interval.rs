@@ -143,7 +143,7 @@ fn group(config: &MeasureConfig, limits: &CountLimits, events: f64, of: f64) -> 
     } else {
         proportion::wilson(events, of, limits.confidence)?.times(unit)
     };
-    Some(Estimate { value: events / of * unit, interval })
+    Some(Estimate { value: events * unit / of, interval })
 }
 
 /// Which way is better, in the words of the statistics.

@@ -75,9 +75,8 @@ fn value(config: &MeasureConfig, parts: &Parts) -> Option<f64> {
         MeasureKind::Count => parts.numerator,
         MeasureKind::Median | MeasureKind::Score => parts.value,
         MeasureKind::Gap => {
-            let own = share(parts.numerator?, parts.denominator?)?;
-            let other = share(parts.further[0], parts.further[1])?;
-            Some((own - other) * unit(config))
+            let own = share(parts.numerator? * unit(config), parts.denominator?)?;
+            Some(own - share(parts.further[0] * unit(config), parts.further[1])?)
         }
         // The multiplier comes first, so that 1 of 3 per 1,000 is the same number whoever computes it.
         _ => share(parts.numerator? * unit(config), parts.denominator?),
