@@ -180,7 +180,7 @@ pub async fn run(
         None => Lock::take(&place)?,
     };
     let run = Run::open(project, place, now, progress)?;
-    run.keep_calendar(checked, &mut lock, stop).await
+    Box::pin(run.keep_calendar(checked, &mut lock, stop)).await
 }
 
 /// Whether this very project passed its checks before: then it need not be planned again to find that nothing changed.
