@@ -24,12 +24,21 @@ pub struct Definition {
 }
 
 /// Digest of what a measure's values are: its SELECT and the shared queries that it reads, whatever comments and spaces
-/// they have, its breakdowns, its kind and its multiplier. Words, targets and notes may change, and it stays the same.
+/// they have, its breakdowns, and the settings that make a value of what it counts: kind, multiplier, whole, base, and how
+/// long it waits and looks back. Words, targets and notes may change, and it stays the same.
 #[must_use]
 pub fn digest(project: &Project, measure: &SqlFile<MeasureConfig>, planned: &Planned) -> String {
     let config = &measure.config;
     let counted = retained::definition(project, measure, planned);
-    let text = format!("{counted} {} {:?}", config.kind.name(), config.per);
+    let text = format!(
+        "{counted} {} {:?} {:?} {:?} {} {}",
+        config.kind.name(),
+        config.per,
+        config.whole,
+        config.base,
+        config.mature_after_months,
+        config.look_back_months
+    );
     hex::encode(Sha256::digest(text)).chars().take(32).collect()
 }
 

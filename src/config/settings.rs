@@ -944,8 +944,9 @@ pub struct LookupConfig {
 pub struct MeasureConfig {
     /// Short name of the measure, unique in the project.
     pub id: String,
-    /// Version of its definition, raised when other things are counted: another SELECT or shared query, another kind,
-    /// multiplier or breakdown. Each figure carries the version that made it.
+    /// Version of its definition, raised when other things are counted: another SELECT or shared query, another `kind`,
+    /// `per`, `whole`, `base`, `mature-after-months`, `look-back-months` or breakdown. Each figure carries the version that
+    /// made it.
     #[serde(default = "first")]
     pub version: u32,
     /// What changed with each version after the first. The version that stands has an entry.

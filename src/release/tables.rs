@@ -224,7 +224,7 @@ pub const MEASURE: Table = Table {
         Column(
             "definition",
             Text,
-            "Digest of what is counted: SELECT, shared queries, breakdowns, kind and multiplier",
+            "Digest of what is counted: SELECT, shared queries, breakdowns and the settings that make a value of it",
         ),
         Column("sql_file", Text, "File of its SQL"),
         Column("sql", Text, "Its SQL, as it was run"),

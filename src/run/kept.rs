@@ -55,6 +55,7 @@ pub(super) fn keep(project: &Project, warehouse: &Path) -> io::Result<()> {
     if place.is_file() {
         return Ok(());
     }
+    remove_leftovers(warehouse)?;
     let mut files = BTreeMap::new();
     for (path, sha256) in &project.files {
         let bytes = fs::read(project.root.join(path)).unwrap_or_default();
@@ -74,6 +75,19 @@ pub(super) fn keep(project: &Project, warehouse: &Path) -> io::Result<()> {
     }
     let text = serde_json::to_vec_pretty(&List { files })?;
     durable::write(&place, &text)
+}
+
+/// Removes what a killed run left in the making. The list comes last, so that where it stands nothing is left.
+fn remove_leftovers(warehouse: &Path) -> io::Result<()> {
+    durable::remove_leftovers(&folder(warehouse))?;
+    let entries = match fs::read_dir(folder(warehouse).join("objects")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        durable::remove_leftovers(&entry?.path())?;
+    }
+    Ok(())
 }
 
 /// Lays out the files of a project, as they were when its digest was this one, in a folder.

@@ -151,24 +151,7 @@ impl Run<'_> {
         let mut writing = JoinSet::new();
         let withheld_tables = publication.tables(&engine, &mut writing, &draft, stop).await?;
         let released = publication.measures.iter().filter(|row| row.reason.is_empty()).count();
-        let row = ReleaseRow {
-            release: publication.name.clone(),
-            as_of: self.as_of,
-            previous: current.map(|manifest| manifest.release.clone()).unwrap_or_default(),
-            measures: checked.measures.len() as u64,
-            measures_released: released as u64,
-            deliveries: accepted(&stored.reports).count() as u64,
-            rows_accepted: accepted(&stored.reports)
-                .filter(|report| report.erased.is_none())
-                .map(|report| report.accepted)
-                .sum(),
-            rows_quarantined: all_reports(&stored.reports)
-                .filter(|report| report.erased.is_none())
-                .map(|report| report.quarantined)
-                .sum(),
-            gaps: delivery_gap_count,
-            synthetic: publication.synthetic,
-        };
+        let row = publication.release_row(current, released, delivery_gap_count);
         let outturn = publication.own_tables(&mut writing, &draft, &deliveries, &row)?;
         while let Some(done) = writing.join_next().await {
             let (table, files) = done.map_err(RunError::Broken)??;
@@ -177,28 +160,8 @@ impl Run<'_> {
         stopped(stop)?;
         let mut gaps = std::mem::take(&mut publication.gaps);
         gaps.extend(table_gaps(&withheld_tables));
-        let versions = stored.snapshots.iter().map(|(table, snapshot)| (table.clone(), version_of(snapshot)));
-        let fingerprints = &publication.fingerprints;
-        let mut manifest = Manifest {
-            as_of: self.as_of,
-            made_at: Some(self.now),
-            compared_with: last_whole.as_ref().map(|(_, manifest)| manifest.release.clone()),
-            recorded: Some(Recorded {
-                deliveries: self.landed,
-                sign_offs: sign_offs.decisions().len() as u64,
-                went_out: self.went_out()?.len() as u64,
-                erasures: Erasures::open(&self.place).map_err(RunError::Landing)?.lines().len() as u64,
-            }),
-            public_until: self.public_until()?,
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            project: self.project.digest.clone(),
-            inputs: self.inputs(asked).await?,
-            measures: fingerprints.measures.clone(),
-            own_tables: fingerprints.tables.clone(),
-            withheld_tables,
-            datasets: versions.collect(),
-            ..Manifest::default()
-        };
+        let whole = last_whole.as_ref().map(|(_, manifest)| manifest.release.clone());
+        let mut manifest = publication.manifest(asked, whole, withheld_tables).await?;
         let pending = std::mem::take(&mut publication.pending);
         let revised =
             self.publish_revisions(&mut draft, &manifest, (last_whole.as_ref(), &sign_offs), pending)?;
@@ -288,6 +251,58 @@ fn definitions(checked: &Checked) -> BTreeMap<String, (u32, String)> {
 }
 
 impl<'a> Publication<'a> {
+    /// What table `release` says, after the release of `before`.
+    fn release_row(&self, before: Option<&Manifest>, released: usize, gaps: u64) -> ReleaseRow {
+        let kept = || all_reports(&self.stored.reports).filter(|report| report.erased.is_none());
+        let counted = || accepted(&self.stored.reports);
+        ReleaseRow {
+            release: self.name.clone(),
+            as_of: self.run.as_of,
+            previous: before.map(|manifest| manifest.release.clone()).unwrap_or_default(),
+            measures: self.checked.measures.len() as u64,
+            measures_released: released as u64,
+            deliveries: counted().count() as u64,
+            rows_accepted: counted()
+                .filter(|report| report.erased.is_none())
+                .map(|report| report.accepted)
+                .sum(),
+            rows_quarantined: kept().map(|report| report.quarantined).sum(),
+            gaps,
+            synthetic: self.synthetic,
+        }
+    }
+
+    /// The manifest, as far as it is known before the release is compared with another one.
+    async fn manifest(
+        &self,
+        asked: &str,
+        compared_with: Option<String>,
+        withheld_tables: BTreeMap<String, String>,
+    ) -> Result<Manifest, RunError> {
+        let run = self.run;
+        let snapshots = self.stored.snapshots.iter();
+        Ok(Manifest {
+            as_of: run.as_of,
+            made_at: Some(run.now),
+            compared_with,
+            recorded: Some(Recorded {
+                deliveries: run.landed,
+                sign_offs: self.supply.sign_offs.decisions().len() as u64,
+                went_out: run.went_out()?.len() as u64,
+                erasures: Erasures::open(&run.place).map_err(RunError::Landing)?.lines().len() as u64,
+            }),
+            public_until: run.public_until()?,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            project: run.project.digest.clone(),
+            inputs: run.inputs(asked).await?,
+            measures: self.fingerprints.measures.clone(),
+            own_tables: self.fingerprints.tables.clone(),
+            withheld_tables,
+            datasets: snapshots.map(|(table, snapshot)| (table.clone(), version_of(snapshot))).collect(),
+            ..Manifest::default()
+        })
+    }
+
     /// The query engine on the stored datasets, with views that several will read computed once.
     async fn engine(&self, deliveries: &RecordBatch) -> Result<Engine, RunError> {
         let (project, checked) = (&self.run.project, self.checked);

@@ -83,7 +83,7 @@ pub async fn verify(
         Ok(copy) => match make(&copy, &manifest, folder, progress).await {
             Ok(made) => compare(&project, &manifest, folder, &made, &copy, &mut verified).await?,
             Err(RunError::Invalid(problems)) => {
-                let lines = problems.iter().map(|problem| problem.line());
+                let lines = problems.iter().map(crate::diagnose::Problem::line);
                 verified.limits.extend(lines);
             }
             Err(error) => verified.limits.push(in_words(&error)),
@@ -212,7 +212,9 @@ fn intact(
         match (whole, delivery.reference.is_some()) {
             (Ok((found, _)), _) if found == digest => {}
             (_, true) => {
-                verified.limits.push(format!("{what}: the partner's file is no longer the one that was read"))
+                verified
+                    .limits
+                    .push(format!("{what}: the partner\'s file is no longer the one that was read"));
             }
             (Ok(_), false) => {
                 verified.wrong.push(format!("{what}: the landed bytes are not those that were received"));
@@ -385,7 +387,7 @@ fn compare_tables(
         let rows = release::read_table(again_folder, name)?;
         let count = rows.1.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
         match release::read_table(folder, name) {
-            Ok(table) => verified.wrong.extend(differences(&label, table, rows)?),
+            Ok(table) => verified.wrong.extend(differences(&label, &table, &rows)?),
             // Told already: the file is not as it was released.
             Err(_) if !verified.wrong.is_empty() => continue,
             Err(error) => return Err(RunError::Release(error)),
@@ -398,8 +400,11 @@ fn compare_tables(
 
 type TableRows = (SchemaRef, Vec<RecordBatch>);
 
+/// Rows as texts.
+type Rows<'a> = Vec<&'a Vec<String>>;
+
 /// The rows in which a table of the release differs from the one that was made once more, each in a line.
-fn differences(name: &str, released: TableRows, again: TableRows) -> Result<Vec<String>, RunError> {
+fn differences(name: &str, released: &TableRows, again: &TableRows) -> Result<Vec<String>, RunError> {
     let (released, again) = (concat_batches(&released.0, &released.1)?, concat_batches(&again.0, &again.1)?);
     let columns = |batch: &RecordBatch| -> Vec<String> {
         let fields = batch.schema();
@@ -428,7 +433,7 @@ fn differences(name: &str, released: TableRows, again: TableRows) -> Result<Vec<
     let key = |row: &[String]| -> Vec<String> {
         keys.iter().filter_map(|at| row.get(*at)).filter(|text| !text.is_empty()).cloned().collect()
     };
-    let mut by_key: BTreeMap<Vec<String>, (Vec<&Vec<String>>, Vec<&Vec<String>>)> = BTreeMap::new();
+    let mut by_key: BTreeMap<Vec<String>, (Rows<'_>, Rows<'_>)> = BTreeMap::new();
     for (row, n) in &open {
         let pair = by_key.entry(key(row)).or_default();
         if *n > 0 { pair.0.push(row) } else { pair.1.push(row) }
@@ -516,19 +521,17 @@ mod tests {
     fn a_row_that_differs_is_named_by_its_key_and_its_column_and_the_releases_name_is_no_difference() {
         let released = table(&[("a", 1.0, "r1"), ("b", 2.0, "r1")]);
         assert!(
-            differences("t", released.clone(), table(&[("a", 1.0, "r2"), ("b", 2.0, "r2")]))
-                .unwrap()
-                .is_empty()
+            differences("t", &released, &table(&[("a", 1.0, "r2"), ("b", 2.0, "r2")])).unwrap().is_empty()
         );
         // The order of a sum moves the last digit of a number, and the order of rows is none of their contents.
         let near = table(&[("b", 2.0 + 4e-16, "r2"), ("a", 1.0, "r2")]);
-        assert!(differences("t", released.clone(), near).unwrap().is_empty());
+        assert!(differences("t", &released, &near).unwrap().is_empty());
         assert_eq!(
-            differences("t", released.clone(), table(&[("a", 1.0, "r2"), ("b", 2.5, "r2")])).unwrap(),
+            differences("t", &released, &table(&[("a", 1.0, "r2"), ("b", 2.5, "r2")])).unwrap(),
             ["table `t`: b: value is 2, would be 2.5"]
         );
         assert_eq!(
-            differences("t", released, table(&[("a", 1.0, "r2")])).unwrap(),
+            differences("t", &released, &table(&[("a", 1.0, "r2")])).unwrap(),
             ["table `t`: b: 1 rows would not be there"]
         );
     }
