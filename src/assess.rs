@@ -52,12 +52,13 @@ pub enum Status {
 
 impl Status {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Available,
         Self::NotAvailable,
         Self::Incomplete,
         Self::NotApplicable,
         Self::NotCalculated,
+        Self::BaseTooSmall,
         Self::Suppressed,
     ];
 

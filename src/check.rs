@@ -246,7 +246,7 @@ fn reference(
         areas.clone().with_changes(changes)
     });
     match changes {
-        Some(Ok(changed)) => areas = changed,
+        Some(Ok(with_changes)) => areas = with_changes,
         Some(Err(message)) => {
             let source = project.lookups.get("area_change").map(|lookup| lookup.source.clone());
             let source = source.unwrap_or_else(|| Source::new("pipelines", ""));

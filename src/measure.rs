@@ -7,6 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::logical_expr::LogicalPlan;
 
+use crate::assess::compare::cut_indices;
 use crate::assess::{self, Carried, Counted, Coverage, Figure, MonthlyCounts, Parts, Status};
 use crate::config::settings::{
     DeliveryMode, FeedConfig, IntervalChoice, MeasureConfig, MeasureKind, TableConfig,
@@ -473,7 +474,9 @@ pub fn evaluate(
         monthly.breakdowns = all.into_iter().collect();
     }
     let codes: Vec<&str> = areas.iter().map(String::as_str).collect();
-    let figures = assess::figures(&measure.config, &codes, &monthly, residents);
+    let mut figures = assess::figures(&measure.config, &codes, &monthly, residents);
+    let breaks = supply.project.breaks_of(&measure.config.id, &planned.datasets);
+    cut_indices(&measure.config, &mut figures, &breaks, supply.areas);
     for figure in &figures {
         if figure.value.is_some_and(|value| !value.is_finite()) {
             return Err(Withheld(format!(
@@ -705,7 +708,7 @@ impl<'a> Rows<'a> {
         // One value has no standard deviation, and its square is that of the sum.
         match self.number("standard_deviation", row) {
             Some(deviation) => Ok((n - 1.0) * deviation * deviation + total * total / n),
-            None if n == 1.0 => Ok(total * total),
+            None if n <= 1.0 => Ok(total * total),
             None => Err("neither `sum_of_squares` nor `standard_deviation` is there".to_owned()),
         }
     }

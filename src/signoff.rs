@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::assess::interval::{FigureInterval, known_method};
-use crate::assess::{Figure, Status};
+use crate::assess::{Basis, Figure, Status};
 use crate::durable;
 use crate::period::{InvalidPeriod, Period};
 use crate::release::revision::{Key, Shown};
@@ -154,6 +154,7 @@ pub struct Signed {
     status: Status,
     note: String,
     interval: Option<FigureInterval>,
+    basis: Option<Box<Basis>>,
     confidence: Option<f64>,
     after_break: bool,
     synthetic: bool,
@@ -318,7 +319,8 @@ impl SignOffs {
         counted: bool,
     ) -> Vec<Pending> {
         let mut pending = Vec::new();
-        if self.figures.is_empty() {
+        let first: Key = (measure.to_owned(), String::new(), String::new(), String::new());
+        if self.figures.range(first..).next().is_none_or(|(key, _)| key.0 != measure) {
             return pending;
         }
         for figure in figures {
@@ -344,6 +346,7 @@ impl SignOffs {
             // Limits of another confidence would stand under the measure's present one.
             let fits = signed.confidence.is_some_and(|known| (known - confidence).abs() < 1e-9);
             figure.interval = signed.interval.filter(|_| fits);
+            figure.basis.clone_from(&signed.basis);
             (figure.after_break, figure.synthetic) = (signed.after_break, signed.synthetic);
             figure.vintage.sign_off = SignOff::Final;
             figure.vintage.definition_version = signed.definition_version;
@@ -385,6 +388,7 @@ fn rows(batch: &RecordBatch) -> Option<Vec<(Key, Signed)>> {
     let version = batch.column_by_name("definition_version")?.as_primitive_opt::<Int64Type>()?;
     let some = |column: &arrow::array::Float64Array, row| column.is_valid(row).then(|| column.value(row));
     let is = |column: &BooleanArray, row| column.is_valid(row) && column.value(row);
+    let bases = tables::Bases::of(batch);
     let of = |row: usize| {
         let limits = some(lower, row).zip(some(upper, row));
         let method = method.is_valid(row).then(|| known_method(method.value(row)));
@@ -400,6 +404,7 @@ fn rows(batch: &RecordBatch) -> Option<Vec<(Key, Signed)>> {
             status: Status::named(status.value(row))?,
             note: if note.is_valid(row) { note.value(row).to_owned() } else { String::new() },
             interval,
+            basis: bases.at(row),
             confidence: some(confidence, row),
             after_break: is(after_break, row),
             synthetic: is(synthetic, row),

@@ -623,7 +623,8 @@ fn a_damaged_line_within_the_landing_stops_the_run_and_is_named() {
     }
     assert_eq!(world.read(path), damaged, "the evidence was touched");
     assert_eq!(world.release().as_deref(), Some("2025-08-12.1"));
-    world.outturn(&["verify"]).exits(0);
+    world.outturn(&["verify", "--files"]).exits(0);
+    world.outturn(&["verify"]).exits(3).says("landing/deliveries.jsonl:3: damaged");
 }
 
 #[test]

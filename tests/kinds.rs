@@ -311,6 +311,22 @@ fn an_average_of_a_quarter_is_that_of_its_values_and_a_median_is_counted_anew() 
     );
     let change = compared(&world, "score", "P01", "2025-07", "previous_period");
     assert_eq!(cells(&change, &["difference", "result", "method"]), "1.75 | better | difference");
+
+    // What is final stands with all that it stands on, though the constabulary corrects a value.
+    world
+        .outturn(&["release", "--by", "Head of Performance", "--final", "2025-Q2"])
+        .exits(0)
+        .says("signed as final");
+    world.send("crime", "2025-06", World::good("crime", "2025-06").replace(",120", ",200"));
+    world.outturn_at("2025-08-13T05:30:00Z", &["run"]).exits(0);
+    let june = figure(&world, "average", "P01", "2025-06");
+    assert_eq!(
+        cells(&june, &["sign_off", "numerator", "value", "interval_method"]),
+        "final | 300.0 | 75.0 | student_t"
+    );
+    close(&june, &[("lower", 13.3725), ("upper", 136.6275), ("standard_error", 19.3649)]);
+    let change = compared(&world, "average", "P01", "2025-06", "previous_period");
+    assert_eq!(cells(&change, &["difference", "result", "method"]), "30.0 | similar | welch_t_interval");
 }
 
 /// Answers of two strata: so many of `n` say yes in the north, and so many of 20 in the south, whose weight is 2.
@@ -395,7 +411,7 @@ fn a_survey_is_weighted_and_its_waves_are_compared_by_their_design() {
     let page = row(&world, "scorecard", &[("measure", "safe")]);
     assert_eq!(
         cells(&page, &["period", "shown", "direction"]),
-        "wave 2025-06 to 2025-07 | 80.0 [u] | improving"
+        "wave 2025-06 to 2025-07 | 80.0 [p][u] | improving"
     );
     // A wave that is expected stands, and says that it is not there.
     let due = figure(&world, "safe", "P01", "wave 2025-10");

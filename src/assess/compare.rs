@@ -556,7 +556,7 @@ impl<'a> Comparer<'a> {
                 MeasureKind::Percentage | MeasureKind::Proportion | MeasureKind::Share => {
                     self.counts(figure).zip(self.counts(other)).and_then(|(own, other)| {
                         let found = proportion::difference(own, other, self.confidence)?;
-                        by_limits(row, found.interval.times(self.unit()), "difference_interval")
+                        Some(by_limits(row, found.interval.times(self.unit()), "difference_interval"))
                     })
                 }
                 MeasureKind::Index if row.kind == ComparisonKind::Benchmark => {
@@ -577,7 +577,7 @@ impl<'a> Comparer<'a> {
                     let of = |figure: &Figure| Some((figure.value?, figure.basis.as_ref()?.error?));
                     of(figure).zip(of(other)).and_then(|(own, other)| {
                         let found = survey::change(other, own, self.confidence)?;
-                        by_limits(row, found.interval, "survey_difference_interval")
+                        Some(by_limits(row, found.interval, "survey_difference_interval"))
                     })
                 }
                 MeasureKind::Median | MeasureKind::Score => match figure.interval.zip(other.interval) {
@@ -596,7 +596,7 @@ impl<'a> Comparer<'a> {
     fn of_estimates(row: &mut Comparison, figure: &Figure, other: &Figure) -> Option<Judged> {
         let of = |figure: &Figure| Some(Estimate { value: figure.value?, interval: figure.interval?.limits });
         let (own, other) = of(figure).zip(of(other))?;
-        by_limits(row, difference_of(own, other), "difference_interval")
+        Some(by_limits(row, difference_of(own, other), "difference_interval"))
     }
 
     fn of_averages(&self, row: &mut Comparison, figure: &Figure, other: &Figure) -> Option<Judged> {
@@ -605,7 +605,7 @@ impl<'a> Comparer<'a> {
             Some((n, figure.value?, deviation))
         };
         let (own, other) = of(figure).zip(of(other))?;
-        by_limits(row, mean::difference(own, other, self.confidence)?, "welch_t_interval")
+        Some(by_limits(row, mean::difference(own, other, self.confidence)?, "welch_t_interval"))
     }
 
     fn of_counts(&self, row: &Comparison, own: (f64, f64), other: (f64, f64)) -> Option<Judged> {
@@ -790,9 +790,9 @@ fn plainly(row: &Comparison) -> Option<Judged> {
 }
 
 /// By limits of the difference, in the measure's unit.
-fn by_limits(row: &mut Comparison, limits: Interval, method: &'static str) -> Option<Judged> {
+fn by_limits(row: &mut Comparison, limits: Interval, method: &'static str) -> Judged {
     row.limits = Some(limits);
-    Some((side_of(limits, 0.0), method, true))
+    (side_of(limits, 0.0), method, true)
 }
 
 /// The place of the wave before the one at `place`, where there is one.

@@ -18,7 +18,18 @@ pub struct FigureInterval {
 }
 
 /// Every method, as tables name it.
-pub const METHODS: [&str; 3] = ["wilson", "exact", "byars"];
+pub const METHODS: [&str; 10] = [
+    "wilson",
+    "exact",
+    "byars",
+    "student_t",
+    "wilson_effective_base",
+    "newcombe",
+    "rate_difference",
+    "rate_ratio",
+    "order_statistics",
+    "select",
+];
 
 /// The name of a method as it was published; `as_signed` where this version of the program has none of that name.
 #[must_use]

@@ -120,13 +120,18 @@ pub(super) async fn serve(root: &Path, clock: Clock) -> u8 {
 /// was put off is kept.
 async fn keep_calendar(root: std::path::PathBuf, clock: Clock, stop: CancellationToken) {
     let mut held = false;
+    let mut told: Vec<String> = Vec::new();
     loop {
         let (folder, now) = (root.clone(), clock());
         let looked = tokio::task::spawn_blocking(move || look_at_calendar(&folder, now)).await;
         let mut wait = TICK;
         match looked {
-            Ok(Ok(next)) => {
+            Ok(Ok((waiting, next))) => {
                 held = false;
+                for line in waiting.iter().filter(|line| !told.contains(line)) {
+                    warn!("{line}");
+                }
+                told = waiting;
                 let until = next.and_then(|next| (next - clock()).to_std().ok());
                 wait = until.filter(|until| !until.is_zero()).map_or(TICK, |until| until.min(TICK));
             }
@@ -149,11 +154,11 @@ async fn keep_calendar(root: std::path::PathBuf, clock: Clock, stop: Cancellatio
     }
 }
 
-/// Brings out what is due; gives when the next planned release is.
+/// Brings out what is due; gives what is due and cannot go out, and when the next planned release is.
 fn look_at_calendar(
     root: &Path,
     now: chrono::DateTime<chrono::Utc>,
-) -> Result<Option<chrono::DateTime<chrono::Utc>>, RunError> {
+) -> Result<(Vec<String>, Option<chrono::DateTime<chrono::Utc>>), RunError> {
     let (project, problems) = crate::config::load(root);
     if !problems.is_empty() {
         return Err(RunError::Invalid(problems));
@@ -161,17 +166,17 @@ fn look_at_calendar(
     let planned = publication::planned(&project);
     let place = project.warehouse();
     let out = publication::went_out(&Published::in_warehouse(&place)).map_err(RunError::Publication)?;
+    let mut waiting = Vec::new();
     if !publication::due(&planned, &out, now).is_empty() {
         let _lock = Lock::take(&place)?;
         let gate = publication::bring_out(&project, now).map_err(RunError::Publication)?;
         for line in &gate.out {
             info!(release.name = %line.name, "{} is out: release {}", line.name, line.release);
         }
-        for line in &gate.waiting {
-            warn!("{line}");
-        }
+        waiting = gate.waiting;
     }
-    Ok(planned.iter().map(|planned| planned.publish_at).find(|time| *time > now))
+    let next = planned.iter().map(|planned| planned.publish_at).find(|time| *time > now);
+    Ok((waiting, next))
 }
 
 /// Keeps the page's figures of what is overdue by the calendar, so that they rise though no run is made.

@@ -1111,8 +1111,8 @@ pub enum MeasureKind {
     /// `value`, the middle of so many values as `denominator` says. A median of months is none of a quarter: the SELECT
     /// yields every period.
     Median,
-    /// How far two groups lie apart: numerator / denominator less other_numerator / other_denominator, in percentage
-    /// points, or per `per`.
+    /// How far two groups lie apart: numerator / denominator less `other_numerator` / `other_denominator`, in
+    /// percentage points, or per `per`.
     Gap,
     /// 100 x numerator / what the base year had in as many months.
     Index,

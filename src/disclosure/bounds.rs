@@ -207,6 +207,62 @@ impl Extremes {
     }
 }
 
+/// The change of a cell by `by` that keeps every sum and costs least, by linear programming: cells, and by how much each.
+///
+/// `value` is the present table, `price` what a unit of change of each cell costs; no cell falls below `low` or rises above
+/// `high`. `None` when there is none, when the solver gives no answer, and when its answer is not of whole numbers.
+pub(super) fn cheapest_change(
+    net: &Net,
+    value: &[i64],
+    (low, high): (&[i64], &[i64]),
+    price: &[f64],
+    (cell, by): (u32, i64),
+) -> Option<Vec<(u32, i64)>> {
+    let mut program = Program::new(OptimizationDirection::Minimize);
+    let mut variables = Vec::with_capacity(net.cells());
+    for at in 0..net.cells() {
+        let (value, low, high) = (*value.get(at)?, *low.get(at)?, *high.get(at)?);
+        let (mut up, mut down) = (high.saturating_sub(value) as f64, value.saturating_sub(low) as f64);
+        if high >= UNBOUNDED {
+            up = f64::INFINITY;
+        }
+        if at == cell as usize {
+            (up, down) = (by.max(0) as f64, (-by).max(0) as f64);
+        }
+        let price = *price.get(at)?;
+        variables.push((program.add_var(price, (0.0, up)), program.add_var(price, (0.0, down))));
+    }
+    for relation in 0..index(net.len()) {
+        let mut row = LinearExpr::empty();
+        for term in net.members(relation) {
+            let (up, down) = *variables.get(term.at as usize)?;
+            row.add(up, f64::from(term.sign));
+            row.add(down, -f64::from(term.sign));
+        }
+        program.add_constraint(row, ComparisonOp::Eq, 0.0);
+    }
+    let (up, down) = *variables.get(cell as usize)?;
+    let mut own = LinearExpr::empty();
+    own.add(up, 1.0);
+    own.add(down, -1.0);
+    program.add_constraint(own, ComparisonOp::Eq, by as f64);
+    let solution = program.solve().ok()?.into_solution().ok()?;
+    let mut steps = Vec::new();
+    for (at, (up, down)) in variables.iter().enumerate() {
+        let change = solution.var_value(*up) - solution.var_value(*down);
+        let near = change.round();
+        if (change - near).abs() > 1e-6 || near.abs() > LARGEST as f64 {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the range has been checked")]
+        let by = near as i64;
+        if by != 0 {
+            steps.push((index(at), by));
+        }
+    }
+    Some(steps)
+}
+
 /// More than enough for any value that is looked for: a few times what there is and what is needed.
 pub(super) fn cap(truth: &[i64], need: Need) -> i64 {
     let most = truth.iter().copied().max().unwrap_or_default();

@@ -303,6 +303,9 @@ pub fn audit_figures(
     Ok(found?.concat())
 }
 
+/// How often more is withheld where no cover was found, before a measure is withheld as a whole.
+const WIDER: usize = 3;
+
 /// Measures with all that ties them.
 struct Tied<'a> {
     measures: &'a [Measure<'a>],
@@ -344,6 +347,11 @@ impl Tied<'_> {
         if matches!(found, Err(DisclosureError::Exposed { .. })) {
             // What earlier releases give away is known; the rest is protected.
             layout.give_away().map_err(|error| error.to_string())?;
+            found = protect(&layout.problem, effort);
+        }
+        for _ in 0..WIDER {
+            let Err(DisclosureError::Exposed { cells }) = &found else { break };
+            layout.widen(self, cells);
             found = protect(&layout.problem, effort);
         }
         let found = found.map_err(|error| match &error {

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use super::audit::{Audit, Change, Seen, audit_with, take};
 use super::board::{Board, UNBOUNDED};
-use super::bounds::{Extremes, Outer, cap};
+use super::bounds::{Extremes, Outer, cap, cheapest_change};
 use super::lattice::Hints;
 use super::net::{self, Group, groups, index};
 use super::search::{CELL, Found, Guide, NEVER, ROUNDS, STEPS, Search, Style, Task};
@@ -269,7 +269,7 @@ impl<'a> Work<'a> {
             for _ in 0..ROUNDS {
                 let Some(wanted) = self.board.wanted(at, need) else { return true };
                 let by = wanted - self.board.value(at);
-                let Some(cover) = self.cheapest(guide, at, by) else { return false };
+                let Some(cover) = self.cheapest(guide, effort, at, by) else { return false };
                 if !cover.is_empty() {
                     covered = true;
                     break;
@@ -310,7 +310,8 @@ impl<'a> Work<'a> {
     }
 
     /// The cheapest cover that lets a cell change by `by`, or as much of it as can be had.
-    fn cheapest(&mut self, guide: &mut Guide<'_>, at: u32, by: i64) -> Option<Vec<u32>> {
+    fn cheapest(&mut self, guide: &mut Guide<'_>, effort: &Effort, at: u32, by: i64) -> Option<Vec<u32>> {
+        let wanted = by;
         let mut by = by;
         let mut best: Option<Found> = None;
         while by != 0 && best.is_none() {
@@ -329,12 +330,38 @@ impl<'a> Work<'a> {
                 best = Some(guide.search.found());
             }
         }
+        let best = best.or_else(|| self.by_program(effort, at, wanted));
         let Found { cover, steps, .. } = best?;
         for cell in &cover {
             self.hide(*cell);
         }
         // The change is a completion now that its cover is withheld.
         self.board.apply(&steps).then_some(cover)
+    }
+
+    /// The cheapest cover by linear programming, where the search has none, in a group of moderate size.
+    fn by_program(&self, effort: &Effort, at: u32, by: i64) -> Option<Found> {
+        if self.cells.len() > 4 * effort.solver_cells {
+            return None;
+        }
+        let all = || 0..index(self.cells.len());
+        let is_free = |cell: u32| self.board.is_open(cell);
+        let value: Vec<i64> = all().map(|cell| self.board.value(cell)).collect();
+        let low = vec![0; self.cells.len()];
+        let high: Vec<i64> = all()
+            .map(|cell| match self.cells[cell as usize].standing {
+                Standing::Known => value[cell as usize],
+                _ => UNBOUNDED,
+            })
+            .collect();
+        // Change among what is withheld already is as good as free; the least of it is taken.
+        let price: Vec<f64> = all()
+            .map(|cell| if is_free(cell) { 0.01 } else { f64::from(self.prices[cell as usize]) })
+            .collect();
+        let steps = cheapest_change(self.board.net, &value, (&low, &high), &price, (at, by))?;
+        let cover: Vec<u32> = steps.iter().map(|(cell, _)| *cell).filter(|cell| !is_free(*cell)).collect();
+        let cost = cover.iter().map(|cell| u64::from(self.prices[*cell as usize])).sum();
+        Some(Found { cost, cover, steps })
     }
 
     /// Shows again what need not be withheld: first cell by cell, then by trying smaller sets.

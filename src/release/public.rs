@@ -64,6 +64,7 @@ pub fn figures(batch: &RecordBatch) -> Result<Vec<MeasureFigures>, ReleaseError>
     let version = batch.column_by_name("definition_version").and_then(|c| c.as_primitive_opt::<Int64Type>());
     let sign_off = batch.column_by_name("sign_off").and_then(|c| c.as_string_opt::<i32>());
     let revised = batch.column_by_name("revised").and_then(|c| c.as_boolean_opt());
+    let bases = tables::Bases::of(batch);
     let at = |column: &Float64Array, row: usize| column.is_valid(row).then(|| column.value(row));
     let mut found: Vec<MeasureFigures> = Vec::new();
     for row in 0..batch.num_rows() {
@@ -86,7 +87,7 @@ pub fn figures(batch: &RecordBatch) -> Result<Vec<MeasureFigures>, ReleaseError>
             synthetic: synthetic.is_valid(row) && synthetic.value(row),
             note: if note.is_valid(row) { note.value(row).to_owned() } else { String::new() },
             interval,
-            basis: None,
+            basis: bases.at(row),
             after_break: broken.is_valid(row) && broken.value(row),
             vintage: Vintage {
                 definition_version: version

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMillisecondArray,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
 
 use super::assessed::{
     ASSESSMENT, COMMENTARY, MILESTONE, SCORECARD, SERIES_BREAK, SIGNAL, SIGNAL_SUMMARY, TARGET,
 };
 use crate::agreement::AgreementConfig;
-use crate::assess::Figure;
 use crate::assess::interval::confidence;
 use crate::assess::settings::FrameworkItem;
+use crate::assess::{Basis, Figure};
 use crate::config::settings::{FeedConfig, MeasureConfig};
 use crate::config::{Loaded, Project, SqlFile};
 use crate::definition;
@@ -130,6 +130,7 @@ pub const OUTTURN: Table = Table {
             Number,
             "Those of the other group who could have had them; of an index 12 months",
         ),
+        Column("estimated", Flag, "True where some of it was shared out by weights, because areas changed"),
         Column(
             "break",
             Flag,
@@ -684,6 +685,7 @@ pub fn outturn(
         number(|figure| figure.basis.as_ref()?.error),
         number(|figure| Some(figure.basis.as_ref()?.other?.0)),
         number(|figure| Some(figure.basis.as_ref()?.other?.1)),
+        flags(figures.iter().map(Figure::is_estimated)),
         flags(figures.iter().map(|figure| figure.after_break)),
         whole(figures.iter().map(|figure| Some(u64::from(figure.vintage.definition_version)))),
         text(figures.iter().map(|figure| figure.vintage.sign_off.name())),
@@ -692,6 +694,46 @@ pub fn outturn(
         days(std::iter::repeat_n(as_of, rows)),
         same(release, rows),
     ])
+}
+
+/// What figures of table `outturn` stand on, read back from its rows.
+pub struct Bases<'a> {
+    numbers: [Option<&'a Float64Array>; 7],
+    estimated: Option<&'a BooleanArray>,
+}
+
+impl<'a> Bases<'a> {
+    /// Those of rows; releases of earlier versions of the program have none.
+    #[must_use]
+    pub fn of(batch: &'a RecordBatch) -> Self {
+        let names = [
+            "base",
+            "design_effect",
+            "standard_error",
+            "other_numerator",
+            "other_denominator",
+            "numerator",
+            "denominator",
+        ];
+        let number = |name| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>();
+        let estimated = batch.column_by_name("estimated").and_then(|column| column.as_boolean_opt());
+        Self { numbers: names.map(number), estimated }
+    }
+
+    /// What the figure of a row stands on; `None` where numerator and denominator are all.
+    #[must_use]
+    pub fn at(&self, row: usize) -> Option<Box<Basis>> {
+        let [base, design_effect, error, other_events, other_base, total, n] = self
+            .numbers
+            .map(|column| column.filter(|column| column.is_valid(row)).map(|column| column.value(row)));
+        // The sum of squares behind an average follows from its standard error; a survey has an error too, and a base.
+        let average = error.zip(total).zip(n).filter(|_| base.is_none());
+        let squares = average.map(|((error, total), n)| error * error * n * (n - 1.0) + total * total / n);
+        let estimated = self.estimated.is_some_and(|column| column.is_valid(row) && column.value(row));
+        let other = other_events.zip(other_base);
+        let found = Basis { base, design_effect, error, squares, other, estimated };
+        (found != Basis::default()).then(|| Box::new(found))
+    }
 }
 
 /// What `measure` says of one measure beyond its settings.
@@ -1212,4 +1254,62 @@ pub fn release(row: &ReleaseRow) -> Result<RecordBatch, arrow::error::ArrowError
         whole([Some(row.gaps)]),
         flags([row.synthetic]),
     ])
+}
+
+#[cfg(test)]
+mod basis_tests {
+    use super::*;
+    use crate::assess::Status;
+    use crate::assess::tests::config;
+    use crate::config::settings::MeasureKind;
+    use crate::diagnose::Source;
+
+    #[test]
+    fn what_figures_stand_on_reads_back_as_it_was_published() {
+        // Four values of sum 300 and squares of 27,000: standard error √(1,500 / 4).
+        let error = (1500.0_f64 / 4.0).sqrt();
+        let average = Basis { squares: Some(27_000.0), error: Some(error), ..Basis::default() };
+        let survey = Basis {
+            base: Some(60.0),
+            design_effect: Some(1.2),
+            error: Some(6.5),
+            estimated: true,
+            ..Basis::default()
+        };
+        let gap = Basis { other: Some((12.0, 24.0)), ..Basis::default() };
+        let figures: Vec<Figure> = [None, Some(average), Some(survey), Some(gap)]
+            .into_iter()
+            .map(|basis| Figure {
+                area: "A".to_owned(),
+                period: "2025-06".parse().unwrap(),
+                breakdown: "all".to_owned(),
+                numerator: Some(300.0),
+                denominator: Some(4.0),
+                value: Some(75.0),
+                status: Status::Available,
+                synthetic: false,
+                note: String::new(),
+                interval: None,
+                after_break: false,
+                vintage: crate::assess::Vintage::default(),
+                basis: basis.map(Box::new),
+            })
+            .collect();
+        let file = SqlFile {
+            partnership: String::new(),
+            config: config(MeasureKind::Average),
+            source: Source::new("m.sql", ""),
+            digest: String::new(),
+        };
+        let batch = outturn(&file, &figures, NaiveDate::MIN, "r").unwrap();
+        let bases = Bases::of(&batch);
+        for (row, figure) in figures.iter().enumerate() {
+            let (found, wanted) = (bases.at(row), figure.basis.clone());
+            let squares = |basis: &Option<Box<Basis>>| basis.as_ref().and_then(|basis| basis.squares);
+            let apart = squares(&found).unwrap_or_default() - squares(&wanted).unwrap_or_default();
+            assert!(apart.abs() < 1e-6, "{row}: {apart}");
+            let without = |basis: Option<Box<Basis>>| basis.map(|basis| Basis { squares: None, ..*basis });
+            assert_eq!(without(found), without(wanted), "{row}");
+        }
+    }
 }

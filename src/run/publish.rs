@@ -439,7 +439,6 @@ impl<'a> Publication<'a> {
         let (project, id) = (&self.run.project, &file.config.id);
         let breaks = project.breaks_of(id, &planned.datasets);
         compare::mark_breaks(figures, &breaks, &self.checked.areas);
-        compare::cut_indices(&file.config, figures, &breaks, &self.checked.areas);
         let subject = Subject {
             config: &file.config,
             targets: project.targets.get(id).map(|targets| &targets.config),

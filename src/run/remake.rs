@@ -22,6 +22,7 @@ use crate::landing::{Delivery, Landing};
 use crate::normalise::split::Parts;
 use crate::period::Month;
 use crate::progress::Progress;
+use crate::release::public::FOLDER;
 use crate::release::{self, Manifest, Published, assessed, tables};
 
 /// What was found out about a release.
@@ -315,40 +316,29 @@ async fn compare(
     copy: &Copy,
     verified: &mut Verified,
 ) -> Result<(), RunError> {
-    // Of erased rows the figures alone were put aside.
-    let figures = [
-        tables::OUTTURN.name,
-        assessed::ASSESSMENT.name,
-        assessed::SIGNAL.name,
-        assessed::SCORECARD.name,
-        assessed::SIGNAL_SUMMARY.name,
-    ];
-    let names: BTreeSet<&String> = manifest.tables.keys().chain(made.manifest.tables.keys()).collect();
-    for name in names.into_iter().filter(|name| !copy.erased || figures.contains(&name.as_str())) {
-        match (manifest.tables.contains_key(name), made.manifest.tables.contains_key(name)) {
-            (true, true) => {}
-            (true, false) => {
-                verified.wrong.push(format!("table `{name}`: not there when it is made once more"));
-                continue;
-            }
-            _ => {
-                verified.wrong.push(format!("table `{name}`: the release lacks it"));
-                continue;
-            }
-        }
-        let again = release::read_table(&made.release, name)?;
-        let rows = again.1.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
-        match release::read_table(folder, name) {
-            Ok(table) => verified.wrong.extend(differences(name, table, again)?),
-            // Told already: the file is not as it was released.
-            Err(_) if !verified.wrong.is_empty() => continue,
-            Err(error) => return Err(RunError::Release(error)),
-        }
-        verified.tables += 1;
-        verified.rows += rows;
-    }
+    let own = (folder, manifest);
+    let again = (made.release.as_path(), &made.manifest);
     if copy.erased {
-        return Ok(());
+        // Of erased rows the figures alone were put aside.
+        let figures = [
+            tables::OUTTURN.name,
+            assessed::ASSESSMENT.name,
+            assessed::SIGNAL.name,
+            assessed::SCORECARD.name,
+            assessed::SIGNAL_SUMMARY.name,
+        ];
+        return compare_tables("", own, again, Some(&figures), verified);
+    }
+    compare_tables("", own, again, None, verified)?;
+    let public = (folder.join(FOLDER), made.release.join(FOLDER));
+    match (public.0.is_dir(), public.1.is_dir()) {
+        (false, false) => {}
+        (true, true) => {
+            let told = (release::read_manifest(&public.0)?, release::read_manifest(&public.1)?);
+            compare_tables("public/", (&public.0, &told.0), (&public.1, &told.1), None, verified)?;
+        }
+        (true, false) => verified.wrong.push("tables for the public would not be made".to_owned()),
+        (false, true) => verified.wrong.push("the tables for the public are missing".to_owned()),
     }
     let stored = open_warehouse(project)?;
     for (table, version) in &manifest.datasets {
@@ -366,6 +356,42 @@ async fn compare(
                 verified.wrong.push(format!("dataset `{table}`: {file} is not what its deliveries make"));
             }
         }
+    }
+    Ok(())
+}
+
+/// Compares the tables of a release, or of its public set, with those that were made once more; of `only` these.
+fn compare_tables(
+    place: &str,
+    (folder, manifest): (&Path, &Manifest),
+    (again_folder, again): (&Path, &Manifest),
+    only: Option<&[&str]>,
+    verified: &mut Verified,
+) -> Result<(), RunError> {
+    let names: BTreeSet<&String> = manifest.tables.keys().chain(again.tables.keys()).collect();
+    for name in names.into_iter().filter(|name| only.is_none_or(|only| only.contains(&name.as_str()))) {
+        let label = format!("{place}{name}");
+        match (manifest.tables.contains_key(name), again.tables.contains_key(name)) {
+            (true, true) => {}
+            (true, false) => {
+                verified.wrong.push(format!("table `{label}`: not there when it is made once more"));
+                continue;
+            }
+            _ => {
+                verified.wrong.push(format!("table `{label}`: the release lacks it"));
+                continue;
+            }
+        }
+        let rows = release::read_table(again_folder, name)?;
+        let count = rows.1.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+        match release::read_table(folder, name) {
+            Ok(table) => verified.wrong.extend(differences(&label, table, rows)?),
+            // Told already: the file is not as it was released.
+            Err(_) if !verified.wrong.is_empty() => continue,
+            Err(error) => return Err(RunError::Release(error)),
+        }
+        verified.tables += 1;
+        verified.rows += count;
     }
     Ok(())
 }

@@ -86,7 +86,7 @@ pub fn difference(
     let freedom = (first + second).powi(2) / (first.powi(2) / (n1 - 1.0) + second.powi(2) / (n2 - 1.0));
     let half = t_quantile(confidence.upper_tail(), freedom)? * (first + second).sqrt();
     (half.is_finite() && difference.is_finite())
-        .then(|| Interval { lower: difference - half, upper: difference + half })
+        .then_some(Interval { lower: difference - half, upper: difference + half })
 }
 
 /// The interval of a median from the values in their order: the narrowest pair, equally far from both ends, that holds the

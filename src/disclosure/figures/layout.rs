@@ -9,6 +9,7 @@ use super::{
     CellName, Edition, Figure, FiguresError, Key, Measure, MeasureSum, Protected, Rule, Side, Tied, key,
     need, whole, withheld,
 };
+use crate::assess;
 use crate::geography::Area;
 
 /// The cells of one measure in the problem of its family.
@@ -236,14 +237,21 @@ impl Layout {
         }
         // What was shown before and is the same now is known.
         let mut shown_before = vec![false; grid.places()];
+        // What was withheld stays so: what covered a count then covers it still, and other cover may be known by now.
+        let mut withheld_before = vec![false; grid.places()];
         for edition in measure.earlier {
             let mut finder = grid.finder();
+            // A measure that was withheld as a whole was so for want of cover, not as cover.
+            let any_shown = edition.shown.iter().any(|figure| figure.numerator.is_some());
             for figure in edition.shown {
-                if let Some(count) = side.of(figure).and_then(whole)
-                    && let Some(place) = finder.place(&key(figure))
-                    && counts.get(place) == Some(&Some(count))
-                    && let Some(mark) = shown_before.get_mut(place)
-                {
+                let Some(place) = finder.place(&key(figure)) else { continue };
+                let count = side.of(figure).and_then(whole);
+                let marks = match count {
+                    Some(_) if counts.get(place) == Some(&count) => &mut shown_before,
+                    None if any_shown && figure.status == assess::Status::Suppressed => &mut withheld_before,
+                    _ => continue,
+                };
+                if let Some(mark) = marks.get_mut(place) {
                     *mark = true;
                 }
             }
@@ -258,10 +266,15 @@ impl Layout {
                 sensitive |= denominator > 0 && denominator < rule.least_denominator;
             }
             let is_known = shown_before.get(place).copied().unwrap_or_default() || rule.threshold.is_none();
+            let is_held = withheld_before.get(place).copied().unwrap_or_default();
             let own = Cell {
                 order: 0,
                 count: Some(count),
-                standing: if is_known { Standing::Known } else { Standing::Publishable },
+                standing: match (is_known, is_held) {
+                    (true, _) => Standing::Known,
+                    (false, true) => Standing::Held,
+                    (false, false) => Standing::Publishable,
+                },
                 sensitive: sensitive && !is_known,
                 need: need(rule),
                 weight: grid.weight(place),
@@ -325,9 +338,11 @@ impl Layout {
     /// One count under a further name: it is withheld when one of them is to be, and known when one of them is.
     fn share(&mut self, cell: u32, own: &Cell) {
         let Some(cell) = self.problem.cells.get_mut(cell as usize) else { return };
-        if own.standing == Standing::Known {
-            cell.standing = Standing::Known;
-        }
+        cell.standing = match (cell.standing, own.standing) {
+            (Standing::Known, _) | (_, Standing::Known) => Standing::Known,
+            (Standing::Held, _) | (_, Standing::Held) => Standing::Held,
+            (standing, _) => standing,
+        };
         cell.sensitive = (cell.sensitive || own.sensitive) && cell.standing != Standing::Known;
         cell.need.at_least = cell.need.at_least.max(own.need.at_least);
         cell.weight = cell.weight.max(own.weight);
@@ -413,6 +428,39 @@ impl Layout {
         // A figure whose count is given away is withheld all the same.
         self.tell();
         Ok(())
+    }
+
+    /// Withholds the whole series of each of these cells, so that there is more to cover them with.
+    pub(super) fn widen(&mut self, tied: &Tied<'_>, cells: &[u32]) {
+        let mut wanted: BTreeSet<(u32, String, String)> = BTreeSet::new();
+        for cell in cells {
+            let mut at = *cell;
+            // What is left of a total is covered by its parts.
+            while let Some(Named::Rest(total)) = self.names.get(at as usize) {
+                at = *total;
+            }
+            if let Some((measure, figure)) = self.figure(tied, at) {
+                wanted.insert((measure, figure.area.clone(), figure.breakdown.clone()));
+            }
+        }
+        for at in 0..self.problem.cells.len() {
+            let series = self
+                .figure(tied, index(at))
+                .map(|(measure, figure)| (measure, figure.area.clone(), figure.breakdown.clone()));
+            let Some(cell) = self.problem.cells.get_mut(at) else { continue };
+            if cell.standing == Standing::Publishable
+                && cell.count.is_some_and(|count| count > 0)
+                && series.is_some_and(|series| wanted.contains(&series))
+            {
+                cell.standing = Standing::Held;
+            }
+        }
+    }
+
+    /// The figure that a cell is a count of, with the place of its measure.
+    fn figure<'a>(&self, tied: &Tied<'a>, cell: u32) -> Option<(u32, &'a Figure)> {
+        let Some(Named::Of { measure, figure, .. }) = self.names.get(cell as usize) else { return None };
+        Some((*measure, tied.measures.get(*measure as usize)?.figures.get(*figure as usize)?))
     }
 
     /// What an audience sees of each cell, when of the figures of a family these were published.

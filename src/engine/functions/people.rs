@@ -63,9 +63,8 @@ impl SurveyShare {
         let (Some(yes), Some(weights)) = (list(0), list(1)) else { return Ok(None) };
         let (strata, units) = (list(2), list(3));
         let (yes, weights) = (yes.as_boolean(), weights.as_primitive::<Float64Type>());
-        let texts =
-            [strata.as_ref(), units.as_ref()].map(|column| column.map(|column| column.as_string::<i32>()));
-        let lengths = texts.iter().flatten().map(|column| column.len()).chain([weights.len()]);
+        let texts = [strata.as_ref(), units.as_ref()].map(|column| column.map(AsArray::as_string::<i32>));
+        let lengths = texts.iter().flatten().map(|column| Array::len(*column)).chain([weights.len()]);
         if let Some(other) = lengths.into_iter().find(|length| *length != yes.len()) {
             return exec_err!(
                 "survey_share expects lists of the same answers, found {} and {other}",
@@ -118,7 +117,7 @@ impl ScalarUDFImpl for SurveyShare {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let (columns, shape) = columns(&args)?;
-        let rows = columns.first().map_or(0, |column| column.len());
+        let rows = columns.first().map_or(0, Array::len);
         let shares = (0..rows).map(|row| Self::of(&columns, row)).collect::<Result<Vec<_>>>()?;
         let column = |of: fn(&SurveyProportion) -> Option<f64>| -> ArrayRef {
             Arc::new(shares.iter().map(|share| share.as_ref().and_then(of)).collect::<Float64Array>())

@@ -59,13 +59,11 @@ fn month(column: &ArrayRef, row: usize) -> Result<Option<Month>> {
 /// The kind of period that a word names.
 fn kind(word: &str) -> Result<PeriodKind> {
     let known = PeriodKind::ALL.into_iter().filter(|kind| *kind != PeriodKind::SurveyWave);
-    match known.clone().find(|kind| kind.name() == word) {
-        Some(kind) => Ok(kind),
-        None => {
-            let words: Vec<&str> = known.map(PeriodKind::name).collect();
-            exec_err!("`{word}` is no kind of period; they are {}", words.join(", "))
-        }
+    if let Some(kind) = known.clone().find(|kind| kind.name() == word) {
+        return Ok(kind);
     }
+    let words: Vec<&str> = known.map(PeriodKind::name).collect();
+    exec_err!("`{word}` is no kind of period; they are {}", words.join(", "))
 }
 
 impl ScalarUDFImpl for PeriodOf {
