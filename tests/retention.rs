@@ -168,7 +168,7 @@ fn rows_that_could_not_be_kept_when_they_came_never_enter_the_dataset() {
 #[test]
 fn what_came_under_an_agreement_that_has_ended_goes_when_its_time_is_over() {
     let world = project("whole");
-    edition(&world, "2025-08-12", &["2025-07"]);
+    edition(&world, "2025-08-12", &small::MONTHS);
     let file = "pipelines/northport/agreements/isa-7.toml";
     world.edit(file, "2028-03-31", "2025-08-20");
     world
