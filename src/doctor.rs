@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::agreement::{self, State};
 use crate::check::{Checked, check_loaded};
+use crate::config::settings::{DeliveryMode, FeedConfig};
 use crate::config::{self, Project};
 use crate::erasure::Erasures;
 use crate::feed::{self, Probed};
@@ -19,7 +20,7 @@ use crate::landing::Landing;
 use crate::lock::Lock;
 use crate::release::Published;
 use crate::retention;
-use crate::run::open_warehouse;
+use crate::run::{due_of_many, look, open_warehouse};
 use crate::schedule::{Calendar, LastRun};
 
 /// How many feeds are probed at once.
@@ -122,7 +123,7 @@ pub async fn examine(root: &Path, now: DateTime<Utc>, is_set: impl Fn(&str) -> b
     findings.push(lock(&project));
     findings.extend(agreements(&project, as_of));
     findings.extend(measures(&project, checked.as_ref().ok()));
-    findings.extend(overdue_erasures(&project, as_of));
+    findings.extend(overdue_erasures(&project, checked.as_ref().ok(), now).await);
     let (feeds, clocks) = feeds(&project, now).await;
     findings.extend(feeds);
     findings.extend(clock(&project, now, as_of, &clocks));
@@ -316,7 +317,12 @@ fn measures(project: &Project, checked: Option<&Checked>) -> Vec<Finding> {
 }
 
 /// Whether the record of erasures is whole, and whether rows are kept beyond their time.
-fn overdue_erasures(project: &Project, as_of: NaiveDate) -> Option<Finding> {
+async fn overdue_erasures(
+    project: &Project,
+    checked: Option<&Checked>,
+    now: DateTime<Utc>,
+) -> Option<Finding> {
+    let as_of = now.with_timezone(&chrono_tz::Europe::London).date_naive();
     let place = project.warehouse();
     let erasures = match Erasures::open(&place) {
         Ok(erasures) => erasures,
@@ -332,7 +338,21 @@ fn overdue_erasures(project: &Project, as_of: NaiveDate) -> Option<Finding> {
             return Some(finding(Level::Failure, "landing", error.to_string(), help));
         }
     };
-    let due = retention::due(project, &landing, &erasures, as_of).len();
+    let mut due = retention::due(project, &landing, &erasures, as_of).len();
+    let limited = |feed: &FeedConfig| {
+        feed.mode != DeliveryMode::Month
+            && project.agreement_of(feed).is_some_and(|agreement| agreement.retention.is_some())
+    };
+    // Which months such a delivery holds is known once it was split.
+    if let Some(checked) = checked.filter(|_| project.feeds.values().any(|feed| limited(&feed.config))) {
+        match look(checked, now).await {
+            Ok((_, _, standings)) => due += due_of_many(project, &standings, as_of).0.len(),
+            Err(error) => {
+                let help = "`outturn run` says more";
+                return Some(finding(Level::Failure, "retention", error.to_string(), help));
+            }
+        }
+    }
     if due > 0 {
         let text = format!("{due} files are kept longer than their agreements allow");
         return Some(finding(Level::Warning, "retention", text, "`outturn purge --by ROLE` erases them"));

@@ -53,7 +53,8 @@ pub struct Due<'a> {
 }
 
 /// What is due on a day of feeds that bring a month at a time, in order of feed, month and file. What was erased before is
-/// not due again.
+/// not due again. Of a feed of many months that may not be used any more, whose rows are in no dataset, a file is due by
+/// the month in which it was received: none of its rows is of a later one.
 #[must_use]
 pub fn due<'a>(
     project: &'a Project,
@@ -62,8 +63,11 @@ pub fn due<'a>(
     as_of: NaiveDate,
 ) -> Vec<Due<'a>> {
     let mut found = Vec::new();
-    let by_month = |feed: &&FeedConfig| feed.mode == DeliveryMode::Month;
-    for feed in project.feeds.values().map(|feed| &feed.config).filter(by_month) {
+    let as_files = |feed: &&FeedConfig| {
+        let stopped = project.agreement_of(feed).is_some_and(|agreement| agreement.stops(as_of).is_some());
+        feed.mode == DeliveryMode::Month || stopped
+    };
+    for feed in project.feeds.values().map(|feed| &feed.config).filter(as_files) {
         let Some(agreement) = project.agreement_of(feed) else { continue };
         let Some(retention) = agreement.retention else { continue };
         let Some(contract) = project.contracts.get(&feed.contract) else { continue };

@@ -27,6 +27,7 @@ pub(crate) use gaps::{delivery_gaps_of, table_gaps, withheld_measures};
 use gaps::{expired_waivers, fault_lines};
 pub use many::thousands;
 pub(crate) use many::{Standings, UnusualDeliveries, look};
+pub(crate) use purge::due_of_many;
 pub use purge::purge;
 pub use remake::{Verified, verify};
 

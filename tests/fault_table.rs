@@ -597,9 +597,8 @@ fn whatever_goes_wrong_on_the_way_costs_its_own_feed_that_month_and_no_other_fee
     assert_eq!(world.figure("northport-asb", "P01", "2025-07"), "available 4.0");
 }
 
-#[test]
-fn every_fault_of_the_reliability_page_names_a_test_that_is_there() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+/// All that the program and its tests are written in.
+fn code(root: &std::path::Path) -> String {
     let mut code = String::new();
     let mut folders = vec![root.join("tests"), root.join("src")];
     while let Some(folder) = folders.pop() {
@@ -612,6 +611,33 @@ fn every_fault_of_the_reliability_page_names_a_test_that_is_there() {
             }
         }
     }
+    code
+}
+
+#[test]
+fn the_guide_to_feeds_names_tests_that_are_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (code, mut named) = (code(root), 0);
+    let text = fs::read_to_string(root.join("docs/feeds.md")).unwrap();
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        for name in line.split('`').skip(1).step_by(2) {
+            let plain =
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            if plain && name.matches('_').count() >= 3 {
+                assert!(code.contains(&format!("fn {name}(")), "there is no test `{name}`");
+                named += 1;
+            } else if name.ends_with(".rs") && name.contains('/') {
+                assert!(root.join(name).is_file(), "there is no `{name}`");
+            }
+        }
+    }
+    assert!(named >= 40, "{named} tests");
+}
+
+#[test]
+fn every_fault_of_the_reliability_page_names_a_test_that_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code = code(root);
     let text = fs::read_to_string(root.join("docs/reliability.md")).unwrap();
     let mut cited = std::collections::BTreeSet::new();
     let mut rows = 0;

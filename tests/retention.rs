@@ -91,6 +91,8 @@ fn rows_of_whole_editions_go_by_month_and_an_edition_when_a_later_one_stands() {
     // April could be kept until 31 May, May until 30 June. Nobody has purged, so that both are still counted.
     assert_eq!(held(&world), ["2025-04 10", "2025-05 8", "2025-06 12"]);
     let before = figures(&world);
+    let doctor = world.outturn_at("2025-07-20T06:00:00Z", &["doctor"]);
+    assert!(doctor.out.contains("4 files are kept longer than their agreements allow"), "{doctor}");
     let told = purge(&world, "2025-07-20");
     assert_eq!((told["rows"].as_u64(), told["months"].as_u64()), (Some(18), Some(2)));
     assert_eq!(told["objects"].as_u64(), Some(2));
@@ -161,4 +163,20 @@ fn rows_that_could_not_be_kept_when_they_came_never_enter_the_dataset() {
     assert_eq!(held(&world), ["2025-07 5"]);
     let told = world.told_of("crime", "2025-05");
     assert!(told[0].starts_with("beyond_retention") && told[0].contains("until 2025-06-30 only"), "{told:?}");
+}
+
+#[test]
+fn what_came_under_an_agreement_that_has_ended_goes_when_its_time_is_over() {
+    let world = project("whole");
+    edition(&world, "2025-08-12", &small::MONTHS);
+    let file = "pipelines/northport/agreements/isa-7.toml";
+    world.edit(file, "2028-03-31", "2025-08-20");
+    world
+        .outturn_at("2025-08-31T05:30:00Z", &["run"])
+        .exits(3)
+        .says("agreement `isa-7` expired on 2025-08-20");
+    assert_eq!(purge(&world, "2025-08-31")["objects"].as_u64(), Some(0));
+    assert!(landed(&world, "2025-07.csv"));
+    assert_eq!(purge(&world, "2025-09-01")["objects"].as_u64(), Some(1));
+    assert!(!landed(&world, "2025-07.csv"));
 }

@@ -281,4 +281,20 @@ mod tests {
             assert_eq!(seconds(text, None), None, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_date_under_any_format_or_none(
+            text in "[0-9]{1,4}[-/. ][0-9A-Za-z]{1,9}[-/. ][0-9]{1,4}([T ][0-9:.]{0,12}(Z|[+-][0-9:]{0,6})?)?|\\PC{0,40}",
+            format in "%[-_0]?[a-zA-Z:]([-/. ]%[-_0]?[a-zA-Z:]){0,3}|\\PC{0,12}",
+        ) {
+            let _ = (day(&text), instant(&text), seconds(&text, None));
+            for serials in [None, Some(ExcelSerials::From1900), Some(ExcelSerials::From1904)] {
+                let _ = seconds(&text, serials);
+                if let Ok(dates) = Dates::new(std::slice::from_ref(&format), serials) {
+                    let _ = (dates.day(&text), dates.instant(&text), dates.told());
+                }
+            }
+        }
+    }
 }

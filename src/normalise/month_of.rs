@@ -359,4 +359,31 @@ mod tests {
         config.fixed = Some("2021-03".parse().unwrap());
         assert_eq!(month_of(&config, "", period).unwrap().0.to_string(), "2021-03");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_month_in_any_way_of_writing_it_or_none(
+            text in "[0-9]{0,5}[-/ ]?(Q[0-9]|[A-Za-z]{0,9})[-/ ]?(to)? ?[A-Za-z]{0,9} ?[0-9]{0,9}|\\PC{0,40}",
+            explicit in "%[-_0]?[a-zA-Z:]([-/. ]%[-_0]?[a-zA-Z:]){0,3}|\\PC{0,12}",
+        ) {
+            use MonthFormat::{
+                AcademicYear, AnyPeriod, CalendarYear, Date, Explicit, FinancialYear, MonthName, Quarter, Timestamp,
+                TwelveMonthsEnding,
+            };
+            let ways = [
+                MonthFormat::Month, Date, Timestamp, MonthName, Quarter, CalendarYear, FinancialYear, AcademicYear,
+                TwelveMonthsEnding, AnyPeriod, Explicit,
+            ];
+            for format in ways {
+                let config = MonthConfig {
+                    from: "Period".to_owned(),
+                    format,
+                    formats: vec![explicit.clone()],
+                    fixed: None,
+                    rule: "bad_month".to_owned(),
+                };
+                let _ = month_of(&config, &text, "2001-01".parse().unwrap());
+            }
+        }
+    }
 }

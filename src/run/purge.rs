@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Run, RunError, Standings, look};
 use crate::assess::Coverage;
 use crate::check::{Checked, check};
+use crate::config::Project;
 use crate::engine::{Engine, quarantine_table};
 use crate::erasure::{Erased, Erasure, Erasures, bytes_erased};
 use crate::feed::{self, FeedState};
@@ -64,7 +65,7 @@ impl Run<'_> {
         let mut erasures = Erasures::open(&self.place).map_err(RunError::Landing)?;
         let mut due = retention::due(&self.project, &landing, &erasures, self.as_of);
         let (_, states, standings) = look(checked, self.now).await?;
-        let (of_many, staying) = self.due_of_many(&standings);
+        let (of_many, staying) = due_of_many(&self.project, &standings, self.as_of);
         due.extend(of_many);
         let held = self.held(checked).await?;
         let mut purged = Purged { dry_run, notes: staying, ..Purged::default() };
@@ -110,29 +111,6 @@ impl Run<'_> {
         }
         self.remove(checked, landing, &erasures, &mut purged).await?;
         Ok(purged)
-    }
-
-    /// What is due of feeds that bring many months at once, and a line for each edition that stays though it holds rows
-    /// that may not be kept.
-    fn due_of_many(&self, standings: &Standings) -> (Vec<Due<'_>>, Vec<String>) {
-        let (mut due, mut staying) = (Vec::new(), Vec::new());
-        for feed in self.project.feeds.values().map(|feed| &feed.config) {
-            let rule = self.project.agreement_of(feed).and_then(|agreement| agreement.retention);
-            let Some(past) = rule.and_then(|rule| standings.past_of(&feed.id, rule, self.as_of)) else {
-                continue;
-            };
-            for (delivery, rows) in &past.staying {
-                staying.push(format!(
-                    "feed `{}`: {} of {} stays as received and holds {rows} rows that may not be kept, in no dataset: it \
-                     goes when a later delivery stands in its place",
-                    feed.id,
-                    delivery.file,
-                    delivery.received.with_timezone(&chrono_tz::Europe::London).date_naive()
-                ));
-            }
-            due.extend(retention::due_of_many(&self.project, feed, past.months, past.editions));
-        }
-        (due, staying)
     }
 
     async fn held(&self, checked: &Checked) -> Result<Held, RunError> {
@@ -304,6 +282,30 @@ impl Run<'_> {
         }
         landing.remove_parts().map_err(RunError::Landing)
     }
+}
+
+/// What is due of feeds that bring many months at once, and a line for each edition that stays though it holds rows that
+/// may not be kept.
+pub(crate) fn due_of_many<'a>(
+    project: &'a Project,
+    standings: &Standings,
+    as_of: NaiveDate,
+) -> (Vec<Due<'a>>, Vec<String>) {
+    let (mut due, mut staying) = (Vec::new(), Vec::new());
+    for feed in project.feeds.values().map(|feed| &feed.config) {
+        let rule = project.agreement_of(feed).and_then(|agreement| agreement.retention);
+        let Some(past) = rule.and_then(|rule| standings.past_of(&feed.id, rule, as_of)) else { continue };
+        for (delivery, rows) in &past.staying {
+            let received = delivery.received.with_timezone(&chrono_tz::Europe::London).date_naive();
+            staying.push(format!(
+                "feed `{}`: {} of {received} stays as received and holds {rows} rows that may not be kept, in no dataset: it \
+                 goes when a later delivery stands in its place",
+                feed.id, delivery.file
+            ));
+        }
+        due.extend(retention::due_of_many(project, feed, past.months, past.editions));
+    }
+    (due, staying)
 }
 
 /// Counts what is due.
