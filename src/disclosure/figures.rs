@@ -736,6 +736,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_the_same_in_one_area_and_not_in_another_is_the_same_by_chance() {
+        let rule = Rule::default();
+        let burglary = counts(&[("N", 3.0), ("S", 40.0)]);
+        let arson = counts(&[("N", 3.0), ("S", 41.0)]);
+        let burglary_again = counts(&[("N", 3.0), ("S", 40.0)]);
+        let found = links(&[measure("b", &burglary, &rule), measure("a", &arson, &rule)]);
+        assert!(found.is_empty(), "{found:?}");
+        // The third is the first, though it is the same as the second in one area too.
+        let all = [
+            measure("a", &arson, &rule),
+            measure("b", &burglary, &rule),
+            measure("c", &burglary_again, &rule),
+        ];
+        let found: Vec<_> =
+            links(&all).iter().map(|link| (link.whole.measure, link.part.measure, link.whole.area)).collect();
+        assert_eq!(found, [(1, 2, "N"), (1, 2, "S")]);
+    }
+
+    #[test]
     fn a_count_under_two_names_is_withheld_under_both_and_covered_once() {
         // A rate has the numerators of a count; in the count, but not in the rate, other wards make up the whole.
         let wards = [("C", 52.0), ("N", 3.0), ("S", 40.0), ("W", 9.0)];

@@ -19,6 +19,15 @@ pub(super) struct Run<'a> {
     to: usize,
 }
 
+/// A side of a breakdown of a measure, in all areas.
+type Series<'a> = (usize, usize, &'a str);
+
+impl<'a> Run<'a> {
+    fn series(&self) -> Series<'a> {
+        (self.measure, self.side as usize, self.breakdown)
+    }
+}
+
 /// Two runs that are the same count.
 #[derive(Debug)]
 pub(super) struct Link<'a> {
@@ -34,9 +43,11 @@ const TAIL: usize = 8;
 /// Counts that are the same in two measures, or on two sides of one, wherever both stand: one count under two names, so
 /// that what is withheld of the one must not be shown by the other.
 ///
-/// What is the same by chance ties figures without need, and does no other harm.
+/// Where something is counted twice, it is so in every area: what is the same in one and differs in another is the same by
+/// chance. What is the same by chance in all of them ties figures without need, and does no other harm.
 pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
     let mut alike: HashMap<u64, Vec<Run<'a>>> = HashMap::new();
+    let mut series: HashMap<Series<'a>, Vec<Run<'a>>> = HashMap::new();
     for (number, measure) in measures.iter().enumerate() {
         let mut from = 0;
         for to in 1..=measure.figures.len() {
@@ -48,6 +59,7 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
                 if side == Side::Numerator || measure.rule.lays_denominator() {
                     let (area, breakdown) = (first.area.as_str(), first.breakdown.as_str());
                     let run = Run { measure: number, side, area, breakdown, from, to };
+                    series.entry(run.series()).or_default().push(run);
                     for hash in tails(measure.figures, &run) {
                         alike.entry(hash).or_default().push(run);
                     }
@@ -58,6 +70,7 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
     }
     let mut found: Vec<Link<'a>> = Vec::new();
     let mut known: BTreeSet<(usize, usize, usize, usize)> = BTreeSet::new();
+    let mut everywhere: HashMap<(Series<'a>, Series<'a>), bool> = HashMap::new();
     for runs in alike.into_values().filter(|runs| runs.len() > 1) {
         let mut firsts: Vec<Run<'a>> = Vec::new();
         for run in runs {
@@ -66,7 +79,11 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
                 if whole.measure == run.measure && whole.side == run.side || whole.area != run.area {
                     continue;
                 }
-                if let Some(figures) = same_count(measures, whole, &run) {
+                if let Some(figures) = same_count(measures, whole, &run)
+                    && *everywhere
+                        .entry((whole.series(), run.series()))
+                        .or_insert_with(|| same_everywhere(measures, &series, whole, &run))
+                {
                     let key = (
                         whole.measure * 2 + whole.side as usize,
                         whole.from,
@@ -96,6 +113,26 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
         )
     });
     found
+}
+
+/// Whether two runs are the same in every other area too in which both of their series stand.
+fn same_everywhere<'a>(
+    measures: &[Measure<'a>],
+    series: &HashMap<Series<'a>, Vec<Run<'a>>>,
+    a: &Run<'a>,
+    b: &Run<'a>,
+) -> bool {
+    let of = |run: &Run<'a>| series.get(&run.series()).map(Vec::as_slice).unwrap_or_default();
+    let others: BTreeMap<&str, &Run<'_>> = of(b).iter().map(|run| (run.area, run)).collect();
+    of(a).iter().all(|run| {
+        let Some(other) = others.get(run.area) else { return true };
+        let (Some(own), Some(their)) = (measures.get(run.measure), measures.get(other.measure)) else {
+            return true;
+        };
+        let counts: BTreeMap<Period, (usize, i64)> = counted(own.figures, run).collect();
+        counted(their.figures, other)
+            .all(|(period, (_, count))| counts.get(&period).is_none_or(|(_, known)| *known == count))
+    })
 }
 
 /// The counts of a run by period, each with the place of its figure.
