@@ -143,6 +143,22 @@ pub fn shown_path(project: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(project).unwrap_or(path).to_path_buf()
 }
 
+/// An error with its causes, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// A text from outside as it may stand in a message: control characters, and those that turn the direction of writing
 /// or take no room, are written out.
 #[must_use]

@@ -11,8 +11,9 @@ use url::Url;
 use super::arrival::{Kept, base_name, recorded};
 use super::http::{Authorization, Client, Fetched, Held, HttpSettings, Pace, Patience};
 use super::settings::{AuthConfig, AuthKind};
-use super::{Asking, Haul, Place, Probed, Visit, chain, fill, paging, place};
+use super::{Asking, Haul, Place, Probed, Visit, fill, paging, place};
 use crate::config::Project;
+use crate::diagnose::chain;
 use crate::period::Month;
 use crate::secret;
 

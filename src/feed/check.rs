@@ -45,7 +45,7 @@ pub fn missing_secrets(project: &Project) -> Vec<Problem> {
         for setting in settings(&feed.config) {
             if let Err(error) = secret::resolve(setting.text, &project.root) {
                 let span = span_of(&feed.source, &setting.keys);
-                let message = format!("feed `{}`: {}", feed.config.id, super::chain(&error));
+                let message = format!("feed `{}`: {}", feed.config.id, crate::diagnose::chain(&error));
                 problems.push(Problem::new(&feed.source, span, message));
             }
         }

@@ -199,8 +199,8 @@ impl Sample {
         let settings =
             HttpSettings { max_attempts: 1, deadline: Duration::from_mins(2), ..HttpSettings::default() };
         let fetched = async {
-            let client = Client::new(&settings).map_err(|error| super::chain(&error))?;
-            client.sample(&url, SAMPLE, &settings).await.map_err(|error| super::chain(&error))
+            let client = Client::new(&settings).map_err(|error| crate::diagnose::chain(&error))?;
+            client.sample(&url, SAMPLE, &settings).await.map_err(|error| crate::diagnose::chain(&error))
         };
         let bytes = fetched.await.map_err(|reason| unread(&shown, reason))?;
         let folder = tempfile::tempdir().map_err(|error| unread(&shown, error.to_string()))?;

@@ -9,9 +9,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use super::chain;
 use super::http::{Client, Fetched, HttpSettings, Patience, public, same_publisher};
 use super::settings::{PagingConfig, PagingKind};
+use crate::diagnose::chain;
 
 /// Largest page, in bytes: it is read as a whole to find where the next one is.
 const LARGEST_PAGE: u64 = 1 << 26;

@@ -22,10 +22,10 @@ use super::arrival::{Arrival, Kept};
 use super::http::{HttpSettings, causes, is_tls};
 use super::net::{Authority, Trouble, step};
 use super::settings::SslMode;
-use super::{Asking, Haul, Probed, Visit, chain};
+use super::{Asking, Haul, Probed, Visit};
 use crate::config::Project;
 use crate::config::settings::FeedConfig;
-use crate::diagnose::printable;
+use crate::diagnose::{chain, printable};
 use crate::period::Month;
 use crate::secret::{self, Secret};
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Remade, Run, RunError, Standings, kept, open_warehouse};
 use crate::check::check_loaded;
 use crate::config::{self, Project};
+use crate::diagnose::chain;
 use crate::erasure::Erasures;
 use crate::feed;
 use crate::landing::{Delivery, Landing};
@@ -86,24 +87,10 @@ pub async fn verify(
                 let lines = problems.iter().map(crate::diagnose::Problem::line);
                 verified.limits.extend(lines);
             }
-            Err(error) => verified.limits.push(in_words(&error)),
+            Err(error) => verified.limits.push(chain(&error)),
         },
     }
     Ok(verified)
-}
-
-fn in_words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Everything that a release was made from, in a folder of its own.
@@ -158,7 +145,7 @@ fn prepare(
         ));
     };
     let erasures = Erasures::open(&warehouse).map_err(failed)?;
-    intact(folder, &landing, deliveries, &erasures, verified).map_err(|error| in_words(&error))?;
+    intact(folder, &landing, deliveries, &erasures, verified).map_err(|error| chain(&error))?;
     let place = copy.project().join("warehouse");
     let mut own = Landing::open(&place).map_err(failed)?;
     own.record(deliveries.to_vec()).map_err(failed)?;
