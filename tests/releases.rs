@@ -124,3 +124,19 @@ fn an_earlier_release_can_be_queried_and_compared_with_a_later_one() {
     world.outturn(&["diff", &first, "2024-01-01.1"]).exits(4).says("there is no release 2024-01-01.1");
     world.outturn(&["query", "--release", "2024-01-01.1", sql]).exits(4);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_release_that_was_named_and_never_was_current_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let published = folder.path().join("published");
+    for name in ["2025-08-12.1", "2025-08-12.2"] {
+        std::fs::create_dir_all(published.join("releases").join(name)).unwrap();
+    }
+    let names = || outturn::release::Published::in_warehouse(folder.path()).names();
+    assert_eq!(names(), ["2025-08-12.1", "2025-08-12.2"]);
+    // As a run leaves it that is killed just before the link becomes `current`.
+    let next = published.join(".outturn-current.tmp");
+    std::os::unix::fs::symlink("releases/2025-08-12.2", next).unwrap();
+    assert_eq!(names(), ["2025-08-12.1"]);
+}

@@ -186,12 +186,15 @@ impl Published {
         (plain && folder.is_dir()).then_some(folder)
     }
 
-    /// Names of all releases, the oldest first.
+    /// Names of all releases, the oldest first; one that a killed run had named but not made current is none.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.folder.join("releases")) else { return Vec::new() };
+        let next = fs::read_link(self.folder.join(NEXT)).ok();
+        let unpublished = next.as_deref().and_then(Path::file_name);
         let mut names: Vec<(String, u32)> = entries
             .flatten()
+            .filter(|entry| Some(entry.file_name().as_os_str()) != unpublished)
             .filter_map(|entry| entry.file_name().into_string().ok())
             .filter_map(|name| {
                 let (day, number) = name.split_once('.')?;

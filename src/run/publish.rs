@@ -106,6 +106,8 @@ impl Run<'_> {
         let retained = Retained::open(&self.place).map_err(RunError::Landing)?;
         let sign_offs = SignOffs::open(&self.place, self.remade.as_ref().map(|made| made.recorded.sign_offs));
         let sign_offs = sign_offs.map_err(RunError::SignOff)?;
+        // What a killed run left is removed before anything looks at earlier releases.
+        let mut draft = self.published.begin(self.as_of)?;
         let last_whole = self.last_whole();
         let past = last_whole.as_ref().map(|(folder, _)| Past::of(folder)).transpose()?.unwrap_or_default();
         let supply = Supply {
@@ -119,7 +121,6 @@ impl Run<'_> {
         };
         let gaps = delivery_gaps(states, &stored.reports);
         let delivery_gap_count = gaps.len() as u64;
-        let mut draft = self.published.begin(self.as_of)?;
         let fingerprints = Fingerprints::new(checked, &stored, states, &supply);
         let mut publication = Publication {
             run: self,
