@@ -8,7 +8,7 @@ use arrow::datatypes::Int64Type;
 use crate::config::settings::Policy;
 use crate::landing::Landing;
 use crate::normalise::DeliveryReport;
-use crate::normalise::month::{MonthJob, NormaliseError, RowSink, normalise};
+use crate::normalise::month::{MonthJob, NormaliseError, Nowhere, Threads, normalise};
 
 /// What would become of the deliveries of a month.
 #[derive(Debug, Clone, Default)]
@@ -36,25 +36,12 @@ pub struct RejectedRow {
     pub column: String,
 }
 
-/// Takes rows and forgets them.
-struct Nowhere;
-
-impl RowSink for Nowhere {
-    fn restart(&mut self) -> Result<(), NormaliseError> {
-        Ok(())
-    }
-
-    fn write(&mut self, _: &RecordBatch) -> Result<(), NormaliseError> {
-        Ok(())
-    }
-}
-
 /// Judges the deliveries of a month.
 ///
 /// # Errors
 /// Columns that do not fit: a defect of ours.
 pub fn rejudge(job: &MonthJob, landing: &Landing) -> Result<Rejudged, NormaliseError> {
-    let result = normalise(job, landing, &mut Nowhere)?;
+    let result = normalise(job, landing, Threads::Two, &mut Nowhere)?;
     let mut rows = rejected_rows(&result.quarantine);
     rows.sort();
     Ok(Rejudged { reports: result.reports, rows })

@@ -41,7 +41,7 @@ use crate::feed::{self, FeedState};
 use crate::landing::Landing;
 use crate::lock::{Lock, LockError};
 use crate::normalise::contract::{quarantine_schema, summary_schema};
-use crate::normalise::month::{MonthJob, NormaliseError, normalise};
+use crate::normalise::month::{MonthJob, MonthResult, NormaliseError, Threads, normalise};
 use crate::normalise::split::Parts;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
@@ -50,7 +50,7 @@ use crate::publication;
 use crate::release::tables::Reports;
 use crate::release::{Manifest, Published, Recorded, ReleaseError};
 use crate::signoff::SignOffs;
-use crate::warehouse::{Change, LiveFile, Snapshot, Warehouse, WarehouseError};
+use crate::warehouse::{Beside, Change, LiveFile, MonthWriter, Snapshot, Warehouse, WarehouseError};
 
 /// What keeps a run from ending in a release. The last release stands.
 #[derive(Debug, thiserror::Error)]
@@ -565,8 +565,10 @@ impl<'a> Run<'a> {
                 source: Box::new(source),
             })?;
         }
+        // Where there are fewer months than workers, the idle ones read ahead and write for the others.
+        let threads = if pending.len() < workers { Threads::Two } else { Threads::One };
         let made: Vec<Result<MadeMonth, RunError>> = futures::stream::iter(pending)
-            .map(|job| self.make(job, Arc::clone(landing), stop))
+            .map(|job| self.make(job, Arc::clone(landing), threads, stop))
             .buffer_unordered(workers)
             .inspect(|_| self.progress.step())
             .collect()
@@ -635,6 +637,7 @@ impl<'a> Run<'a> {
         &self,
         job: MonthJob,
         landing: Arc<Landing>,
+        threads: Threads,
         stop: &CancellationToken,
     ) -> Result<MadeMonth, RunError> {
         stopped(stop)?;
@@ -644,11 +647,9 @@ impl<'a> Run<'a> {
         let runtime = tokio::runtime::Handle::current();
         let work = tokio::task::spawn_blocking(move || -> Result<_, RunError> {
             let dataset = Arc::clone(&job.dataset);
-            let mut writer = warehouse.writer(&dataset.id, month, &dataset.schema, &dataset.hex_columns)?;
-            let result = normalise(&job, &landing, &mut writer).map_err(|source| RunError::Normalise {
-                dataset: dataset.id.clone(),
-                month,
-                source: Box::new(source),
+            let writer = warehouse.writer(&dataset.id, month, &dataset.schema, &dataset.hex_columns)?;
+            let (result, writer) = normalised(&job, &landing, threads, writer).map_err(|source| {
+                RunError::Normalise { dataset: dataset.id.clone(), month, source: Box::new(source) }
             })?;
             let placed = |file| runtime.block_on(warehouse.place_file(month, file, &inputs));
             let rows = placed(writer.finish(&result.reports)?)?;
@@ -670,6 +671,22 @@ impl<'a> Run<'a> {
         });
         work.await.map_err(RunError::Broken)?
     }
+}
+
+/// Makes a month with its rows in the writer's file.
+fn normalised(
+    job: &MonthJob,
+    landing: &Landing,
+    threads: Threads,
+    mut writer: MonthWriter,
+) -> Result<(MonthResult, MonthWriter), NormaliseError> {
+    if threads == Threads::One {
+        let result = normalise(job, landing, threads, &mut writer)?;
+        return Ok((result, writer));
+    }
+    let mut beside = Beside::new(writer)?;
+    let result = normalise(job, landing, threads, &mut beside)?;
+    Ok((result, beside.end()?))
 }
 
 /// Opens the datasets of a project.

@@ -122,6 +122,18 @@ impl Fields {
         self.text.len()
     }
 
+    /// The fields with what stands between them, and where each begins and ends in it.
+    pub(super) fn parts(&self) -> (&str, &[(u32, u32)]) {
+        (&self.text, &self.spans)
+    }
+
+    /// Takes what [`Fields::parts`] gave.
+    pub(super) fn copy_from(&mut self, text: &str, spans: &[(u32, u32)]) {
+        self.clear();
+        self.text.push_str(text);
+        self.spans.extend_from_slice(spans);
+    }
+
     /// A number that is the same for records with the same fields, however they are quoted.
     #[must_use]
     pub fn digest(&self) -> u64 {

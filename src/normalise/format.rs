@@ -29,7 +29,7 @@ mod xlsx;
 mod xml;
 
 /// Yields the records of a delivery one after the other, the header first.
-pub trait RecordReader {
+pub trait RecordReader: Send {
     /// The next record into `fields`, with its place; `None` at the end.
     ///
     /// A record that cannot be read is a flaw at its place, and the next one follows.
@@ -45,14 +45,14 @@ pub trait RecordReader {
     }
 }
 
-impl<R: Read> RecordReader for Records<R> {
+impl<R: Read + Send> RecordReader for Records<R> {
     fn next(&mut self, fields: &mut Fields) -> io::Result<Option<(Place, Result<(), Flaw>)>> {
         Records::next(self, fields)
     }
 }
 
 /// Yields all that stands in a delivery, record by record: titles, headings, notes and blank records among the others.
-trait Source {
+trait Source: Send {
     fn next(&mut self, fields: &mut Fields) -> io::Result<Option<Raw>>;
 
     /// As [`RecordReader::note`].
@@ -62,6 +62,7 @@ trait Source {
 }
 
 /// A record as it stands.
+#[derive(Clone, Copy)]
 struct Raw {
     place: Place,
     /// Its number as a person would count it: the row of a sheet, or the record of a text, blank ones counted.
@@ -90,6 +91,14 @@ pub fn open(
         Some(unpivot) => Box::new(unpivot::Unpivot::new(table, unpivot)?),
         None => Box::new(table),
     })
+}
+
+/// The same records, read ahead in a thread of their own.
+///
+/// # Errors
+/// No thread can be started.
+pub fn ahead(records: Box<dyn RecordReader>) -> io::Result<Box<dyn RecordReader>> {
+    Ok(Box::new(hand_over::ahead(records)?))
 }
 
 /// The record of a delivery at a place, as text for a person: its bytes where the place names some, else its fields.
@@ -185,7 +194,7 @@ impl Source for Noted {
 }
 
 /// The reader again, unless its first bytes are those of something that is not text.
-fn text_only(mut reader: impl Read) -> io::Result<impl Read> {
+fn text_only(mut reader: impl Read + Send) -> io::Result<impl Read + Send> {
     let mut head = [0; 8];
     let mut filled = 0;
     while filled < head.len() {

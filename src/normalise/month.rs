@@ -218,6 +218,15 @@ pub struct MonthResult {
     pub rows: u64,
 }
 
+/// How many threads may work on a month. The rows are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// The caller's alone, as other months keep the other processors busy.
+    One,
+    /// One more that reads ahead.
+    Two,
+}
+
 /// Makes a month; the rows go to `sink` in the order of slots and lines.
 ///
 /// # Errors
@@ -225,6 +234,7 @@ pub struct MonthResult {
 pub fn normalise(
     job: &MonthJob,
     landing: &Landing,
+    threads: Threads,
     sink: &mut impl RowSink,
 ) -> Result<MonthResult, NormaliseError> {
     let watchful = watchful(job);
@@ -259,6 +269,7 @@ pub fn normalise(
             let mut reading = Reading {
                 slot,
                 delivery,
+                threads,
                 number: deliveries.len() - 1,
                 rows: &mut rows,
                 seen: &mut seen,
@@ -363,6 +374,7 @@ pub(super) fn judge_part(
     let mut reading = Reading {
         slot: &slot,
         delivery,
+        threads: Threads::One,
         number: 0,
         rows: &mut rows,
         seen: &mut seen,
@@ -397,7 +409,7 @@ fn unreadable(delivery: &Delivery, source: std::io::Error) -> NormaliseError {
 }
 
 /// Takes rows that are only judged.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl RowSink for Nowhere {
     fn restart(&mut self) -> Result<(), NormaliseError> {
@@ -501,6 +513,7 @@ pub(super) fn joined(parts: &[&str]) -> String {
 struct Reading<'a, S> {
     slot: &'a Slot,
     delivery: &'a Delivery,
+    threads: Threads,
     number: usize,
     rows: &'a mut Rows,
     seen: &'a mut HashSet<u128, foldhash::fast::FixedState>,
@@ -610,6 +623,10 @@ impl<'a, S: RowSink> Reading<'a, S> {
         let mut fields = Fields::default();
         let limit = self.slot.feed.max_unpacked_bytes;
         let opened = format::open(landing, self.delivery, &contract.config.format, limit);
+        let opened = opened.and_then(|records| match self.threads {
+            Threads::One => Ok(records),
+            Threads::Two => format::ahead(records),
+        });
         let opened = opened.and_then(|mut records| records.next(&mut fields).map(|header| (records, header)));
         let (mut records, header) = match opened {
             Ok((records, Some((_, Ok(()))))) => {
@@ -923,6 +940,7 @@ impl<'a, S: RowSink> Reading<'a, S> {
         let mut reading = Reading {
             slot: self.slot,
             delivery: before,
+            threads: self.threads,
             number: 0,
             rows: &mut rows,
             seen: &mut seen,

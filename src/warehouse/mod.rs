@@ -1,6 +1,7 @@
 //! Datasets by month: Delta Lake tables of zstd Parquet. A month is one file, named by a digest of what it was made from,
 //! so that the table's own log says what has been loaded. A month is replaced whole, in one commit.
 
+mod beside;
 mod file;
 mod provider;
 mod store;
@@ -23,6 +24,7 @@ use url::Url;
 use crate::normalise::DeliveryReport;
 use crate::period::Month;
 
+pub use beside::Beside;
 pub use file::{MonthFile, MonthWriter, read_reports};
 pub use provider::{MonthTable, readable_schema};
 

@@ -5,23 +5,36 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use super::{Raw, Source};
+use super::{Raw, RecordReader, Source};
 use crate::normalise::csv::{Fields, Flaw, Place};
 
 /// Records, or bytes of them, after which they are handed over.
-const RECORDS: usize = 512;
+const RECORDS: usize = 2048;
 const BYTES: usize = 1 << 18;
 
 /// Longest record.
 pub(super) const LONGEST: usize = 1 << 20;
 
-struct Record {
-    raw: Raw,
-    fields: Fields,
+/// Records one behind the other: a parcel costs three allocations, however many it holds.
+#[derive(Default)]
+struct Records {
+    text: String,
+    spans: Vec<(u32, u32)>,
+    /// Each with where its text and its spans end.
+    raws: Vec<(Raw, usize, usize)>,
+}
+
+impl Records {
+    fn push(&mut self, raw: Raw, fields: &Fields) {
+        let (text, spans) = fields.parts();
+        self.text.push_str(text);
+        self.spans.extend_from_slice(spans);
+        self.raws.push((raw, self.text.len(), self.spans.len()));
+    }
 }
 
 enum Parcel {
-    Records(Vec<Record>),
+    Records(Records),
     Note(String),
     Failed(io::Error),
 }
@@ -29,8 +42,7 @@ enum Parcel {
 /// Where a reader puts its records.
 pub(super) struct Outbox {
     sender: SyncSender<Parcel>,
-    records: Vec<Record>,
-    bytes: usize,
+    records: Records,
 }
 
 impl Outbox {
@@ -43,14 +55,15 @@ impl Outbox {
         place: Place,
         number: u64,
         result: Result<(), Flaw>,
-        fields: Fields,
+        fields: &Fields,
     ) -> io::Result<()> {
-        let bytes = fields.bytes();
-        let (result, fields) =
-            if bytes > LONGEST { (Err(Flaw::TooLong), Fields::default()) } else { (result, fields) };
-        self.bytes += bytes.min(LONGEST) + 64;
-        self.records.push(Record { raw: Raw { place, number, result }, fields });
-        if self.records.len() >= RECORDS || self.bytes >= BYTES { self.flush() } else { Ok(()) }
+        if fields.bytes() > LONGEST {
+            self.records.push(Raw { place, number, result: Err(Flaw::TooLong) }, &Fields::default());
+        } else {
+            self.records.push(Raw { place, number, result }, fields);
+        }
+        let full = self.records.raws.len() >= RECORDS || self.records.text.len() >= BYTES;
+        if full { self.flush() } else { Ok(()) }
     }
 
     /// Says something about the delivery.
@@ -62,9 +75,8 @@ impl Outbox {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.bytes = 0;
         let records = std::mem::take(&mut self.records);
-        if records.is_empty() {
+        if records.raws.is_empty() {
             return Ok(());
         }
         self.sender.send(Parcel::Records(records)).map_err(|_| gone())
@@ -78,7 +90,10 @@ fn gone() -> io::Error {
 /// The other end.
 pub(super) struct HandOver {
     receiver: Receiver<Parcel>,
-    records: std::vec::IntoIter<Record>,
+    records: Records,
+    /// How many of them were taken, and where the text and the spans of the next begin.
+    taken: usize,
+    begin: (usize, usize),
     notes: Vec<String>,
     ended: bool,
 }
@@ -93,7 +108,7 @@ pub(super) fn start(
 ) -> io::Result<HandOver> {
     let (sender, receiver) = sync_channel(4);
     std::thread::Builder::new().name(format!("read {what}")).spawn(move || {
-        let mut outbox = Outbox { sender, records: Vec::new(), bytes: 0 };
+        let mut outbox = Outbox { sender, records: Records::default() };
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut outbox)));
         // What was read before a failure is handed over before it.
         let flushed = outbox.flush();
@@ -106,21 +121,52 @@ pub(super) fn start(
             let _ = outbox.sender.send(Parcel::Failed(failure));
         }
     })?;
-    Ok(HandOver { receiver, records: Vec::new().into_iter(), notes: Vec::new(), ended: false })
+    Ok(HandOver { receiver, records: Records::default(), taken: 0, begin: (0, 0), notes: Vec::new(), ended: false })
+}
+
+/// Lets a reader of records run ahead of whoever takes them, in a thread of its own.
+///
+/// # Errors
+/// No thread can be started.
+pub(super) fn ahead(mut records: Box<dyn RecordReader>) -> io::Result<HandOver> {
+    start("delivery", move |outbox| {
+        let mut fields = Fields::default();
+        while let Some((place, result)) = records.next(&mut fields)? {
+            outbox.push(place, 0, result, &fields)?;
+        }
+        outbox.note(records.note())
+    })
+}
+
+impl HandOver {
+    /// The next of the records that have come.
+    fn take(&mut self, fields: &mut Fields) -> Option<Raw> {
+        let Records { text, spans, raws } = &self.records;
+        let (raw, text_end, spans_end) = raws.get(self.taken)?;
+        let (text_start, spans_start) = self.begin;
+        fields.copy_from(
+            text.get(text_start..*text_end).unwrap_or_default(),
+            spans.get(spans_start..*spans_end).unwrap_or_default(),
+        );
+        self.taken += 1;
+        self.begin = (*text_end, *spans_end);
+        Some(*raw)
+    }
 }
 
 impl Source for HandOver {
     fn next(&mut self, fields: &mut Fields) -> io::Result<Option<Raw>> {
         loop {
-            if let Some(record) = self.records.next() {
-                *fields = record.fields;
-                return Ok(Some(record.raw));
+            if let Some(raw) = self.take(fields) {
+                return Ok(Some(raw));
             }
             if self.ended {
                 return Ok(None);
             }
             match self.receiver.recv() {
-                Ok(Parcel::Records(records)) => self.records = records.into_iter(),
+                Ok(Parcel::Records(records)) => {
+                    (self.records, self.taken, self.begin) = (records, 0, (0, 0));
+                }
                 Ok(Parcel::Note(note)) => self.notes.push(note),
                 Ok(Parcel::Failed(error)) => {
                     self.ended = true;
@@ -133,5 +179,15 @@ impl Source for HandOver {
 
     fn note(&self) -> String {
         self.notes.join("; ")
+    }
+}
+
+impl RecordReader for HandOver {
+    fn next(&mut self, fields: &mut Fields) -> io::Result<Option<(Place, Result<(), Flaw>)>> {
+        Ok(Source::next(self, fields)?.map(|raw| (raw.place, raw.result)))
+    }
+
+    fn note(&self) -> String {
+        Source::note(self)
     }
 }

@@ -53,13 +53,13 @@ pub(super) fn documents(
             }
         }
         let List { outbox, mut head, .. } = list;
-        head.finish(|raw, fields| outbox.push(raw.place, raw.number, raw.result, fields))
+        head.finish(|raw, fields| outbox.push(raw.place, raw.number, raw.result, &fields))
     })?;
     Ok(Box::new(source))
 }
 
 /// The records of a text that has one a line.
-pub(super) fn lines(reader: impl Read + 'static, format: &FormatConfig) -> Box<dyn Source> {
+pub(super) fn lines(reader: impl Read + Send + 'static, format: &FormatConfig) -> Box<dyn Source> {
     let reader = BufReader::with_capacity(1 << 16, reader);
     Box::new(Lines {
         reader,
@@ -250,7 +250,7 @@ impl List<'_> {
         let place = Place { line: self.number, offset: 0, length: 0 };
         let raw = Raw { place, number: self.number, result: values.flaw.map_or(Ok(()), Err) };
         let Self { outbox, head, .. } = self;
-        head.take(raw, values, &mut |raw, fields| outbox.push(raw.place, raw.number, raw.result, fields))
+        head.take(raw, values, &mut |raw, fields| outbox.push(raw.place, raw.number, raw.result, &fields))
             .map_err(|error| {
                 self.failure = Some(error);
                 E::custom("stopped")
@@ -643,7 +643,7 @@ impl<R: Read> Lines<R> {
     }
 }
 
-impl<R: Read> Source for Lines<R> {
+impl<R: Read + Send> Source for Lines<R> {
     fn next(&mut self, fields: &mut Fields) -> io::Result<Option<Raw>> {
         loop {
             if let Some((raw, record)) = self.ready.pop_front() {

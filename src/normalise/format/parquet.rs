@@ -50,7 +50,7 @@ fn read(file: File, format: &FormatConfig, limit: u64, outbox: &mut Outbox) -> i
     }
     let mut header = Fields::default();
     header.set(&names);
-    outbox.push(Place { line: 0, offset: 0, length: 0 }, 0, Ok(()), header)?;
+    outbox.push(Place { line: 0, offset: 0, length: 0 }, 0, Ok(()), &header)?;
     let mut number = 0;
     for batch in builder.with_batch_size(BATCH).build().map_err(damaged)? {
         let batch = batch.map_err(|_| invalid("the Parquet file is damaged"))?;
@@ -70,7 +70,7 @@ fn read(file: File, format: &FormatConfig, limit: u64, outbox: &mut Outbox) -> i
             for text in &texts {
                 fields.push(&text.of(row)?);
             }
-            outbox.push(Place { line: number, offset: 0, length: 0 }, number, Ok(()), fields)?;
+            outbox.push(Place { line: number, offset: 0, length: 0 }, number, Ok(()), &fields)?;
         }
     }
     Ok(())

@@ -201,7 +201,7 @@ impl<R: Read> Text<R> {
     }
 }
 
-impl<R: Read> Source for Text<R> {
+impl<R: Read + Send> Source for Text<R> {
     fn next(&mut self, fields: &mut Fields) -> io::Result<Option<Raw>> {
         fields.clear();
         let Some((line, too_long)) = self.line()? else { return Ok(None) };

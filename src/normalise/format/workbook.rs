@@ -180,7 +180,7 @@ impl<'a> RowsOut<'a> {
 
     fn give(&mut self, number: u64, fields: Fields) -> io::Result<()> {
         self.last_given = number;
-        self.outbox.push(Place { line: number, offset: 0, length: 0 }, number, Ok(()), fields)
+        self.outbox.push(Place { line: number, offset: 0, length: 0 }, number, Ok(()), &fields)
     }
 
     /// Gives the last row.
