@@ -657,26 +657,30 @@ impl Rows {
             None => (&empty, Vec::new()),
         };
         let dictionaries: Vec<StringArray> = by.iter().map(|by| self.values(*by)).collect();
+        let ranks: Vec<Vec<u32>> = dictionaries.iter().map(ranks).collect();
+        // In order of the texts, by what their places in that order are: absent ones first.
+        let rank = |position: usize, code: u32| {
+            ranks.get(position).and_then(|ranks| ranks.get(code as usize)).copied().unwrap_or(0)
+        };
+        let mut rows: Vec<([u32; SUMMARY_WIDTH], bool, i64, &[u32; SUMMARY_WIDTH])> = counts
+            .into_iter()
+            .map(|((key, synthetic), n)| {
+                (std::array::from_fn(|at| key.get(at).map_or(0, |code| rank(at, *code))), *synthetic, *n, key)
+            })
+            .collect();
+        rows.sort_unstable();
         let text = |position: usize, code: u32| {
             let values = dictionaries.get(position)?;
             (code != ABSENT).then(|| values.value(code as usize))
         };
-        let mut rows: Vec<(Vec<Option<&str>>, bool, i64)> = counts
-            .into_iter()
-            .map(|((key, synthetic), n)| {
-                let texts = key.iter().take(by.len()).enumerate().map(|(at, code)| text(at, *code)).collect();
-                (texts, *synthetic, *n)
-            })
-            .collect();
-        rows.sort_unstable();
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for position in 0..by.len() {
-            let column = rows.iter().map(|(texts, _, _)| texts.get(position).copied().flatten());
+            let column = rows.iter().map(|(_, _, _, key)| text(position, *key.get(position)?));
             arrays.push(Arc::new(column.collect::<StringArray>()));
         }
-        arrays.push(Arc::new(rows.iter().map(|(_, _, n)| Some(*n)).collect::<arrow::array::Int64Array>()));
+        arrays.push(Arc::new(rows.iter().map(|(_, _, n, _)| Some(*n)).collect::<arrow::array::Int64Array>()));
         arrays.push(Arc::new(
-            rows.iter().map(|(_, synthetic, _)| Some(*synthetic)).collect::<arrow::array::BooleanArray>(),
+            rows.iter().map(|(_, synthetic, _, _)| Some(*synthetic)).collect::<arrow::array::BooleanArray>(),
         ));
         RecordBatch::try_new(super::contract::summary_schema(config), arrays)
     }
@@ -800,11 +804,9 @@ fn judge_kind<'a>(
             Ok(Value::Code(interner.code(text)))
         }
         ColumnType::Hex => {
-            if text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-                Ok(place)
-            } else {
-                expected("hexadecimal digits")
-            }
+            // All digits are looked at, many at once: stopping at the first wrong one would mean one after the other.
+            let digits = text.bytes().fold(true, |good, byte| good & byte.is_ascii_hexdigit());
+            if text.len().is_multiple_of(2) && digits { Ok(place) } else { expected("hexadecimal digits") }
         }
         ColumnType::Number => match text.parse::<f64>() {
             Ok(number) if !number.is_finite() || text.starts_with('+') => expected("a number"),
@@ -1006,6 +1008,25 @@ fn decode_hex(digits: &[u8], into: &mut Vec<u8>) {
     }));
 }
 
+/// Place of each text in the order of all of them, from 1; equal ones share it.
+fn ranks(texts: &StringArray) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_unstable_by_key(|at| texts.value(*at));
+    let mut ranks = vec![0; texts.len()];
+    let (mut rank, mut last) = (0, None);
+    for at in order {
+        let text = texts.value(at);
+        if last != Some(text) {
+            rank += 1;
+            last = Some(text);
+        }
+        if let Some(place) = ranks.get_mut(at) {
+            *place = rank;
+        }
+    }
+    ranks
+}
+
 /// The values so far as a column. The builder has room for as many again: growing would copy them several times.
 fn finish(builder: &mut Builder) -> Result<ArrayRef, arrow::error::ArrowError> {
     Ok(match builder {
@@ -1165,6 +1186,13 @@ derive = "COALESCE(note, kind)"
             reference: None,
             synthetic: false,
         }
+    }
+
+    #[test]
+    fn a_text_has_its_place_in_the_order_of_all() {
+        let texts = StringArray::from(vec!["dale", "", "hill", "dale", "bay"]);
+        assert_eq!(ranks(&texts), [3, 1, 4, 3, 2]);
+        assert_eq!(ranks(&StringArray::from(Vec::<&str>::new())), Vec::<u32>::new());
     }
 
     fn record(fields: &[&str]) -> Fields {
