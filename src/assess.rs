@@ -203,8 +203,10 @@ pub struct Basis {
     pub error: Option<f64>,
     /// Sum of the squares of the values of an average.
     pub squares: Option<f64>,
-    /// Numerator and denominator of the other group of a gap; of an index the events of the base year, and its months.
-    pub other: Option<(f64, f64)>,
+    /// Numerator of the other group of a gap; of an index the events of the base year.
+    pub other_numerator: Option<f64>,
+    /// Denominator of the other group of a gap; of an index the months of the base year.
+    pub other_denominator: Option<f64>,
     /// Some of it was shared out by weights, because areas changed.
     pub estimated: bool,
 }
@@ -217,7 +219,10 @@ impl Figure {
         Parts {
             numerator: self.numerator,
             denominator: self.denominator,
-            further: basis.other.map_or([basis.squares.unwrap_or_default(), 0.0], |(n, d)| [n, d]),
+            further: [
+                basis.other_numerator.or(basis.squares).unwrap_or_default(),
+                basis.other_denominator.unwrap_or_default(),
+            ],
             value: self.value,
             limits: None,
             base: basis.base,

@@ -31,6 +31,8 @@ pub struct Planned {
     pub reads: BTreeSet<String>,
     /// The datasets that these belong to.
     pub datasets: BTreeSet<String>,
+    /// The columns that its SELECT yields, in order.
+    pub columns: Vec<String>,
 }
 
 /// Plans a measure and holds its columns against what a measure must yield.
@@ -100,7 +102,8 @@ fn planned(engine: &Engine, plan: &LogicalPlan) -> Planned {
             _ => None,
         })
         .collect();
-    Planned { reads, datasets }
+    let columns = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+    Planned { reads, datasets, columns }
 }
 
 /// What the SELECT of a kind yields beside area, month or period, and breakdowns.

@@ -105,7 +105,10 @@ fn basis(config: &MeasureConfig, parts: &Parts) -> Option<Basis> {
             Basis { squares: Some(parts.further[0]), error, ..Basis::default() }
         }
         MeasureKind::Gap | MeasureKind::Index => {
-            Basis { other: Some((parts.further[0], parts.further[1])), ..Basis::default() }
+            // A base year that is not complete has no events that could be told.
+            parts.denominator?;
+            let [other_numerator, other_denominator] = parts.further.map(Some);
+            Basis { other_numerator, other_denominator, ..Basis::default() }
         }
         MeasureKind::Survey => {
             let share = parts.numerator? / parts.denominator.filter(|denominator| *denominator > 0.0)?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::figures::Rule;
+use super::figures::{Counting, Rule};
 use super::rules::Threshold;
 use crate::config::settings::{MeasureConfig, MeasureKind};
 
@@ -91,38 +91,61 @@ pub fn applied(
         zeros |= source.zeros;
     }
     let off = own.off.as_ref().filter(|_| sources.is_empty());
-    let part = matches!(measure.kind, MeasureKind::Percentage | MeasureKind::Proportion);
+    let counting = counting(measure);
+    let part = matches!(measure.kind, MeasureKind::Percentage | MeasureKind::Proportion)
+        || (measure.kind == MeasureKind::Gap && measure.per.is_none());
     // Residents are known to everybody.
     let counts_denominator =
         !matches!(measure.kind, MeasureKind::Count | MeasureKind::Rate | MeasureKind::RankOfRate);
+    let mut least_denominator =
+        if counts_denominator { own.least_denominator.unwrap_or(public.least_denominator) } else { 0 };
+    if counting.is_base() {
+        // The base is the only count, so that what is asked of it is a threshold.
+        below = below.max(std::mem::take(&mut least_denominator));
+    }
     let rule = Rule {
         threshold: off.is_none().then_some(Threshold { below: i64::from(below), zeros }),
         part_of_denominator: part,
         counts_denominator,
         complements: part && own.complements.unwrap_or(public.complements),
-        least_denominator: if counts_denominator {
-            i64::from(own.least_denominator.unwrap_or(public.least_denominator))
-        } else {
-            0
-        },
+        least_denominator: i64::from(least_denominator),
         rounding: own.rounding.filter(|_| off.is_none()).map(i64::from),
+        counting,
     };
     let reason = off.cloned().unwrap_or(own.reason);
     Applied { words: words(&rule), rule, reason }
 }
 
-/// Why a measure cannot be protected, and so is not for the public unless it says for what reason nothing of it is
-/// withheld: its value tells of counts that are no cells of its own, such as those of a base year or of another group.
+/// Which counts the figures of a measure are made of.
+fn counting(measure: &MeasureConfig) -> Counting {
+    let base_year = || measure.base.as_ref()?.parse().ok().map(Counting::BaseYear);
+    match measure.kind {
+        MeasureKind::Average => Counting::SumOfCases,
+        MeasureKind::Median | MeasureKind::Score => Counting::Cases,
+        MeasureKind::Survey => Counting::Answers,
+        MeasureKind::Gap => Counting::TwoGroups,
+        // Without a base year, and without a wider area, there is no value that could tell of one.
+        MeasureKind::Index => base_year().unwrap_or_default(),
+        MeasureKind::Share => measure.whole.clone().map(Counting::ShareOf).unwrap_or_default(),
+        MeasureKind::Count
+        | MeasureKind::Rate
+        | MeasureKind::RankOfRate
+        | MeasureKind::Percentage
+        | MeasureKind::Proportion
+        | MeasureKind::Ratio => Counting::Events,
+    }
+}
+
+/// Why a measure whose SELECT yields these columns cannot be protected, and so is not for the public unless it says for
+/// what reason nothing of it is withheld; `None` where it can be.
 #[must_use]
-pub fn unprotected(measure: &MeasureConfig) -> Option<String> {
-    use MeasureKind::{Average, Gap, Index, Median, Score, Share, Survey};
+pub fn unprotected(measure: &MeasureConfig, columns: &[String]) -> Option<String> {
     let off = measure.disclosure.as_ref().is_some_and(|own| own.off.is_some());
-    (!off && matches!(measure.kind, Average | Gap | Index | Median | Score | Share | Survey)).then(|| {
-        format!(
-            "small numbers in {} cannot be protected; `off` in [disclosure] of the measure, with a reason, publishes it \
-             as it is",
-            measure.kind.a()
-        )
+    let has_base = columns.iter().any(|column| column == "denominator");
+    (!off && measure.kind == MeasureKind::Score && !has_base).then(|| {
+        "nobody can tell how few its scores stand on: yield how many as `denominator`, or publish it as it is by `off` in \
+         [disclosure] of the measure, with a reason"
+            .to_owned()
     })
 }
 
@@ -135,7 +158,14 @@ fn words(rule: &Rule) -> String {
     let mut words = match (threshold.below, threshold.zeros) {
         (..=0, _) | (1, false) => "no count is withheld for its size".to_owned(),
         (below, zeros) => {
-            format!("counts from {} to {} are withheld", i32::from(!zeros), below - 1)
+            let (first, last) = (i32::from(!zeros), below - 1);
+            match rule.counting {
+                Counting::Answers => format!("figures that stand on {first} to {last} answers are withheld"),
+                _ if rule.counting.is_base() => {
+                    format!("figures that stand on {first} to {last} cases are withheld")
+                }
+                _ => format!("counts from {first} to {last} are withheld"),
+            }
         }
     };
     if rule.complements {

@@ -79,8 +79,25 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
                 let message = format!("a {} has no `complements`; a percentage has", kind.name());
                 problems.push(at(&["disclosure", "complements"], message));
             }
+            let counts_events = matches!(
+                kind,
+                MeasureKind::Count
+                    | MeasureKind::Rate
+                    | MeasureKind::RankOfRate
+                    | MeasureKind::Percentage
+                    | MeasureKind::Proportion
+                    | MeasureKind::Ratio
+            );
+            if own.rounding.is_some() && !counts_events {
+                let message = format!("figures of {} cannot be shown rounded", kind.a());
+                problems
+                    .push(at(&["disclosure", "rounding"], message).help("leave it out: they are withheld"));
+            }
             if own.least_denominator.is_some()
-                && !matches!(kind, MeasureKind::Percentage | MeasureKind::Ratio)
+                && matches!(
+                    kind,
+                    MeasureKind::Count | MeasureKind::Rate | MeasureKind::RankOfRate | MeasureKind::Index
+                )
             {
                 let message = format!("a {} has no denominator that is counted", kind.name());
                 problems.push(at(&["disclosure", "least-denominator"], message));

@@ -6,8 +6,8 @@ use super::super::net::index;
 use super::super::{Cell, Counts, Problem, Protection, Relation, Seen, Standing, Status, recoverable};
 use super::shape::{Addend, Along, Grid, Rest, Series};
 use super::{
-    CellName, Edition, Figure, FiguresError, Key, Measure, MeasureSum, Protected, Rule, Side, Tied, key,
-    need, whole, withheld,
+    CellName, Counting, Edition, Figure, FiguresError, Hidden, Key, Measure, MeasureSum, Protected, Rule,
+    Side, Tied, key, need, whole, withheld,
 };
 use crate::assess;
 use crate::geography::Area;
@@ -261,10 +261,8 @@ impl Layout {
             let (Some(count), Some(at)) = (*count, grid.figure(place)) else { continue };
             let Some(figure) = measure.figures.get(at) else { continue };
             let mut sensitive = rule.threshold.is_some_and(|rule| rule.is_sensitive(count));
-            if rule.lays_denominator() {
-                let denominator = figure.denominator.and_then(whole).unwrap_or(i64::MAX);
-                sensitive |= denominator > 0 && denominator < rule.least_denominator;
-            }
+            let denominator = figure.denominator.and_then(whole).unwrap_or(i64::MAX);
+            sensitive |= denominator > 0 && denominator < rule.least_denominator;
             let is_known = shown_before.get(place).copied().unwrap_or_default() || rule.threshold.is_none();
             let is_held = withheld_before.get(place).copied().unwrap_or_default();
             let own = Cell {
@@ -300,7 +298,7 @@ impl Layout {
         }
         let rests = self.series(grid.sums(), rule);
         for relation in grid.steps() {
-            self.relate(relation);
+            self.tie(relation, rule);
         }
         for edition in 0..measure.earlier.len() {
             self.earlier(number, measure, edition, side, &grid, tied.areas);
@@ -403,10 +401,10 @@ impl Layout {
                 }
             }
             for (_, total, parts) in grid.sums().into_iter().flat_map(|series| series.sums) {
-                self.relate(Relation::sum(total, parts));
+                self.tie(Relation::sum(total, parts), measure.rule);
             }
             for relation in grid.steps() {
-                self.relate(relation);
+                self.tie(relation, measure.rule);
             }
         }
     }
@@ -513,7 +511,7 @@ impl Layout {
         let measure = |place: u32| tied.measures.get(place as usize);
         let found = match self.names.get(cell as usize) {
             Some(Named::Of { measure: at, figure, side }) => {
-                let count = if *side == Side::Numerator { "numerator" } else { "denominator" };
+                let count = tied.components.get(*at as usize).map_or("a count", |own| own.word(*side));
                 of(*at, measure(*at).and_then(|own| own.figures.get(*figure as usize)), count)
             }
             Some(Named::Before { measure: at, edition, figure }) => {
@@ -557,6 +555,9 @@ impl Layout {
     ) -> Option<u32> {
         let rest = self.rest(total, parts);
         if parts.is_empty() || rest < 0 {
+            if !parts.is_empty() {
+                self.tie(Relation::sum(total, parts.to_vec()), rule);
+            }
             return None;
         }
         let mut parts = parts.to_vec();
@@ -604,6 +605,35 @@ impl Layout {
         copy
     }
 
+    /// A relation, where it holds. Cases that overlap, such as persons with two crimes, do not add up, and the sums behind
+    /// their averages may all the same: what is told twice of them, or not at all, is then taken to be known.
+    fn tie(&mut self, mut relation: Relation, rule: &Rule) {
+        let sum = |cells: &[u32]| cells.iter().map(|cell| self.count(*cell)).sum::<i64>();
+        let over = sum(&relation.parts) - sum(&relation.whole);
+        let cells: BTreeSet<u32> = relation.whole.iter().chain(&relation.parts).copied().collect();
+        let is_plain = cells.len() == relation.whole.len() + relation.parts.len();
+        if over == 0 || rule.counting != Counting::SumOfCases || !is_plain {
+            self.relate(relation);
+            return;
+        }
+        let Some(of) = relation.whole.first().copied() else { return };
+        let known = Cell {
+            order: 0,
+            count: Some(over.abs()),
+            standing: Standing::Known,
+            sensitive: false,
+            need: need(rule),
+            weight: 1,
+        };
+        let cell = self.cell(Named::Rest(of), known);
+        if over > 0 {
+            relation.whole.push(cell)
+        } else {
+            relation.parts.push(cell)
+        }
+        self.problem.relations.push(relation);
+    }
+
     /// A relation, where it holds.
     fn relate(&mut self, relation: Relation) {
         let sum = |cells: &[u32]| cells.iter().map(|cell| self.count(*cell)).sum::<i64>();
@@ -644,7 +674,12 @@ impl Laid {
                 let no_cell = figure.numerator.is_some() && numerator.is_none();
                 let no_denominator =
                     lays_denominator && figure.denominator.is_some() && denominator.is_none();
-                withheld(figure, status.0.is_hidden() || no_cell, status.1.is_hidden() || no_denominator)
+                let hidden = Hidden {
+                    numerator: status.0.is_hidden() || no_cell,
+                    denominator: status.1.is_hidden() || no_denominator,
+                    ..Hidden::default()
+                };
+                withheld(figure, hidden)
             })
             .collect();
         let mut known_from_earlier: Vec<usize> = self.told.iter().map(|(figure, _)| *figure).collect();

@@ -121,7 +121,14 @@ pub(super) fn start(
             let _ = outbox.sender.send(Parcel::Failed(failure));
         }
     })?;
-    Ok(HandOver { receiver, records: Records::default(), taken: 0, begin: (0, 0), notes: Vec::new(), ended: false })
+    Ok(HandOver {
+        receiver,
+        records: Records::default(),
+        taken: 0,
+        begin: (0, 0),
+        notes: Vec::new(),
+        ended: false,
+    })
 }
 
 /// Lets a reader of records run ahead of whoever takes them, in a thread of its own.
