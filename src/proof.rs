@@ -58,13 +58,12 @@ impl Report {
             return;
         }
         self.figures += 1;
-        let small = |(count, _): &&(f64, Option<f64>)| rule.is_sensitive(*count);
-        if !rounded && counts.iter().filter(small).any(|(_, shown)| shown.is_some()) {
+        if !rounded && rule.has_sensitive(shown) {
             self.failures.push(format!("{}: is small, and shown", named(id, figure)));
         }
         if counts.iter().all(|(_, shown)| shown.is_some()) {
             self.shown += 1;
-        } else if counts.iter().any(|own| small(&own)) {
+        } else if counts.iter().any(|(count, _)| rule.is_sensitive(*count)) {
             self.small += 1;
         } else {
             self.cover += 1;

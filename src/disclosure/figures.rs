@@ -56,6 +56,18 @@ impl Rule {
     pub fn is_sensitive(&self, count: f64) -> bool {
         self.threshold.zip(whole(count)).is_some_and(|(threshold, count)| threshold.is_sensitive(count))
     }
+
+    /// Whether a figure has a count that is to be withheld for its own size.
+    #[must_use]
+    pub fn has_sensitive(&self, figure: &Figure) -> bool {
+        let denominator = figure.denominator.filter(|_| self.counting.is_events() && self.lays_denominator());
+        self.counting
+            .counts(figure)
+            .into_iter()
+            .flatten()
+            .chain(denominator)
+            .any(|own| self.is_sensitive(own))
+    }
 }
 
 impl Default for Rule {

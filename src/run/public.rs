@@ -797,8 +797,7 @@ fn contradictions(shown: &RecordBatch, measures: &[ForPublic<'_>]) -> Result<Vec
             let rule = &own.candidate.applied.rule;
             let counted = own.candidate.counted.figures.get(row.row - own.candidate.counted.from);
             let overtells = counted.is_some_and(|counted| rule.counting.overtells(counted, figure));
-            let small = own.row.result != "rounded"
-                && rule.counting.counts(figure).into_iter().flatten().any(|count| rule.is_sensitive(count));
+            let small = own.row.result != "rounded" && rule.has_sensitive(figure);
             if overtells || small {
                 let (area, period, breakdown) = (&figure.area, figure.period, &figure.breakdown);
                 let id = own.candidate.id();

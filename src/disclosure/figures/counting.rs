@@ -68,6 +68,12 @@ impl Counting {
         lacks && (follows || (self.is_base() && numbers(shown).iter().any(Option::is_some)))
     }
 
+    /// Whether figures are made of events, and of those who could have had them.
+    #[must_use]
+    pub fn is_events(&self) -> bool {
+        *self == Self::Events
+    }
+
     /// Whether the one count is how many cases or answers there are, and all other numbers go with it.
     #[must_use]
     pub fn is_base(&self) -> bool {
@@ -158,7 +164,7 @@ pub(super) fn components<'a>(measures: &[Measure<'a>]) -> Vec<Component<'a>> {
 
 /// The rule of a component, which is made of numerators and denominators.
 fn of_component(rule: &Rule, which: Which) -> Cow<'_, Rule> {
-    if rule.counting == Counting::Events {
+    if rule.counting.is_events() {
         return Cow::Borrowed(rule);
     }
     let is_pair = matches!(which, Which::Own | Which::Other);
@@ -186,9 +192,7 @@ fn lay<'a>(which: Which, counting: &Counting, figures: &'a [Figure]) -> Laid<'a>
         places: Vec::new(),
     };
     match which {
-        Which::Own if *counting == Counting::Events => {
-            Laid { figures: Cow::Borrowed(figures), places: Vec::new() }
-        }
+        Which::Own if counting.is_events() => Laid { figures: Cow::Borrowed(figures), places: Vec::new() },
         Which::Own => each(&|figure| bare(figure.numerator, figure.denominator, figure)),
         Which::Base => each(&|figure| bare(counting.counts(figure)[0], None, figure)),
         Which::Other => each(&|figure| {
@@ -320,7 +324,7 @@ pub(super) fn put_together(measure: &Measure<'_>, parts: Vec<(&Component<'_>, Pr
     if let Some(why) = parts.iter().find_map(|(_, own)| own.failed.clone()) {
         return withheld_whole(measure, &why);
     }
-    if measure.rule.counting == Counting::Events
+    if measure.rule.counting.is_events()
         && let [_] = parts.as_slice()
     {
         return parts.into_iter().next().map_or_else(|| withheld_whole(measure, ""), |(_, own)| own);
@@ -333,8 +337,7 @@ pub(super) fn put_together(measure: &Measure<'_>, parts: Vec<(&Component<'_>, Pr
             component.hide(at, figure, &measure.rule.counting, &own.figures, &mut hidden);
         }
         let own = measure.rule.counting.counts(figure);
-        let small = own.iter().flatten().any(|count| measure.rule.is_sensitive(*count));
-        match (hidden.any(), small) {
+        match (hidden.any(), measure.rule.has_sensitive(figure)) {
             _ if own.iter().all(Option::is_none) => {}
             (false, _) => counts.shown += 1,
             (true, true) => counts.primary += 1,

@@ -1,0 +1,597 @@
+//! What the public sees of averages, medians, scores, surveys, gaps, indices, shares and ratios, on sixteen months of
+//! invented visits of which some are few. Every published number is recounted from the visits, and what follows from all of
+//! them is worked out here by elimination, with nothing of the product in it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers too")]
+
+#[path = "support/elimination.rs"]
+mod elimination;
+#[path = "support/small.rs"]
+#[expect(dead_code, reason = "shared by several test programs")]
+mod small;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use elimination::Span;
+use small::{Row, World, rows_of};
+
+const PUBLIC: &str = "warehouse/published/public/current";
+const WARDS: [&str; 3] = ["W01", "W02", "W03"];
+const WAYS: [&str; 2] = ["Call", "Visit"];
+/// Months from April 2024 to July 2025.
+const MONTHS: usize = 16;
+
+/// One visit.
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    month: usize,
+    ward: usize,
+    way: usize,
+    good: bool,
+    minutes: usize,
+}
+
+/// How many visits ended well and how many did not, by month, ward and way. Market has few now and then.
+fn counts(month: usize, ward: usize, way: usize) -> [usize; 2] {
+    match (month, ward, way) {
+        (3, 1, 0) => [1, 2],
+        (7, 1, 1) => [0, 4],
+        (9, 1, 0) => [2, 9],
+        (13, 1, 0) => [1, 1],
+        (13, 1, 1) => [1, 0],
+        _ => [6 + (month * 5 + ward * 3 + way) % 7, 7 + (month * 3 + ward + way * 2) % 5],
+    }
+}
+
+fn visits() -> Vec<Visit> {
+    let mut all = Vec::new();
+    for month in 0..MONTHS {
+        for ward in 0..WARDS.len() {
+            for way in 0..WAYS.len() {
+                for (good, n) in [true, false].into_iter().zip(counts(month, ward, way)) {
+                    for _ in 0..n {
+                        let minutes = 5 + all.len() * 17 % 61;
+                        all.push(Visit { month, ward, way, good, minutes });
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Name of the month that lies so many after April 2024.
+fn month(at: usize) -> String {
+    let number = 3 + at;
+    format!("{}-{:02}", 2024 + number / 12, number % 12 + 1)
+}
+
+/// First and last month of a period as tables name it, counted from April 2024.
+fn span(period: &str) -> (usize, usize) {
+    let at = |text: &str| {
+        let (year, number) = text.split_once('-').unwrap();
+        (year.parse::<usize>().unwrap() - 2024) * 12 + number.parse::<usize>().unwrap() - 4
+    };
+    if let Some((year, quarter)) = period.split_once(" Q") {
+        let first = at(&format!("{}-04", &year[..4])) + 3 * (quarter.parse::<usize>().unwrap() - 1);
+        return (first, first + 2);
+    }
+    if period.contains('/') {
+        let first = at(&format!("{}-04", &period[..4]));
+        return (first, first + 11);
+    }
+    (at(period), at(period))
+}
+
+/// Which visits a count is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Of {
+    ward: Option<usize>,
+    way: Option<usize>,
+    good: bool,
+    months: (usize, usize),
+}
+
+impl Of {
+    fn new(area: &str, period: &str) -> Self {
+        let ward = WARDS.iter().position(|ward| *ward == area);
+        Self { ward, way: None, good: false, months: span(period) }
+    }
+
+    fn way(self, way: usize) -> Self {
+        Self { way: Some(way), ..self }
+    }
+
+    fn has(&self, visit: &Visit) -> bool {
+        self.ward.is_none_or(|ward| ward == visit.ward)
+            && self.way.is_none_or(|way| way == visit.way)
+            && (visit.good || !self.good)
+            && (self.months.0..=self.months.1).contains(&visit.month)
+    }
+
+    /// A column for each month, ward, way and end of a visit.
+    fn vector(&self) -> Vec<u64> {
+        let mut vector = vec![0; MONTHS * 12];
+        for (at, part) in vector.iter_mut().enumerate() {
+            let visit =
+                Visit { month: at / 12, ward: at / 4 % 3, way: at / 2 % 2, good: at % 2 == 0, minutes: 0 };
+            *part = u64::from(self.has(&visit));
+        }
+        vector
+    }
+}
+
+struct Visits(Vec<Visit>);
+
+impl Visits {
+    fn of(&self, of: Of) -> impl Iterator<Item = &Visit> {
+        self.0.iter().filter(move |visit| of.has(visit))
+    }
+
+    fn count(&self, of: Of) -> usize {
+        self.of(of).count()
+    }
+
+    fn minutes(&self, of: Of) -> usize {
+        self.of(of).map(|visit| visit.minutes).sum()
+    }
+
+    fn median(&self, of: Of) -> f64 {
+        let mut all: Vec<usize> = self.of(of).map(|visit| visit.minutes).collect();
+        all.sort_unstable();
+        (all[(all.len() - 1) / 2] + all[all.len() / 2]) as f64 / 2.0
+    }
+}
+
+fn of_row(row: &Row) -> Of {
+    let of = Of::new(&row["area"], &row["period"]);
+    match row["breakdown"].strip_prefix("way: ") {
+        Some(name) => of.way(WAYS.iter().position(|way| *way == name).unwrap()),
+        None => of,
+    }
+}
+
+fn number(row: &Row, column: &str) -> Option<f64> {
+    row.get(column).map(|text| text.parse().unwrap())
+}
+
+/// The counts of visits that a row of `outturn` is made of, with what it says of each.
+fn said(row: &Row) -> Vec<(Of, Option<f64>)> {
+    let of = of_row(row);
+    let good = |of: Of| Of { good: true, ..of };
+    let (first, second) = (number(row, "numerator"), number(row, "denominator"));
+    match row["measure"].as_str() {
+        "average" | "average-by-way" | "median" | "score" => vec![(of, second)],
+        "survey" => vec![(of, number(row, "base"))],
+        "gap" => vec![
+            (good(of.way(0)), first),
+            (of.way(0), second),
+            (good(of.way(1)), number(row, "other_numerator")),
+            (of.way(1), number(row, "other_denominator")),
+        ],
+        "index" => {
+            // The denominator is as many twelfths of the base year as the period has months.
+            let year = Of { months: (0, 11), ..of };
+            let months = (of.months.1 - of.months.0 + 1) as f64;
+            let told = second.map(|part| part * 12.0 / months);
+            vec![(of, first), (year, number(row, "other_numerator")), (year, told)]
+        }
+        "share" => vec![(of, first), (Of { ward: None, ..of }, second)],
+        "ratio" => vec![(of.way(0), first), (of.way(1), second)],
+        other => panic!("{other}"),
+    }
+}
+
+/// The value of a figure, from the visits.
+fn value(visits: &Visits, row: &Row) -> f64 {
+    let of = of_row(row);
+    let count = |of: Of| visits.count(of) as f64;
+    let good = |of: Of| 100.0 * count(Of { good: true, ..of }) / count(of);
+    let mean = visits.minutes(of) as f64 / count(of);
+    match row["measure"].as_str() {
+        "average" | "average-by-way" => mean,
+        "median" => visits.median(of),
+        "score" => mean / 10.0,
+        "survey" => 100.0 * visits.of(of).filter(|visit| visit.minutes < 20).count() as f64 / count(of),
+        "gap" => good(of.way(0)) - good(of.way(1)),
+        "index" => {
+            let months = (of.months.1 - of.months.0 + 1) as f64;
+            100.0 * count(of) / (count(Of { months: (0, 11), ..of }) * months / 12.0)
+        }
+        "share" => 100.0 * count(of) / count(Of { ward: None, ..of }),
+        "ratio" => count(of.way(0)) / count(of.way(1)),
+        other => panic!("{other}"),
+    }
+}
+
+/// Every measure: its settings, its numbers, and whether it yields whole periods.
+const MEASURES: [(&str, &str, &str, bool); 9] = [
+    (
+        "average",
+        "kind = \"average\"\nsum-of = [[\"average-by-way\"]]",
+        "sum(minutes) AS numerator, count(minutes) AS denominator, sum(minutes * minutes) AS sum_of_squares",
+        false,
+    ),
+    (
+        "average-by-way",
+        "kind = \"average\"\nbreakdowns = [\"way\"]",
+        "sum(minutes) AS numerator, count(minutes) AS denominator, stddev(minutes) AS standard_deviation",
+        false,
+    ),
+    (
+        "median",
+        "kind = \"median\"",
+        "median(minutes) AS value, count(minutes) AS denominator, median_lower(array_agg(minutes)) AS lower, \
+         median_upper(array_agg(minutes)) AS upper",
+        true,
+    ),
+    (
+        "score",
+        "kind = \"score\"\nrange = [0, 10]",
+        "avg(minutes) / 10.0 AS value, count(*) AS denominator",
+        true,
+    ),
+    (
+        "survey",
+        "kind = \"survey\"\nminimum-base = 1",
+        "1.5 * count(*) FILTER (WHERE minutes < 20) AS numerator, 1.5 * count(*) AS denominator, count(*) AS base, \
+         1.2 AS design_effect",
+        true,
+    ),
+    (
+        "gap",
+        "kind = \"gap\"",
+        "count(*) FILTER (WHERE way = 'Call' AND good) AS numerator, count(*) FILTER (WHERE way = 'Call') AS denominator, \
+         count(*) FILTER (WHERE way = 'Visit' AND good) AS other_numerator, \
+         count(*) FILTER (WHERE way = 'Visit') AS other_denominator",
+        false,
+    ),
+    ("index", "kind = \"index\"\nbase = \"2024/25\"", "count(*) AS numerator", false),
+    ("share", "kind = \"share\"\nwhole = \"P01\"", "count(*) AS numerator", false),
+    (
+        "ratio",
+        "kind = \"ratio\"",
+        "count(*) FILTER (WHERE way = 'Call') AS numerator, count(*) FILTER (WHERE way = 'Visit') AS denominator",
+        false,
+    ),
+];
+
+/// The SELECT of numbers for wards and the partnership, by month or for each whole period.
+fn select(numbers: &str, by_way: bool, whole_periods: bool) -> String {
+    let times: &[&str] = if whole_periods {
+        &["month", "period_of(month, 'financial-quarter')", "period_of(month, 'financial-year')"]
+    } else {
+        &["month"]
+    };
+    let name = if whole_periods { "period" } else { "month" };
+    let (column, group) = if by_way { (", way", ", way") } else { ("", "") };
+    let mut parts = Vec::new();
+    for time in times {
+        for area in ["ward", "'P01'"] {
+            parts.push(format!(
+                "SELECT area, {name}{column}, {numbers} FROM (SELECT {area} AS area, {time} AS {name}, way, good, minutes \
+                 FROM visit) AS told GROUP BY area, {name}{group}"
+            ));
+        }
+    }
+    parts.join("\nUNION ALL\n")
+}
+
+/// The small project with visits, open to everybody, and tables for the public.
+fn world(visits: &Visits) -> World {
+    let world = World::complete();
+    let column = |name: &str, from: &str, kind: &str| {
+        format!("\n[[column]]\nname = \"{name}\"\nfrom = \"{from}\"\ntype = \"{kind}\"\nrequired = true\n")
+    };
+    let columns: String = [
+        ("day", "Day", "date"),
+        ("ward", "Ward", "category"),
+        ("way", "Way", "category"),
+        ("good", "Good", "flag"),
+        ("minutes", "Minutes", "number"),
+    ]
+    .map(|(name, from, kind)| column(name, from, kind))
+    .concat();
+    world.write(
+        "pipelines/northport/contracts/visit.toml",
+        format!(
+            "id = \"visit\"\ndataset = \"visit\"\ngrain = \"one visit\"\n\
+             header = [\"Day\", \"Ward\", \"Way\", \"Good\", \"Minutes\"]\n\n[month]\nfrom = \"Day\"\nformat = \"date\"\n{columns}"
+        ),
+    );
+    world.write(
+        "pipelines/northport/feeds/northport-visit.toml",
+        "id = \"northport-visit\"\ntitle = \"Visits\"\nsupplier = \"Northport Council\"\ncontract = \"visit\"\n\
+         agreement = \"open\"\nsource = \"deliveries/visit/{period}.csv\"\ncovers = [\"P01\"]\nfrom = \"2024-04\"\n\
+         published-after-months = 1\n",
+    );
+    world.write(
+        "pipelines/northport/agreements/open.toml",
+        "id = \"open\"\nkind = \"open-licence\"\nreference = \"OGL v3.0\"\ntitle = \"Open\"\ncontroller = \"Northport Council\"\n",
+    );
+    for (id, settings, numbers, whole_periods) in MEASURES {
+        world.write(
+            &format!("sql/northport/{id}.sql"),
+            format!(
+                "/*\nid = \"{id}\"\ntitle = \"{id}\"\nframework = \"northport-2025-28\"\ntheme = \"Streets\"\n\
+                 owner = \"Head of Neighbourhoods\"\nunit = \"units\"\npolarity = \"lower-is-better\"\n\
+                 areas = [\"P01\", \"P01/ward\"]\nperiods = [\"month\", \"financial-quarter\", \"financial-year\"]\n{settings}\n*/\n{}\n",
+                select(numbers, id == "average-by-way", whole_periods)
+            ),
+        );
+    }
+    let settings = world.read("outturn.toml");
+    world.write("outturn.toml", format!("{settings}\n[public]\n"));
+    for at in 0..MONTHS {
+        let mut text = "Day,Ward,Way,Good,Minutes\n".to_owned();
+        for (number, visit) in visits.0.iter().filter(|visit| visit.month == at).enumerate() {
+            let Visit { ward, way, good, minutes, .. } = *visit;
+            let good = if good { "True" } else { "False" };
+            let day = number % 28 + 1;
+            writeln!(text, "{}-{day:02},{},{},{good},{minutes}", month(at), WARDS[ward], WAYS[way]).unwrap();
+        }
+        world.send("visit", &month(at), text);
+    }
+    world
+}
+
+fn ids() -> impl Iterator<Item = &'static str> {
+    MEASURES.iter().map(|(id, ..)| *id)
+}
+
+/// The rows of the measures of visits in a folder of tables that tell of something, or withhold it.
+fn rows(world: &World, folder: &str) -> Vec<Row> {
+    let rows = rows_of(&world.path(&format!("{folder}/outturn.parquet"))).into_iter();
+    rows.filter(|row| ids().any(|id| id == row["measure"])).collect()
+}
+
+fn is_small(count: usize) -> bool {
+    (1..5).contains(&count)
+}
+
+/// Whether a number as it was published is that of the visits.
+#[track_caller]
+fn same(said: f64, truth: f64, row: &Row) {
+    assert!((said - truth).abs() < 1e-6, "{said} is not {truth}: {row:?}");
+}
+
+#[test]
+fn no_kind_of_measure_gives_a_small_count_or_what_few_cases_come_to_back() {
+    let visits = Visits(visits());
+    let world = world(&visits);
+    world.run().exits(0);
+    let (all, public) = (rows(&world, "warehouse/published/current"), rows(&world, PUBLIC));
+    assert_eq!(all.len(), public.len());
+    assert!(all.iter().all(|row| row["status"] == "available"), "the partnership sees all of it");
+
+    let (mut know, mut know_minutes) = (Span::default(), Span::default());
+    let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut withheld = Vec::new();
+    for row in &public {
+        let mut lacks = false;
+        for (of, told) in said(row) {
+            match told {
+                Some(told) => {
+                    let truth = visits.count(of);
+                    same(told, truth as f64, row);
+                    assert!(!is_small(truth), "{truth}: {row:?}");
+                    know.add(&of.vector());
+                }
+                None => {
+                    lacks = true;
+                    withheld.push((row, of));
+                }
+            }
+        }
+        assert_eq!(lacks, row["status"] == "suppressed", "{row:?}");
+        let of = of_row(row);
+        if lacks {
+            let follow = [
+                "value",
+                "lower",
+                "upper",
+                "confidence",
+                "interval_method",
+                "standard_error",
+                "design_effect",
+            ];
+            for column in follow {
+                assert!(!row.contains_key(column), "{column}: {row:?}");
+            }
+            // Where one base carries a figure, nothing of it is left; the note says the same whatever the reason.
+            if ["average", "average-by-way", "median", "score", "survey"].contains(&row["measure"].as_str()) {
+                for column in ["numerator", "denominator", "base"] {
+                    assert!(!row.contains_key(column), "{column}: {row:?}");
+                }
+            }
+            assert_eq!(row["note"], "withheld so that nobody can be identified");
+        } else {
+            same(number(row, "value").unwrap(), value(&visits, row), row);
+            *shown.entry(ids().find(|id| *id == row["measure"]).unwrap()).or_default() += 1;
+            if row["measure"].starts_with("average") {
+                same(number(row, "numerator").unwrap(), visits.minutes(of) as f64, row);
+                know_minutes.add(&of.vector());
+            }
+        }
+    }
+    for (row, of) in &withheld {
+        let truth = visits.count(*of);
+        assert!(!is_small(truth) || !know.tells(&of.vector()), "{truth} follows: {row:?}");
+    }
+    // The minutes of few visits do not follow from the sums of others either.
+    let averages = withheld.iter().filter(|(row, _)| row["measure"].starts_with("average"));
+    let few: Vec<_> = averages.filter(|(_, of)| is_small(visits.count(*of))).collect();
+    assert!(few.len() >= 5, "{few:?}");
+    for (row, of) in few {
+        assert!(!know_minutes.tells(&of.vector()), "{row:?}");
+    }
+
+    for id in ids() {
+        // Each is published, and of each something is withheld.
+        let of = |(row, _): &&(&Row, Of)| row["measure"] == id;
+        let n = public.iter().filter(|row| row["measure"] == id).count();
+        assert!(shown[id] * 2 > n, "{id}: {} of {n} are shown", shown[id]);
+        assert!(withheld.iter().filter(of).count() > 0, "{id}");
+        // The attack is one for each kind: where nothing but figures of small counts are left out, it finds some.
+        let own = || all.iter().filter(|row| row["measure"] == id);
+        let is_open = |row: &&Row| !said(row).iter().any(|(of, _)| is_small(visits.count(*of)));
+        let mut careless = Span::default();
+        for (of, _) in own().filter(is_open).flat_map(said) {
+            careless.add(&of.vector());
+        }
+        let found =
+            own().flat_map(said).any(|(of, _)| is_small(visits.count(of)) && careless.tells(&of.vector()));
+        assert!(found, "{id}");
+    }
+    world.outturn(&["disclosure", "audit"]).exits(0).prints(" 0 not protected");
+    let told = rows_of(&world.path(&format!("{PUBLIC}/measure.parquet")));
+    let words = |id: &str| told.iter().find(|row| row["measure"] == id).unwrap()["disclosure"].clone();
+    assert_eq!(words("average"), "figures that stand on 1 to 4 cases are withheld");
+    assert_eq!(words("survey"), "figures that stand on 1 to 4 answers are withheld");
+    assert_eq!(words("gap"), "counts from 1 to 4 are withheld");
+}
+
+/// Where a figure stands, and which of its columns somebody fills in as the partnership has it.
+type Place<'a> = (&'a str, &'a str, &'a str, &'a [&'a str]);
+
+/// Writes numbers of the partnership in the place of what the public sees.
+fn reveal(world: &World, (measure, area, period, columns): Place<'_>) {
+    use arrow::array::{Array, AsArray, Float64Array, RecordBatch};
+    use arrow::compute::concat_batches;
+    use arrow::datatypes::Float64Type;
+    use outturn::release::{read_table, write_table};
+    let folder = world.path(&format!("warehouse/published/releases/{}/public", world.release().unwrap()));
+    let (schema, batches) = read_table(&folder, "outturn").unwrap();
+    let batch = concat_batches(&schema, &batches).unwrap();
+    let wanted = [("measure", measure), ("area", area), ("period", period)];
+    let truth = world.rows("outturn", &wanted);
+    assert_eq!(truth.len(), 1);
+    let rows = rows_of(&folder.join("outturn.parquet"));
+    let is_it = |row: &Row| wanted.iter().all(|(name, text)| row[*name] == *text);
+    let mut changed = batch.columns().to_vec();
+    for column in columns {
+        let at = schema.index_of(column).unwrap();
+        let own = batch.column(at).as_primitive::<Float64Type>();
+        let numbers: Float64Array = rows
+            .iter()
+            .enumerate()
+            .map(|(place, row)| {
+                if is_it(row) {
+                    assert!(own.is_null(place), "{column} is shown already");
+                    return Some(number(&truth[0], column).unwrap());
+                }
+                own.is_valid(place).then(|| own.value(place))
+            })
+            .collect();
+        changed[at] = std::sync::Arc::new(numbers);
+    }
+    let changed = RecordBatch::try_new(schema.clone(), changed).unwrap();
+    write_table(&folder, "outturn", "t", &schema, &[changed]).unwrap();
+}
+
+#[test]
+fn the_audit_names_a_number_of_any_kind_that_was_shown_and_what_follows_from_it() {
+    let visits = Visits(visits());
+    let world = world(&visits);
+    world.run().exits(0);
+    let release = format!("warehouse/published/releases/{}/public/outturn", world.release().unwrap());
+    let files = ["parquet", "csv"].map(|kind| format!("{release}.{kind}"));
+    let kept: Vec<Vec<u8>> = files.iter().map(|file| fs::read(world.path(file)).unwrap()).collect();
+    // Market had two calls and one visit in May 2025.
+    let few = "2025-05";
+    for (place, failure) in [
+        (
+            ("average", "W02", few, ["value"].as_slice()),
+            "a number that follows stands beside a withheld count",
+        ),
+        (
+            ("average", "W02", few, &["standard_error"]),
+            "a number that follows stands beside a withheld count",
+        ),
+        (("average", "W02", few, &["numerator"]), "a number that follows stands beside a withheld count"),
+        (("average", "W02", few, &["numerator", "denominator", "value"]), "is small, and shown"),
+        (("median", "W02", few, &["value"]), "a number that follows stands beside a withheld count"),
+        (("median", "W02", few, &["denominator"]), "is small, and shown"),
+        (("score", "W02", few, &["value"]), "a number that follows stands beside a withheld count"),
+        (
+            ("survey", "W02", few, &["numerator", "denominator"]),
+            "a number that follows stands beside a withheld count",
+        ),
+        (("survey", "W02", few, &["base"]), "is small, and shown"),
+        (("gap", "W02", few, &["value"]), "a number that follows stands beside a withheld count"),
+        (("gap", "W02", few, &["other_numerator"]), "is small, and shown"),
+        (("index", "W02", few, &["value"]), "a number that follows stands beside a withheld count"),
+        (("index", "W02", few, &["numerator"]), "is small, and shown"),
+        (("share", "W02", few, &["value"]), "a number that follows stands beside a withheld count"),
+        (("ratio", "W02", few, &["denominator"]), "is small, and shown"),
+    ] {
+        reveal(&world, place);
+        let (measure, area, period, _) = place;
+        let wanted = format!("measure `{measure}`, area {area}, period {period}, breakdown all: {failure}");
+        world.outturn(&["disclosure", "audit"]).exits(1).says(&wanted);
+        for (file, bytes) in files.iter().zip(&kept) {
+            world.write(file, bytes);
+        }
+    }
+
+    // Where what covers Market is shown under every name that it has, Market follows by subtraction.
+    let covers: BTreeSet<(String, String, Vec<String>)> = rows(&world, PUBLIC)
+        .iter()
+        .filter(|row| row["status"] == "suppressed" && row["area"] != "W02" && row["breakdown"] == "all")
+        .filter(|row| {
+            ["average", "median", "score", "survey", "index", "share"].contains(&row["measure"].as_str())
+        })
+        .map(|row| {
+            let columns: &[&str] = match row["measure"].as_str() {
+                "average" => &["numerator", "denominator", "value"],
+                "median" | "score" => &["denominator", "value"],
+                "survey" => &["numerator", "denominator", "base", "value"],
+                _ => &["numerator", "value"],
+            };
+            let lacks = columns.iter().filter(|column| !row.contains_key(**column));
+            let key = format!("{} {}", row["measure"], row["area"]);
+            (key, row["period"].clone(), lacks.map(|column| (*column).to_owned()).collect())
+        })
+        .collect();
+    assert!(covers.iter().any(|(key, ..)| key.starts_with("average")), "{covers:?}");
+    for (key, period, columns) in &covers {
+        let (measure, area) = key.split_once(' ').unwrap();
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        reveal(&world, (measure, area, period, &columns));
+    }
+    let told = world.outturn(&["disclosure", "audit"]).exits(1);
+    assert!(
+        told.err.contains(&format!("area W02, period {few}, breakdown all: base: can be worked out"))
+            || told
+                .err
+                .contains(&format!("area W02, period {few}, breakdown all: numerator: can be worked out")),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_score_that_does_not_say_how_many_it_stands_on_is_kept_from_the_public_with_the_reason() {
+    let visits = Visits(visits());
+    let world = world(&visits);
+    let text = world.read("sql/northport/score.sql");
+    world.write("sql/northport/score.sql", text.replace(", count(*) AS denominator", ""));
+    world.run().exits(0);
+    let why = "nobody can tell how few its scores stand on";
+    let of_score: Vec<Row> =
+        rows(&world, PUBLIC).into_iter().filter(|row| row["measure"] == "score").collect();
+    assert!(!of_score.is_empty());
+    for row in of_score {
+        assert!(row["note"].starts_with(why) && !row.contains_key("value"), "{row:?}");
+    }
+    world.outturn(&["disclosure", "audit"]).exits(0);
+    // Rounding is for counts.
+    world.edit("sql/northport/average.sql", "*/", "[disclosure]\nrounding = 5\n*/");
+    world.outturn(&["check"]).exits(2).says("figures of an average cannot be shown rounded");
+    world.edit("sql/northport/average.sql", "rounding = 5", "least-denominator = 12");
+    world.run().exits(0);
+    let bases = rows(&world, PUBLIC);
+    let bases =
+        bases.iter().filter(|row| row["measure"] == "average").filter_map(|row| number(row, "denominator"));
+    assert!(bases.fold(f64::INFINITY, f64::min) >= 12.0);
+}
