@@ -20,7 +20,8 @@ pub struct PublicConfig {
     pub zeros: bool,
     /// For percentages: what is not in the numerator is withheld when it is small, as 97 of 100 tells of 3.
     pub complements: bool,
-    /// Percentages and ratios with a denominator below it are withheld, with both counts. 0: none for this reason.
+    /// Percentages, ratios, gaps and shares with a denominator below it are withheld, with both counts, and so are averages,
+    /// medians, scores and surveys that stand on fewer. 0: none for this reason.
     pub least_denominator: u32,
 }
 
@@ -40,9 +41,11 @@ pub struct MeasureDisclosureConfig {
     pub zeros: Option<bool>,
     /// What is not in the numerator of a percentage is withheld when it is small.
     pub complements: Option<bool>,
-    /// Percentages and ratios with a denominator below it are withheld, with both counts.
+    /// Percentages, ratios, gaps and shares with a denominator below it are withheld, with both counts, and so are averages,
+    /// medians, scores and surveys that stand on fewer.
     pub least_denominator: Option<u32>,
-    /// Counts are shown rounded to the nearest multiple of it instead of being withheld; at least 3. Where rounded figures
+    /// Counts, and rates and percentages of them, are shown rounded to the nearest multiple of it instead of being withheld;
+    /// at least 3. Where rounded figures
     /// would tell a count all the same, and where the measure is tied to others by sums, counts are withheld nevertheless.
     pub rounding: Option<u32>,
     /// Why the measure is published whatever its size, such as `Anti-social Behaviour, Crime and Policing Act 2014,
