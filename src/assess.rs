@@ -102,7 +102,7 @@ pub struct Counted {
     pub numerator: f64,
     /// Those who could have had them, where the measure counts them.
     pub denominator: Option<f64>,
-    /// As [`Parts::further`]: what averages and gaps need beyond these.
+    /// As [`Parts::further`]: what averages, gaps and amounts need beyond these.
     pub further: [f64; 2],
 }
 
@@ -209,6 +209,9 @@ pub struct Basis {
     pub other_denominator: Option<f64>,
     /// Some of it was shared out by weights, because areas changed.
     pub estimated: bool,
+    /// Few contributors make up more of its amount than the measure's rule of dominance allows. In no table: it tells of
+    /// them.
+    pub dominated: bool,
 }
 
 impl Figure {
@@ -228,6 +231,12 @@ impl Figure {
             base: basis.base,
             design_effect: basis.design_effect,
         }
+    }
+
+    /// Whether few contributors make up too much of its amount.
+    #[must_use]
+    pub fn is_dominated(&self) -> bool {
+        self.basis.as_ref().is_some_and(|basis| basis.dominated)
     }
 
     /// Whether some of it was shared out by weights.

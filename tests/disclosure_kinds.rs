@@ -30,6 +30,8 @@ struct Visit {
     way: usize,
     good: bool,
     minutes: usize,
+    /// In pence.
+    cost: usize,
 }
 
 /// How many visits ended well and how many did not, by month, ward and way. Market has few now and then.
@@ -45,14 +47,19 @@ fn counts(month: usize, ward: usize, way: usize) -> [usize; 2] {
 }
 
 fn visits() -> Vec<Visit> {
-    let mut all = Vec::new();
+    let mut all: Vec<Visit> = Vec::new();
     for month in 0..MONTHS {
         for ward in 0..WARDS.len() {
             for way in 0..WAYS.len() {
                 for (good, n) in [true, false].into_iter().zip(counts(month, ward, way)) {
                     for _ in 0..n {
                         let minutes = 5 + all.len() * 17 % 61;
-                        all.push(Visit { month, ward, way, good, minutes });
+                        // One visit to Moor in September 2024 cost more than all others there together.
+                        let cost = 1025 + all.len() * 137 % 1200;
+                        let is_dear =
+                            (month, ward) == (5, 2) && all.last().is_none_or(|last| last.ward != ward);
+                        let cost = if is_dear { 300_050 } else { cost };
+                        all.push(Visit { month, ward, way, good, minutes, cost });
                     }
                 }
             }
@@ -114,8 +121,14 @@ impl Of {
     fn vector(&self) -> Vec<u64> {
         let mut vector = vec![0; MONTHS * 12];
         for (at, part) in vector.iter_mut().enumerate() {
-            let visit =
-                Visit { month: at / 12, ward: at / 4 % 3, way: at / 2 % 2, good: at % 2 == 0, minutes: 0 };
+            let visit = Visit {
+                month: at / 12,
+                ward: at / 4 % 3,
+                way: at / 2 % 2,
+                good: at % 2 == 0,
+                minutes: 0,
+                cost: 0,
+            };
             *part = u64::from(self.has(&visit));
         }
         vector
@@ -270,7 +283,7 @@ fn select(numbers: &str, by_way: bool, whole_periods: bool) -> String {
     for time in times {
         for area in ["ward", "'P01'"] {
             parts.push(format!(
-                "SELECT area, {name}{column}, {numbers} FROM (SELECT {area} AS area, {time} AS {name}, way, good, minutes \
+                "SELECT area, {name}{column}, {numbers} FROM (SELECT {area} AS area, {time} AS {name}, way, good, minutes, cost \
                  FROM visit) AS told GROUP BY area, {name}{group}"
             ));
         }
@@ -290,6 +303,7 @@ fn world(visits: &Visits) -> World {
         ("way", "Way", "category"),
         ("good", "Good", "flag"),
         ("minutes", "Minutes", "number"),
+        ("cost", "Cost", "number"),
     ]
     .map(|(name, from, kind)| column(name, from, kind))
     .concat();
@@ -297,7 +311,7 @@ fn world(visits: &Visits) -> World {
         "pipelines/northport/contracts/visit.toml",
         format!(
             "id = \"visit\"\ndataset = \"visit\"\ngrain = \"one visit\"\n\
-             header = [\"Day\", \"Ward\", \"Way\", \"Good\", \"Minutes\"]\n\n[month]\nfrom = \"Day\"\nformat = \"date\"\n{columns}"
+             header = [\"Day\", \"Ward\", \"Way\", \"Good\", \"Minutes\", \"Cost\"]\n\n[month]\nfrom = \"Day\"\nformat = \"date\"\n{columns}"
         ),
     );
     world.write(
@@ -324,12 +338,14 @@ fn world(visits: &Visits) -> World {
     let settings = world.read("outturn.toml");
     world.write("outturn.toml", format!("{settings}\n[public]\n"));
     for at in 0..MONTHS {
-        let mut text = "Day,Ward,Way,Good,Minutes\n".to_owned();
+        let mut text = "Day,Ward,Way,Good,Minutes,Cost\n".to_owned();
         for (number, visit) in visits.0.iter().filter(|visit| visit.month == at).enumerate() {
-            let Visit { ward, way, good, minutes, .. } = *visit;
+            let Visit { ward, way, good, minutes, cost, .. } = *visit;
             let good = if good { "True" } else { "False" };
             let day = number % 28 + 1;
-            writeln!(text, "{}-{day:02},{},{},{good},{minutes}", month(at), WARDS[ward], WAYS[way]).unwrap();
+            let cost = format!("{}.{:02}", cost / 100, cost % 100);
+            writeln!(text, "{}-{day:02},{},{},{good},{minutes},{cost}", month(at), WARDS[ward], WAYS[way])
+                .unwrap();
         }
         world.send("visit", &month(at), text);
     }
@@ -594,4 +610,139 @@ fn a_score_that_does_not_say_how_many_it_stands_on_is_kept_from_the_public_with_
     let bases =
         bases.iter().filter(|row| row["measure"] == "average").filter_map(|row| number(row, "denominator"));
     assert!(bases.fold(f64::INFINITY, f64::min) >= 12.0);
+}
+
+/// What visits cost, as a measure of amounts, with what the dearest of them cost.
+fn add_cost(world: &World, disclosure: &str) {
+    let numbers = "sum(cost) AS numerator, max(cost) AS largest";
+    world.write(
+        "sql/northport/cost.sql",
+        format!(
+            "/*\nid = \"cost\"\ntitle = \"cost\"\nframework = \"northport-2025-28\"\ntheme = \"Streets\"\n\
+             owner = \"Head of Neighbourhoods\"\nunit = \"pounds\"\npolarity = \"lower-is-better\"\nkind = \"count\"\n\
+             areas = [\"P01\", \"P01/ward\"]\nperiods = [\"month\", \"financial-quarter\", \"financial-year\"]\n{disclosure}\n*/\n{}\n",
+            select(numbers, false, false)
+        ),
+    );
+}
+
+const DOMINANCE: &str = "[disclosure]\ndominance = { largest = 1, share = 75 }";
+
+/// Places of the rows of a measure of amounts, with what the public is told of each.
+fn amounts(world: &World) -> BTreeMap<(String, String), Option<f64>> {
+    let rows = rows_of(&world.path(&format!("{PUBLIC}/outturn.parquet"))).into_iter();
+    let own = rows.filter(|row| row["measure"] == "cost");
+    own.map(|row| ((row["area"].clone(), row["period"].clone()), number(&row, "numerator"))).collect()
+}
+
+#[test]
+fn an_amount_that_one_contributor_dominates_is_withheld_and_nobody_comes_near_to_it() {
+    let visits = Visits(visits());
+    let world = world(&visits);
+    add_cost(&world, DOMINANCE);
+    world.run().exits(0);
+    let told = amounts(&world);
+    let cost = |of: Of| visits.of(of).map(|visit| visit.cost).sum::<usize>() as f64 / 100.0;
+    let dearest = |of: Of| visits.of(of).map(|visit| visit.cost).max().unwrap() as f64 / 100.0;
+    let place = |area: &str, period: &str| (area.to_owned(), period.to_owned());
+    let mut know = Span::default();
+    let mut dominated = Vec::new();
+    for ((area, period), said) in &told {
+        let of = Of::new(area, period);
+        match said {
+            Some(said) => {
+                assert!((said - cost(of)).abs() < 1e-6, "{area} {period}: {said} is not {}", cost(of));
+                assert!(dearest(of) <= 0.75 * cost(of), "{area} {period} is shown");
+                know.add(&of.vector());
+            }
+            None if dearest(of) > 0.75 * cost(of) => dominated.push((area, period, of)),
+            None => {}
+        }
+    }
+    // Moor in September 2024, where one visit cost 3,000.50; its quarter and its year are not dominated.
+    assert_eq!(dominated.len(), 1);
+    let (area, period, of) = dominated[0];
+    assert_eq!((area.as_str(), period.as_str()), ("W03", "2024-09"));
+    assert!(!know.tells(&of.vector()));
+    // Every figure of which it is a part is withheld, so that it may be any amount.
+    let dear = visits.of(of).next().unwrap();
+    let holding = told.iter().filter(|((area, period), _)| Of::new(area, period).has(dear));
+    assert!(holding.clone().count() == 6 && holding.clone().all(|(_, said)| said.is_none()), "{told:?}");
+    let shown = told.values().flatten().count();
+    assert!(shown * 10 > told.len() * 8, "{shown} of {} are shown", told.len());
+    world.outturn(&["disclosure", "audit"]).exits(0).prints(" 0 not protected");
+
+    // Who contributed stands nowhere: neither the column nor what it held, in files for anybody.
+    for folder in ["warehouse/published/releases", "warehouse/published/public/releases"] {
+        let files = world.files(folder, |path| fs::read(path).unwrap());
+        assert!(files.keys().any(|file| file.ends_with("outturn.csv")));
+        for (file, bytes) in &files {
+            let text = String::from_utf8_lossy(bytes);
+            let is_text = !file.ends_with(".parquet");
+            assert!(!is_text || !(text.contains("3000.5") || text.contains("largest,")), "{file}");
+            let rows = if is_text { Vec::new() } else { rows_of(&world.path(&format!("{folder}/{file}"))) };
+            for row in rows {
+                let tells = row.contains_key("largest") || row.values().any(|text| text == "3000.5");
+                assert!(!tells, "{file}: {row:?}");
+            }
+        }
+    }
+
+    // Another release, in which nothing changed of amounts, withholds the same.
+    world.edit("sql/northport/ratio.sql", "title = \"ratio\"", "title = \"Calls for each visit\"");
+    world.run().exits(0);
+    assert_eq!(amounts(&world), told);
+    world.outturn(&["disclosure", "audit"]).exits(0);
+
+    // What covers it is shown: it can be told closer than a third.
+    let covers: Vec<_> = told
+        .iter()
+        .filter(|(place, said)| said.is_none() && place.0 != "W03")
+        .map(|(place, _)| place.clone())
+        .collect();
+    let own: Vec<_> = told
+        .iter()
+        .filter(|(place, said)| said.is_none() && place.0 == "W03" && place.1 != "2024-09")
+        .map(|(place, _)| place.clone())
+        .collect();
+    for (area, period) in covers.iter().chain(&own) {
+        reveal(&world, ("cost", area, period, &["numerator", "value"]));
+    }
+    world
+        .outturn(&["disclosure", "audit"])
+        .exits(1)
+        .says("measure `cost`, area W03, period 2024-09, breakdown all: numerator: can be worked out");
+}
+
+#[test]
+fn a_rule_of_dominance_needs_an_amount_and_says_what_it_does() {
+    let visits = Visits(visits());
+    let world = world(&visits);
+    add_cost(&world, DOMINANCE);
+    let cost = world.read("sql/northport/cost.sql");
+    let with = |from: &str, to: &str| world.write("sql/northport/cost.sql", cost.replace(from, to));
+    for (from, to, said) in [
+        (", max(cost) AS largest", "", "the SELECT has no column `largest`"),
+        (DOMINANCE, "", "column `largest` has no place"),
+        ("share = 75", "share = 100", "`share` a per cent from 1 to 99"),
+        ("largest = 1,", "largest = 0,", "`largest` must be at least 1"),
+        ("share = 75 }", "share = 75 }\nrounding = 5", "amounts are withheld and not rounded"),
+        ("share = 75 }", "share = 75 }\noff = \"the law\"", "switched off"),
+    ] {
+        with(from, to);
+        world.outturn(&["check"]).exits(2).says(said);
+    }
+    with("", "");
+    world.edit("sql/northport/median.sql", "*/", &format!("{DOMINANCE}\n*/"));
+    world.outturn(&["check"]).exits(2).says("a median has no amount of its own");
+    world.edit("sql/northport/median.sql", &format!("{DOMINANCE}\n"), "");
+    world.run().exits(0);
+    let told = rows_of(&world.path(&format!("{PUBLIC}/measure.parquet")));
+    let words = told.iter().find(|row| row["measure"] == "cost").unwrap()["disclosure"].clone();
+    assert_eq!(
+        words,
+        "counts from 1 to 4 are withheld, and so are amounts of which the largest contributor makes up more than 75 per cent"
+    );
+    with("max(cost)", "2 * sum(cost)");
+    world.run().exits(3).says("`largest` is more than the numerator");
 }

@@ -16,7 +16,8 @@ pub struct Parts {
     /// Those who could have had them, or how many values there are.
     pub denominator: Option<f64>,
     /// For an average the sum of the squares; for a gap numerator and denominator of the other group; for an index the events
-    /// of the base year and its months.
+    /// of the base year and its months. The second number of a count is what the largest contributors come to, where the
+    /// measure has a rule of dominance.
     pub further: [f64; 2],
     /// The value where the SELECT tells it: a median or a score.
     pub value: Option<f64>,
@@ -100,6 +101,7 @@ pub(super) fn unit(config: &MeasureConfig) -> f64 {
 
 fn basis(config: &MeasureConfig, parts: &Parts) -> Option<Basis> {
     let basis = match config.kind {
+        MeasureKind::Count if is_dominated(config, parts) => Basis { dominated: true, ..Basis::default() },
         MeasureKind::Average => {
             let error = spread(parts).map(|(n, deviation)| deviation / n.sqrt());
             Basis { squares: Some(parts.further[0]), error, ..Basis::default() }
@@ -126,6 +128,13 @@ fn basis(config: &MeasureConfig, parts: &Parts) -> Option<Basis> {
         _ => return None,
     };
     Some(basis)
+}
+
+/// Whether the largest contributors make up more of an amount than the measure's rule allows. Those of several months are
+/// not more than the largest of each month together, so that a longer period is at most taken to be dominated.
+fn is_dominated(config: &MeasureConfig, parts: &Parts) -> bool {
+    let amount = config.dominance().zip(parts.numerator);
+    amount.is_some_and(|(own, amount)| own.rule().is_dominated(parts.further[1], amount))
 }
 
 /// How many values an average has, and their standard deviation; `None` below two, and without squares.

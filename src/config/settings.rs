@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::disclosure::settings::{MeasureDisclosureConfig, PublicConfig, SourceDisclosureConfig};
+use crate::disclosure::settings::{
+    DominanceConfig, MeasureDisclosureConfig, PublicConfig, SourceDisclosureConfig,
+};
 use crate::feed::settings::{AuthConfig, PagingConfig, PostgresConfig, SftpConfig, StoreConfig};
 use crate::freshness::ExpectedConfig;
 pub use crate::normalise::format::settings::FormatConfig;
@@ -1042,6 +1044,14 @@ pub struct MeasureConfig {
     /// its breakdowns; `crime-by-type/crime_type: Drugs` adds that one. Nothing withheld can then be worked out from them.
     #[serde(default)]
     pub sum_of: Vec<Vec<String>>,
+}
+
+impl MeasureConfig {
+    /// The rule of dominance of its amounts, where it has one.
+    #[must_use]
+    pub fn dominance(&self) -> Option<DominanceConfig> {
+        self.disclosure.as_ref()?.dominance
+    }
 }
 
 fn first() -> u32 {

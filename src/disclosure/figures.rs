@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::rules::{Threshold, behind_rounded, round_to_base};
+use super::rules::{Dominance, Threshold, behind_rounded, round_to_base};
 use super::{
     Audit, Counts, DisclosureError, Effort, Finding, LARGEST, Need, Protection, Seen, audit, protect,
 };
@@ -41,6 +41,8 @@ pub struct Rule {
     pub complements: bool,
     /// Denominators below this are withheld with their figure; 0 for none.
     pub least_denominator: i64,
+    /// The numerator is an amount, which few contributors must not dominate; a figure of which they do is marked so.
+    pub dominance: Option<Dominance>,
     /// Counts are rounded to the nearest multiple of this instead of being withheld, where nothing ties the measure to
     /// others and no count can be worked out all the same.
     pub rounding: Option<i64>,
@@ -57,9 +59,12 @@ impl Rule {
         self.threshold.zip(whole(count)).is_some_and(|(threshold, count)| threshold.is_sensitive(count))
     }
 
-    /// Whether a figure has a count that is to be withheld for its own size.
+    /// Whether a figure has a count that is to be withheld for its own size, or an amount for its largest contributors.
     #[must_use]
     pub fn has_sensitive(&self, figure: &Figure) -> bool {
+        if figure.is_dominated() && numbers(figure).iter().any(Option::is_some) {
+            return true;
+        }
         let denominator = figure.denominator.filter(|_| self.counting.is_events() && self.lays_denominator());
         self.counting
             .counts(figure)
@@ -79,6 +84,7 @@ impl Default for Rule {
             counts_denominator: false,
             complements: false,
             least_denominator: 0,
+            dominance: None,
             rounding: None,
         }
     }
@@ -578,8 +584,12 @@ fn withheld(figure: &Figure, hidden: Hidden) -> Figure {
     figure
 }
 
-fn need(rule: &Rule) -> Need {
-    rule.threshold.map_or(Need { at_least: 0, at_most: i64::MAX, width: 1 }, Threshold::need)
+/// What must remain possible for a count once it is withheld, and for an amount that few contributors dominate.
+fn need(rule: &Rule, dominated: Option<i64>) -> Need {
+    match rule.dominance.zip(dominated) {
+        Some((dominance, amount)) => dominance.need(amount),
+        None => rule.threshold.map_or(Need { at_least: 0, at_most: i64::MAX, width: 1 }, Threshold::need),
+    }
 }
 
 fn key(figure: &Figure) -> Key<'_> {
@@ -751,6 +761,34 @@ mod tests {
         let unknown = MeasureSum { whole: "all".into(), parts: vec!["sums".into()] };
         let error = protect_figures(&measures, &[unknown], &areas(), &Effort::default()).unwrap_err();
         assert_eq!(error, FiguresError::NoMeasure { measure: "sums".into() });
+    }
+
+    #[test]
+    fn a_dominated_amount_is_covered_by_what_leaves_room_for_its_margin_and_amounts_are_no_whole_numbers() {
+        let rule = Rule {
+            dominance: Some(Dominance { contributors: 1, share_pct: 75.0, margin_pct: 100.0 / 3.0 }),
+            ..Rule::default()
+        };
+        // Three amounts, of which the first is dominated, and their whole, which an earlier release showed.
+        let hidden = |amounts: [f64; 3]| -> Vec<usize> {
+            let whole = amounts.iter().sum();
+            let mut figures =
+                counts(&[("C", whole), ("N", amounts[0]), ("S", amounts[1]), ("W", amounts[2])]);
+            let dominated = assess::Basis { dominated: true, ..assess::Basis::default() };
+            figures[1].basis = Some(Box::new(dominated));
+            let earlier = counts(&[("C", whole)]);
+            let release = [Edition { shown: &earlier, counted: None }];
+            let outcome = run(&[Measure { earlier: &release, ..measure("m", &figures, &rule) }], &[]);
+            assert_eq!(outcome.measures[0].failed, None);
+            let withheld = shown(&outcome.measures[0].figures).into_iter().enumerate();
+            withheld.filter(|(_, count)| count.is_none()).map(|(at, _)| at).collect()
+        };
+        // A third of 3,000.4 is 1,000: 1,400 leave room for it, 900 do not, and 600 and 700 do together.
+        assert_eq!(hidden([3000.4, 1400.4, 900.4]), [1, 2]);
+        assert_eq!(hidden([3000.4, 900.4, 1400.4]), [1, 3]);
+        assert_eq!(hidden([3000.4, 600.4, 700.4]), [1, 2, 3]);
+        assert_eq!(need(&rule, Some(3000)), Need { at_least: 4000, at_most: 2000, width: 1 });
+        assert_eq!(need(&rule, None), Need::threshold(5));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Counting, Rule};
-use super::rules::Threshold;
+use super::rules::{Dominance, Threshold};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 
 /// `[public]` of `outturn.toml`: a second set of tables for everybody, in which small counts are withheld. Absent: tables
@@ -48,11 +48,39 @@ pub struct MeasureDisclosureConfig {
     /// at least 3. Where rounded figures
     /// would tell a count all the same, and where the measure is tied to others by sums, counts are withheld nevertheless.
     pub rounding: Option<u32>,
+    /// For a count of amounts, such as pounds or minutes: they are withheld where few contributors make up most of them.
+    /// The SELECT then yields a further column, `largest`, that is never published.
+    pub dominance: Option<DominanceConfig>,
     /// Why the measure is published whatever its size, such as `Anti-social Behaviour, Crime and Policing Act 2014,
     /// section 104`. The reason is published.
     pub off: Option<String>,
     /// Why the measure has rules of its own; it is published.
     pub reason: String,
+}
+
+/// `dominance` in `[disclosure]` of a measure, such as `{ largest = 1, share = 75 }`: an amount is withheld when its
+/// largest contributors make up more than so much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DominanceConfig {
+    /// How many of the largest contributors column `largest` of the SELECT adds up.
+    pub largest: u32,
+    /// Their share of the amount, in whole per cent, above which it is withheld.
+    pub share: u32,
+}
+
+impl DominanceConfig {
+    /// The rule. Nobody may come nearer to a withheld amount than what would have to be added for its largest contributors
+    /// to be no more than their share, if they were all of it.
+    #[must_use]
+    pub fn rule(self) -> Dominance {
+        let share_pct = f64::from(self.share);
+        Dominance {
+            contributors: self.largest as usize,
+            share_pct,
+            margin_pct: 100.0 * (100.0 / share_pct - 1.0),
+        }
+    }
 }
 
 /// `[disclosure]` of a feed, a contract or an agreement: what is counted from it is protected at least so. The strictest
@@ -113,6 +141,7 @@ pub fn applied(
         complements: part && own.complements.unwrap_or(public.complements),
         least_denominator: i64::from(least_denominator),
         rounding: own.rounding.filter(|_| off.is_none()).map(i64::from),
+        dominance: own.dominance.filter(|_| off.is_none()).map(DominanceConfig::rule),
         counting,
     };
     let reason = off.cloned().unwrap_or(own.reason);
@@ -176,6 +205,14 @@ fn words(rule: &Rule) -> String {
     }
     if rule.least_denominator > 0 {
         let _ = write!(words, ", and so are figures with a denominator below {}", rule.least_denominator);
+    }
+    if let Some(Dominance { contributors, share_pct, .. }) = rule.dominance {
+        let whom = if contributors == 1 {
+            "the largest contributor makes".to_owned()
+        } else {
+            format!("the {contributors} largest contributors make")
+        };
+        let _ = write!(words, ", and so are amounts of which {whom} up more than {share_pct} per cent");
     }
     words
 }

@@ -730,8 +730,16 @@ impl<'a> Bases<'a> {
         let average = error.zip(total).zip(n).filter(|_| base.is_none());
         let squares = average.map(|((error, total), n)| error * error * n * (n - 1.0) + total * total / n);
         let estimated = self.estimated.is_some_and(|column| column.is_valid(row) && column.value(row));
-        let found =
-            Basis { base, design_effect, error, squares, other_numerator, other_denominator, estimated };
+        let found = Basis {
+            base,
+            design_effect,
+            error,
+            squares,
+            other_numerator,
+            other_denominator,
+            estimated,
+            dominated: false,
+        };
         (found != Basis::default()).then(|| Box::new(found))
     }
 }

@@ -251,15 +251,25 @@ impl Publication<'_> {
             let refused = agreement::permits(&reads, Audience::Public).err().map(|why| why.to_string());
             let refused = refused.or_else(|| unprotected(&row.file.config, &planned.columns));
             let none = || MeasureFigures { measure: id.clone(), from: 0, figures: Vec::new() };
-            candidates.push(Candidate {
-                file: row.file,
-                planned,
-                applied: rule_of(project, public, &row.file.config, &reads),
-                counted: by_measure.remove(id).unwrap_or_else(none),
-                refused,
-            });
+            let mut counted = by_measure.remove(id).unwrap_or_else(none);
+            let applied = rule_of(project, public, &row.file.config, &reads);
+            if applied.rule.dominance.is_some() {
+                self.mark_dominated(&mut counted);
+            }
+            candidates.push(Candidate { file: row.file, planned, applied, counted, refused });
         }
         candidates
+    }
+
+    /// Marks the figures of amounts that few contributors dominate, or of which it is not known that they do not.
+    fn mark_dominated(&self, counted: &mut MeasureFigures) {
+        let open = self.undominated.get(&counted.measure);
+        for figure in &mut counted.figures {
+            let key = (figure.area.clone(), figure.breakdown.clone(), figure.period);
+            if figure.numerator.is_some() && open.is_none_or(|open| !open.contains(&key)) {
+                figure.basis.get_or_insert_default().dominated = true;
+            }
+        }
     }
 
     fn try_public_set(
@@ -798,7 +808,8 @@ fn contradictions(shown: &RecordBatch, measures: &[ForPublic<'_>]) -> Result<Vec
             let counted = own.candidate.counted.figures.get(row.row - own.candidate.counted.from);
             let overtells = counted.is_some_and(|counted| rule.counting.overtells(counted, figure));
             let small = own.row.result != "rounded" && rule.has_sensitive(figure);
-            if overtells || small {
+            let dominated = counted.is_some_and(Figure::is_dominated) && figure.numerator.is_some();
+            if overtells || small || dominated {
                 let (area, period, breakdown) = (&figure.area, figure.period, &figure.breakdown);
                 let id = own.candidate.id();
                 wrong.push(format!(

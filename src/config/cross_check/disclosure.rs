@@ -55,6 +55,7 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
                 || own.zeros.is_some()
                 || own.rounding.is_some()
                 || own.complements.is_some()
+                || own.dominance.is_some()
                 || own.least_denominator.is_some();
             if own.off.is_some() && others {
                 let message = "disclosure control is switched off, so no other key has an effect";
@@ -88,6 +89,23 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
                     | MeasureKind::Proportion
                     | MeasureKind::Ratio
             );
+            if let Some(dominance) = own.dominance {
+                let mut wrong = |message: String| {
+                    problems.push(at(&["disclosure", "dominance"], message));
+                };
+                if kind != MeasureKind::Count {
+                    wrong(format!(
+                        "{} has no amount of its own; a count of pounds or minutes is one",
+                        kind.a()
+                    ));
+                }
+                if dominance.largest == 0 || !(1..100).contains(&dominance.share) {
+                    wrong("`largest` must be at least 1, and `share` a per cent from 1 to 99".to_owned());
+                }
+                if own.rounding.is_some() {
+                    wrong("amounts are withheld and not rounded: leave `rounding` out".to_owned());
+                }
+            }
             if own.rounding.is_some() && !counts_events {
                 let message = format!("figures of {} cannot be shown rounded", kind.a());
                 problems

@@ -174,6 +174,7 @@ fn of_component(rule: &Rule, which: Which) -> Cow<'_, Rule> {
         part_of_denominator: rule.part_of_denominator && is_pair,
         counts_denominator: is_pair,
         complements: rule.complements && is_pair,
+        dominance: None,
         rounding: None,
         ..rule.clone()
     })
@@ -184,7 +185,7 @@ fn lay<'a>(which: Which, counting: &Counting, figures: &'a [Figure]) -> Laid<'a>
     let bare = |numerator: Option<f64>, denominator: Option<f64>, figure: &Figure| Figure {
         numerator,
         denominator,
-        basis: None,
+        basis: marked(figure),
         ..figure.clone()
     };
     let each = |of: &dyn Fn(&Figure) -> Figure| Laid {
@@ -201,6 +202,11 @@ fn lay<'a>(which: Which, counting: &Counting, figures: &'a [Figure]) -> Laid<'a>
         }),
         Which::Elsewhere => elsewhere(counting, figures),
     }
+}
+
+/// The mark of a figure that few contributors dominate, and nothing else that it stands on.
+fn marked(figure: &Figure) -> Option<Box<Basis>> {
+    figure.is_dominated().then(|| Box::new(Basis { dominated: true, ..Basis::default() }))
 }
 
 /// Numerators, with those of the base year or of the wider area as figures of their own where they are none of the measure:
@@ -237,7 +243,7 @@ fn elsewhere<'a>(counting: &Counting, figures: &'a [Figure]) -> Laid<'a> {
     // A series stays in one piece.
     for (at, figure) in figures.iter().enumerate() {
         own.push(laid.len());
-        laid.push(Figure { basis: None, ..figure.clone() });
+        laid.push(Figure { basis: marked(figure), ..figure.clone() });
         let next = figures.get(at + 1);
         if next.is_none_or(|next| next.area != figure.area || next.breakdown != figure.breakdown)
             && let Some(periods) = missing.remove(&(figure.area.clone(), figure.breakdown.as_str()))

@@ -263,6 +263,8 @@ impl Layout {
             let mut sensitive = rule.threshold.is_some_and(|rule| rule.is_sensitive(count));
             let denominator = figure.denominator.and_then(whole).unwrap_or(i64::MAX);
             sensitive |= denominator > 0 && denominator < rule.least_denominator;
+            let dominated = side == Side::Numerator && figure.is_dominated();
+            sensitive |= dominated;
             let is_known = shown_before.get(place).copied().unwrap_or_default() || rule.threshold.is_none();
             let is_held = withheld_before.get(place).copied().unwrap_or_default();
             let own = Cell {
@@ -274,7 +276,7 @@ impl Layout {
                     (false, false) => Standing::Publishable,
                 },
                 sensitive: sensitive && !is_known,
-                need: need(rule),
+                need: need(rule, dominated.then_some(count)),
                 weight: grid.weight(place),
             };
             let cell = match shared.get(&at) {
@@ -343,6 +345,7 @@ impl Layout {
         };
         cell.sensitive = (cell.sensitive || own.sensitive) && cell.standing != Standing::Known;
         cell.need.at_least = cell.need.at_least.max(own.need.at_least);
+        cell.need.at_most = cell.need.at_most.min(own.need.at_most);
         cell.weight = cell.weight.max(own.weight);
     }
 
@@ -381,13 +384,15 @@ impl Layout {
             };
             changed = true;
             let named = Named::Before { measure: index(number), edition: index(edition), figure: index(at) };
-            let is_small = measure.rule.threshold.is_some_and(|rule| rule.is_sensitive(before));
+            // Of an amount that was withheld nobody knows any more for whom.
+            let is_small = measure.rule.threshold.is_some_and(|rule| rule.is_sensitive(before))
+                || (measure.rule.dominance.is_some() && before > 0);
             let cell = Cell {
                 order: 0,
                 count: Some(before),
                 standing: if seen.is_some() { Standing::Known } else { Standing::Unpublished },
                 sensitive: seen.is_none() && is_small,
-                need: need(measure.rule),
+                need: need(measure.rule, None),
                 weight: 1,
             };
             cells.push(Some(self.cell(named, cell)));
@@ -554,7 +559,7 @@ impl Layout {
         (protect_rest, may_leave): (bool, bool),
     ) -> Option<u32> {
         let rest = self.rest(total, parts);
-        if parts.is_empty() || rest < 0 {
+        if parts.is_empty() || rest < 0 || (rest > 0 && rest <= slack(rule, parts.len())) {
             if !parts.is_empty() {
                 self.tie(Relation::sum(total, parts.to_vec()), rule);
             }
@@ -576,13 +581,16 @@ impl Layout {
         }
         let mut left = None;
         if rest > 0 || (may_leave && !whole.is_empty()) {
-            let sensitive = protect_rest && rule.threshold.is_some_and(|rule| rule.is_sensitive(rest));
+            // Nobody says who makes up what is left of an amount.
+            let is_small = rule.threshold.is_some_and(|rule| rule.is_sensitive(rest))
+                || (rule.dominance.is_some() && rest > 0);
+            let sensitive = protect_rest && is_small;
             let cell = Cell {
                 order: 0,
                 count: Some(rest),
                 standing: Standing::Unpublished,
                 sensitive,
-                need: need(rule),
+                need: need(rule, Some(rest).filter(|rest| *rest > 0)),
                 weight: 1,
             };
             let cell = self.cell(Named::Rest(total), cell);
@@ -606,13 +614,15 @@ impl Layout {
     }
 
     /// A relation, where it holds. Cases that overlap, such as persons with two crimes, do not add up, and the sums behind
-    /// their averages may all the same: what is told twice of them, or not at all, is then taken to be known.
+    /// their averages may all the same: what is told twice of them, or not at all, is then taken to be known. So is what
+    /// amounts lack of their sum because they are no whole numbers.
     fn tie(&mut self, mut relation: Relation, rule: &Rule) {
         let sum = |cells: &[u32]| cells.iter().map(|cell| self.count(*cell)).sum::<i64>();
         let over = sum(&relation.parts) - sum(&relation.whole);
         let cells: BTreeSet<u32> = relation.whole.iter().chain(&relation.parts).copied().collect();
         let is_plain = cells.len() == relation.whole.len() + relation.parts.len();
-        if over == 0 || rule.counting != Counting::SumOfCases || !is_plain {
+        let may_differ = rule.counting == Counting::SumOfCases || over.abs() <= slack(rule, cells.len());
+        if over == 0 || !may_differ || !is_plain {
             self.relate(relation);
             return;
         }
@@ -622,7 +632,7 @@ impl Layout {
             count: Some(over.abs()),
             standing: Standing::Known,
             sensitive: false,
-            need: need(rule),
+            need: need(rule, None),
             weight: 1,
         };
         let cell = self.cell(Named::Rest(of), known);
@@ -641,6 +651,11 @@ impl Layout {
             self.problem.relations.push(relation);
         }
     }
+}
+
+/// By how much amounts of which each was taken to the nearest whole number may miss their sum; nothing for counts.
+fn slack(rule: &Rule, cells: usize) -> i64 {
+    rule.dominance.map_or(0, |_| i64::try_from(cells / 2 + 1).unwrap_or(i64::MAX))
 }
 
 impl Laid {
