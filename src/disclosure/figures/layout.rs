@@ -614,15 +614,17 @@ impl Layout {
     }
 
     /// A relation, where it holds. Cases that overlap, such as persons with two crimes, do not add up, and the sums behind
-    /// their averages may all the same: what is told twice of them, or not at all, is then taken to be known. So is what
-    /// amounts lack of their sum because they are no whole numbers.
+    /// their averages may all the same: how many are told twice is then taken to be known. So is what amounts lack of their
+    /// sum because they are no whole numbers.
     fn tie(&mut self, mut relation: Relation, rule: &Rule) {
         let sum = |cells: &[u32]| cells.iter().map(|cell| self.count(*cell)).sum::<i64>();
         let over = sum(&relation.parts) - sum(&relation.whole);
         let cells: BTreeSet<u32> = relation.whole.iter().chain(&relation.parts).copied().collect();
         let is_plain = cells.len() == relation.whole.len() + relation.parts.len();
-        let may_differ = rule.counting == Counting::SumOfCases || over.abs() <= slack(rule, cells.len());
-        if over == 0 || !may_differ || !is_plain {
+        let overlap = rule.counting == Counting::SumOfCases && over > 0;
+        let may_differ = overlap || over.abs() <= slack(rule, cells.len());
+        let is_sum = !relation.whole.is_empty() && !relation.parts.is_empty();
+        if over == 0 || !may_differ || !is_plain || !is_sum {
             self.relate(relation);
             return;
         }
