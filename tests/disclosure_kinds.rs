@@ -1,7 +1,11 @@
 //! What the public sees of averages, medians, scores, surveys, gaps, indices, shares and ratios, on sixteen months of
 //! invented visits of which some are few. Every published number is recounted from the visits, and what follows from all of
 //! them is worked out here by elimination, with nothing of the product in it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed, in its helpers too"
+)]
 
 #[path = "support/elimination.rs"]
 mod elimination;
@@ -397,18 +401,15 @@ fn recount<'r>(
     for row in rows {
         let mut lacks = false;
         for (of, told) in said(row) {
-            match told {
-                Some(told) => {
-                    let truth = visits.count(of);
-                    same(told, truth as f64, row);
-                    assert!(!is_small(truth), "{truth}: {row:?}");
-                    know.counts.add(&of.vector(anew));
-                }
-                None => {
-                    lacks = true;
-                    withheld.push((row, of));
-                }
-            }
+            let Some(told) = told else {
+                lacks = true;
+                withheld.push((row, of));
+                continue;
+            };
+            let truth = visits.count(of);
+            same(told, truth as f64, row);
+            assert!(!is_small(truth), "{truth}: {row:?}");
+            know.counts.add(&of.vector(anew));
         }
         assert_eq!(lacks, row["status"] == "suppressed", "{row:?}");
         let of = of_row(row);
@@ -523,8 +524,8 @@ fn releases_of_every_kind_tell_no_more_together() {
     recount(&third, &visits, &mut know, Some(anew));
     assert_ne!(second, third);
     // Nothing had to be withheld as a whole, and each release is proven with what went before it.
-    let lost = rows_of(&world.path(&format!("{PUBLIC}/disclosure.parquet")));
-    let results = lost.iter().filter(|row| ids().chain(["cost"]).any(|id| id == row["measure"]));
+    let told_of = rows_of(&world.path(&format!("{PUBLIC}/disclosure.parquet")));
+    let results = told_of.iter().filter(|row| ids().chain(["cost"]).any(|id| id == row["measure"]));
     let results: Vec<&str> = results.map(|row| row["result"].as_str()).collect();
     assert_eq!(results, vec!["protected"; MEASURES.len() + 1]);
     let mut audited = 0;

@@ -552,6 +552,7 @@ impl Side {
 
 /// Which numbers of a figure are withheld.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each number of a figure")]
 struct Hidden {
     numerator: bool,
     denominator: bool,

@@ -638,11 +638,8 @@ impl Layout {
             weight: 1,
         };
         let cell = self.cell(Named::Rest(of), known);
-        if over > 0 {
-            relation.whole.push(cell)
-        } else {
-            relation.parts.push(cell)
-        }
+        let lacking = if over > 0 { &mut relation.whole } else { &mut relation.parts };
+        lacking.push(cell);
         self.problem.relations.push(relation);
     }
 
