@@ -1,7 +1,7 @@
 //! From what was counted to a value: how each kind of measure is made, and what it stands on.
 
-use super::Basis;
 use super::interval::{self, CountLimits, FigureInterval};
+use super::{Basis, Counted};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::statistics::{Confidence, Interval, mean, survey, without_part};
 
@@ -135,6 +135,18 @@ fn basis(config: &MeasureConfig, parts: &Parts) -> Option<Basis> {
 fn is_dominated(config: &MeasureConfig, parts: &Parts) -> bool {
     let amount = config.dominance().zip(parts.numerator);
     amount.is_some_and(|(own, amount)| own.rule().is_dominated(parts.further[1], amount))
+}
+
+/// Counts of a month without what the largest contributors gave, which outlives nobody's rows: all of the amount where they
+/// dominate it, else the most that they could have given. Longer periods are then dominated at least where they were.
+#[must_use]
+pub fn without_contributors(config: &MeasureConfig, counted: Counted) -> Counted {
+    let Some(own) = config.dominance() else { return counted };
+    let parts = Parts { numerator: Some(counted.numerator), further: counted.further, ..Parts::default() };
+    // A little less, so that what is rounded on the way is not taken for more than the share.
+    let most = counted.numerator * f64::from(own.share) / 100.0 * (1.0 - 1e-9);
+    let largest = if is_dominated(config, &parts) { counted.numerator } else { most };
+    Counted { further: [counted.further[0], largest], ..counted }
 }
 
 /// How many values an average has, and their standard deviation; `None` below two, and without squares.
