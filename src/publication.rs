@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::Audience;
-use crate::config::settings::day;
+use crate::config::settings::{day, day_or_time};
 use crate::config::{Loaded, Project, span_of};
 use crate::diagnose::Problem;
 use crate::durable;
@@ -91,16 +91,7 @@ fn some_day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
 
 /// A local time, written with or without quotes, with a blank or a `T`, with or without seconds.
 fn local_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDateTime, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Plain(toml::value::Datetime),
-        Quoted(String),
-    }
-    let text = match Written::deserialize(deserializer)? {
-        Written::Plain(time) => time.to_string(),
-        Written::Quoted(time) => time,
-    };
+    let text = day_or_time(deserializer)?;
     let known = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
         .into_iter()
         .find_map(|format| NaiveDateTime::parse_from_str(&text, format).ok());
