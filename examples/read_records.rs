@@ -16,7 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut fields = Fields::default();
     let (_, header) = records.next(&mut fields)?.ok_or("the file is empty")?;
     header.map_err(|flaw| format!("the header cannot be read: {flaw:?}"))?;
-    let place = |name: &String| fields.iter().position(|field| field == name).ok_or(format!("no column {name}"));
+    let place =
+        |name: &String| fields.iter().position(|field| field == name).ok_or(format!("no column {name}"));
     let places = named.iter().map(place).collect::<Result<Vec<_>, _>>()?;
     let mut sums = vec![0.0; places.len()];
     let (mut rows, mut bytes, mut flaws) = (0_u64, 0, 0_u64);
@@ -30,6 +31,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             *sum += fields.get(*place).parse().unwrap_or(0.0);
         }
     }
-    writeln!(io::stdout(), "{rows} records, {flaws} that cannot be read, {bytes} bytes in fields, sums {sums:?}")?;
+    writeln!(
+        io::stdout(),
+        "{rows} records, {flaws} that cannot be read, {bytes} bytes in fields, sums {sums:?}"
+    )?;
     Ok(())
 }

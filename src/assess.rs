@@ -29,7 +29,7 @@ use interval::CountLimits;
 pub use interval::FigureInterval;
 use score::Score;
 use signal::Signal;
-pub use value::{Parts, without_contributors};
+pub use value::{Parts, is_same, without_contributors};
 
 /// Why a cell holds a value, or why it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

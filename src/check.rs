@@ -197,13 +197,23 @@ fn judged_areas(
 fn small_numbers(project: &Project) -> Vec<Problem> {
     let found = project.commentary.iter().flat_map(|said| {
         let body = said.source.text.get(said.begins..).unwrap_or_default();
-        commentary::small_numbers(body).into_iter().map(move |at| (said, at))
+        commentary::small_numbers(body).into_iter().map(move |found| (said, found))
     });
     found
-        .map(|(said, at)| {
-            let span = said.begins + at.start..said.begins + at.end;
-            Problem::new(&said.source, span, "a number from 1 to 4 may tell of somebody")
-                .help("write `fewer than five`, or leave it out, where it counts people")
+        .map(|(said, found)| {
+            let span = said.begins + found.at.start..said.begins + found.at.end;
+            let (message, help) = if found.small {
+                (
+                    "a number from 1 to 4 may tell of somebody",
+                    "write `fewer than five`, or leave it out, where it counts people",
+                )
+            } else {
+                (
+                    "a number in words is not held against what is withheld",
+                    "write it in digits; the public reads none of the text otherwise",
+                )
+            };
+            Problem::new(&said.source, span, message).help(help)
         })
         .collect()
 }

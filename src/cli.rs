@@ -95,7 +95,7 @@ enum Command {
     Serve,
     /// Asks a running `serve` whether it is healthy; exits with 0 or 1.
     Health,
-    /// Tells the current release, its gaps, and how old each feed is.
+    /// Tells the current release, its gaps, how old each feed is, and what the release calendar holds in store.
     Status {
         /// How to print.
         #[arg(long, value_enum, default_value_t)]
@@ -137,7 +137,7 @@ enum Command {
     Quarantine(Quarantine),
     /// Lists every figure that one release shows otherwise than an earlier one, and why.
     Diff {
-        /// The earlier release.
+        /// The earlier release, or its name in the calendar.
         before: String,
         /// The later one.
         after: String,
@@ -181,7 +181,7 @@ enum Command {
     },
     /// Looks at all that a run needs, and changes nothing; exits with 0, 1 or 3.
     ///
-    /// Every feed, secret, folder and agreement, the clock and the schedule: 0 when all is well, 1 on a failure, 3 on
+    /// Every feed, secret, folder and agreement, the clock, the schedule and the release calendar: 0 when all is well, 1 on a failure, 3 on
     /// warnings.
     Doctor {
         /// How to print.
@@ -578,6 +578,15 @@ async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format,
             let news: Vec<&str> = std::iter::once("").chain(feed.news.iter().map(String::as_str)).collect();
             let news = news.join(", ");
             let _ = writeln!(text, "feed {}: {latest}{synthetic}{overdue}{news}", feed.feed);
+        }
+        if let Some(calendar) = &status.calendar {
+            for name in &calendar.due {
+                let _ = writeln!(text, "calendar: {name} is due and not out");
+            }
+            let _ = writeln!(text, "calendar: {}", calendar.next_in_words());
+            if let Some(shortfall) = calendar.shortfall() {
+                let _ = writeln!(text, "calendar: {shortfall}");
+            }
         }
         for gap in &status.gaps {
             let _ = writeln!(text, "gap: {gap}");

@@ -18,6 +18,7 @@ use crate::erasure::Erasures;
 use crate::feed::{self, Probed};
 use crate::landing::Landing;
 use crate::lock::Lock;
+use crate::publication;
 use crate::release::Published;
 use crate::retention;
 use crate::run::{due_of_many, look, open_warehouse};
@@ -128,6 +129,7 @@ pub async fn examine(root: &Path, now: DateTime<Utc>, is_set: impl Fn(&str) -> b
     findings.extend(feeds);
     findings.extend(clock(&project, now, as_of, &clocks));
     findings.extend(schedule(&project, now));
+    findings.extend(release_calendar(&project, now));
     Examination { findings, invalid }
 }
 
@@ -448,4 +450,35 @@ fn schedule(project: &Project, now: DateTime<Utc>) -> Option<Finding> {
         return Some(finding(Level::Warning, "schedule", text, "see whether `outturn serve` is running"));
     }
     Some(ok("schedule", format!("`outturn serve` would run next at {next}")))
+}
+
+/// What the release calendar holds in store; `None` without one.
+fn release_calendar(project: &Project, now: DateTime<Utc>) -> Option<Finding> {
+    let out = match publication::went_out(&Published::in_warehouse(&project.warehouse())) {
+        Ok(out) => out,
+        Err(error) => {
+            let help = "restore published/calendar.jsonl from a backup; nothing goes out before";
+            return Some(finding(Level::Failure, "release calendar", error.to_string(), help));
+        }
+    };
+    let outlook = publication::outlook(project, &out, now)?;
+    let next = outlook.next_in_words();
+    Some(if outlook.due.is_empty() {
+        match outlook.shortfall() {
+            Some(shortfall) => finding(
+                Level::Warning,
+                "release calendar",
+                format!("{next}; {shortfall}"),
+                "add a `[[release]]` to calendar.toml for each that is to come, and announce their dates",
+            ),
+            None => ok("release calendar", next),
+        }
+    } else {
+        finding(
+            Level::Warning,
+            "release calendar",
+            format!("due and not out: {}; {next}", outlook.due.join(", ")),
+            "`outturn run` brings out what is due, or says what it waits for",
+        )
+    })
 }

@@ -19,6 +19,7 @@ use crate::normalise::csv::Place;
 use crate::normalise::format;
 use crate::normalise::masked::{self, Mask};
 use crate::period::Month;
+use crate::publication::{self, Outlook};
 use crate::release::{self, Manifest, Published, tables};
 use crate::run::{RunError, look, open_warehouse, spans};
 use crate::waiver::Effect;
@@ -32,6 +33,9 @@ pub struct Status {
     pub as_of: Option<NaiveDate>,
     /// Each feed.
     pub feeds: Vec<FeedStatus>,
+    /// What the release calendar holds in store; `None` without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Outlook>,
     /// What the release says is missing, refused, held or withheld.
     pub gaps: Vec<String>,
 }
@@ -153,10 +157,12 @@ pub async fn status(root: &Path, now: DateTime<Utc>) -> Result<Status, RunError>
         gaps.extend(manifest.iter().flat_map(|manifest| crate::definition::gaps(&manifest.definitions)));
         gaps.extend(crate::run::delivery_gaps_of(&folder)?);
     }
+    let out = publication::went_out(&published).map_err(RunError::Publication)?;
     Ok(Status {
         release: manifest.as_ref().map(|manifest| manifest.release.clone()),
         as_of: manifest.as_ref().map(|manifest| manifest.as_of),
         feeds,
+        calendar: publication::outlook(project, &out, now),
         gaps,
     })
 }

@@ -225,23 +225,10 @@ impl Walk {
             }
             // Which of two is greater, whether something is there: no value of either.
             Expr::BinaryExpr(own) if is_comparison(own.op) => Sources::new(),
-            Expr::Literal(..)
-            | Expr::Like(_)
-            | Expr::SimilarTo(_)
-            | Expr::Not(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsNull(_)
-            | Expr::IsTrue(_)
-            | Expr::IsFalse(_)
-            | Expr::IsUnknown(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsNotUnknown(_)
-            | Expr::Between(_)
-            | Expr::InList(_)
-            | Expr::Exists(_)
-            | Expr::InSubquery(_)
-            | Expr::SetComparison(_) => Sources::new(),
+            Expr::Literal(..) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) => {
+                Sources::new()
+            }
+            question if is_question(question) => Sources::new(),
             Expr::Case(own) => {
                 let branches = own.when_then_expr.iter().map(|(_, then)| then.as_ref());
                 let all = branches.chain(own.else_expr.as_deref());
@@ -284,6 +271,27 @@ impl Walk {
             }
         }
     }
+}
+
+/// Whether an expression asks something about values of its row, so that its own value is true, false or null.
+/// Comparisons by an operator are not among them.
+pub(crate) fn is_question(expression: &Expr) -> bool {
+    matches!(
+        expression,
+        Expr::Like(_)
+            | Expr::SimilarTo(_)
+            | Expr::Not(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsNull(_)
+            | Expr::IsTrue(_)
+            | Expr::IsFalse(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::Between(_)
+            | Expr::InList(_)
+    )
 }
 
 fn is_comparison(operator: Operator) -> bool {

@@ -12,14 +12,15 @@ use std::io;
 use std::path::PathBuf;
 
 use chrono::{
-    DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+    DateTime, Datelike, MappedLocalTime, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone,
+    Utc,
 };
 use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::Audience;
-use crate::config::settings::day;
+use crate::config::settings::{day, day_or_time};
 use crate::config::{Loaded, Project, span_of};
 use crate::diagnose::Problem;
 use crate::durable;
@@ -91,16 +92,7 @@ fn some_day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
 
 /// A local time, written with or without quotes, with a blank or a `T`, with or without seconds.
 fn local_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDateTime, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Plain(toml::value::Datetime),
-        Quoted(String),
-    }
-    let text = match Written::deserialize(deserializer)? {
-        Written::Plain(time) => time.to_string(),
-        Written::Quoted(time) => time,
-    };
+    let text = day_or_time(deserializer)?;
     let known = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
         .into_iter()
         .find_map(|format| NaiveDateTime::parse_from_str(&text, format).ok());
@@ -329,10 +321,95 @@ pub fn named(project: &Project, published: &Published, name: &str) -> io::Result
     }
     let zone = zone(project);
     let found = planned(project).into_iter().find(|planned| planned.name == name);
-    Ok(found.map_or(Named::Unknown, |planned| {
-        let local = planned.publish_at.with_timezone(&zone);
-        Named::Planned(local.format("%-d %B %Y, %H:%M").to_string())
-    }))
+    Ok(found.map_or(Named::Unknown, |planned| Named::Planned(by_wall_clock(planned.publish_at, zone))))
+}
+
+/// `14 August 2025, 09:30`.
+fn by_wall_clock(time: DateTime<Utc>, zone: Tz) -> String {
+    time.with_timezone(&zone).format("%-d %B %Y, %H:%M").to_string()
+}
+
+/// What the calendar holds in store, seen from a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outlook {
+    /// Releases whose time has passed and that are not out, in the order in which they were to go out.
+    pub due: Vec<String>,
+    /// The next one whose time has not passed; `None` when nothing more is planned.
+    pub next: Option<NextRelease>,
+    /// Last day on which something is planned for the public, or for the partnership where nothing ever is for the public.
+    pub until: Option<NaiveDate>,
+    /// No release of these is missing in the coming twelve months: the first after `until`, at the longest distance that
+    /// lies between two of the calendar, would go out later.
+    pub covers_twelve_months: bool,
+}
+
+/// The next planned release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NextRelease {
+    /// Its name.
+    pub name: String,
+    /// When it goes out.
+    pub publish_at: DateTime<Utc>,
+    /// The same by the wall clock, in words.
+    pub local: String,
+    /// Who waits for it.
+    pub audience: Audience,
+}
+
+impl Outlook {
+    /// What is next, in words.
+    #[must_use]
+    pub fn next_in_words(&self) -> String {
+        self.next.as_ref().map_or_else(
+            || "nothing more is planned".to_owned(),
+            |next| format!("next {} on {}, for the {}", next.name, next.local, next.audience.name()),
+        )
+    }
+
+    /// How far the calendar falls short of the coming twelve months, in words; `None` where it covers them.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<String> {
+        let reaches = match self.until {
+            Some(until) => format!("it reaches to {}", until.format("%-d %B %Y")),
+            None => "it plans nothing".to_owned(),
+        };
+        (!self.covers_twelve_months).then(|| {
+            format!("{reaches} and does not cover the coming twelve months, as the Code of Practice asks")
+        })
+    }
+}
+
+/// The calendar as it lies ahead at a moment; `None` without one.
+#[must_use]
+pub fn outlook(project: &Project, out: &[WentOut], now: DateTime<Utc>) -> Option<Outlook> {
+    calendar(project)?;
+    let (planned, zone) = (planned(project), zone(project));
+    let for_public = planned.iter().any(|planned| planned.audience == Audience::Public);
+    let days: Vec<NaiveDate> = planned
+        .iter()
+        .filter(|planned| !for_public || planned.audience == Audience::Public)
+        .map(|planned| planned.publish_at.with_timezone(&zone).date_naive())
+        .collect();
+    let next = open(&planned, out).find(|planned| planned.publish_at > now).map(|planned| NextRelease {
+        name: planned.name.clone(),
+        publish_at: planned.publish_at,
+        local: by_wall_clock(planned.publish_at, zone),
+        audience: planned.audience,
+    });
+    Some(Outlook {
+        due: due(&planned, out, now).into_iter().map(|planned| planned.name.clone()).collect(),
+        next,
+        until: days.last().copied(),
+        covers_twelve_months: covers_twelve_months(&days, now.with_timezone(&zone).date_naive()),
+    })
+}
+
+/// Whether no release is missing in the twelve months from `today`, by the days on which there are some, in their order.
+fn covers_twelve_months(days: &[NaiveDate], today: NaiveDate) -> bool {
+    let longest = days.windows(2).map(|two| two[1] - two[0]).max().unwrap_or_default();
+    let following = days.last().and_then(|last| last.checked_add_signed(longest));
+    let ends = today.checked_add_months(Months::new(12));
+    following.zip(ends).is_some_and(|(following, ends)| following >= ends)
 }
 
 /// A planned release, as table `release_calendar` tells it.
@@ -579,6 +656,23 @@ mod tests {
             "2025-09".parse().ok(),
             "the public does not wait for the first"
         );
+    }
+
+    #[test]
+    fn a_calendar_covers_a_year_when_the_next_release_after_its_last_would_go_out_later() {
+        let covers = |days: &[&str], today: &str| {
+            let days: Vec<NaiveDate> = days.iter().map(|day| day.parse().unwrap()).collect();
+            covers_twelve_months(&days, today.parse().unwrap())
+        };
+        let quarters = ["2025-08-14", "2025-11-13", "2026-02-12", "2026-05-14", "2026-08-13"];
+        // The longest distance is 91 days: the next would go out on 12 November 2026.
+        assert!(covers(&quarters, "2025-08-14") && covers(&quarters, "2025-11-12"));
+        assert!(!covers(&quarters, "2025-11-13") && !covers(&quarters, "2026-08-14"));
+        assert!(!covers(&quarters[..4], "2025-08-14"), "the release of August 2026 is missing");
+        // One a year; and one alone, of which no distance is known.
+        assert!(covers(&["2025-07-10", "2026-07-09"], "2026-07-08"));
+        assert!(covers(&["2026-07-09"], "2025-07-09") && !covers(&["2026-07-09"], "2025-07-10"));
+        assert!(!covers(&[], "2025-07-10"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use crate::agreement::{AgreementConfig, RetentionConfig};
 use crate::config::Project;
 use crate::config::settings::{DeliveryMode, FeedConfig};
 use crate::erasure::{Erased, Erasures};
@@ -52,6 +53,45 @@ pub struct Due<'a> {
     pub last_day: NaiveDate,
 }
 
+/// A feed whose rows may be kept for a limited time.
+struct Kept<'a> {
+    feed: &'a FeedConfig,
+    agreement: &'a AgreementConfig,
+    rule: RetentionConfig,
+    dataset: &'a str,
+}
+
+impl<'a> Kept<'a> {
+    /// `None` where its agreement sets no limit.
+    fn of(project: &'a Project, feed: &'a FeedConfig) -> Option<Self> {
+        let agreement = project.agreement_of(feed)?;
+        let dataset = &project.contracts.get(&feed.contract)?.config.dataset;
+        Some(Self { feed, agreement, rule: agreement.retention?, dataset })
+    }
+
+    fn due(
+        &self,
+        what: Erased,
+        month: Month,
+        file: String,
+        deliveries: Vec<Delivery>,
+        last_day: NaiveDate,
+    ) -> Due<'a> {
+        Due {
+            feed: self.feed,
+            agreement: &self.agreement.id,
+            reference: &self.agreement.reference,
+            dataset: self.dataset,
+            month,
+            file,
+            deliveries,
+            what,
+            rule: self.rule.words(),
+            last_day,
+        }
+    }
+}
+
 /// What is due on a day of feeds that bring a month at a time, in order of feed, month and file. What was erased before is
 /// not due again. Of a feed of many months that may not be used any more, whose rows are in no dataset, a file is due by
 /// the month in which it was received: none of its rows is of a later one.
@@ -68,9 +108,7 @@ pub fn due<'a>(
         feed.mode == DeliveryMode::Month || stopped
     };
     for feed in project.feeds.values().map(|feed| &feed.config).filter(as_files) {
-        let Some(agreement) = project.agreement_of(feed) else { continue };
-        let Some(retention) = agreement.retention else { continue };
-        let Some(contract) = project.contracts.get(&feed.contract) else { continue };
+        let Some(kept) = Kept::of(project, feed) else { continue };
         let erased = erasures.of_feed(&feed.id);
         let mut slots: BTreeMap<(Month, String), Vec<Delivery>> = BTreeMap::new();
         for delivery in landing.of_feed(&feed.id) {
@@ -78,25 +116,14 @@ pub fn due<'a>(
         }
         for ((month, file), deliveries) in slots {
             let received = deliveries.iter().map(|delivery| delivery.received).max();
-            let Some(last_day) = retention.last_day(month, received).filter(|last_day| as_of > *last_day)
+            let Some(last_day) = kept.rule.last_day(month, received).filter(|last_day| as_of > *last_day)
             else {
                 continue;
             };
             if erased.contains_key(&(month, file.clone())) {
                 continue;
             }
-            found.push(Due {
-                feed,
-                agreement: &agreement.id,
-                reference: &agreement.reference,
-                dataset: &contract.config.dataset,
-                month,
-                file,
-                deliveries,
-                what: Erased::File,
-                rule: retention.words(),
-                last_day,
-            });
+            found.push(kept.due(Erased::File, month, file, deliveries, last_day));
         }
     }
     found
@@ -111,25 +138,7 @@ pub fn due_of_many<'a>(
     months: BTreeMap<Month, (NaiveDate, Vec<Delivery>)>,
     editions: Vec<Delivery>,
 ) -> Vec<Due<'a>> {
-    let agreement = project.agreement_of(feed);
-    let Some((agreement, rule)) = agreement.and_then(|agreement| Some((agreement, agreement.retention?)))
-    else {
-        return Vec::new();
-    };
-    let Some(contract) = project.contracts.get(&feed.contract) else { return Vec::new() };
-    let one =
-        |what: Erased, month: Month, file: String, deliveries: Vec<Delivery>, last_day: NaiveDate| Due {
-            feed,
-            agreement: &agreement.id,
-            reference: &agreement.reference,
-            dataset: &contract.config.dataset,
-            month,
-            file,
-            deliveries,
-            what,
-            rule: rule.words(),
-            last_day,
-        };
+    let Some(kept) = Kept::of(project, feed) else { return Vec::new() };
     let mut found = Vec::new();
     for (month, (last_day, deliveries)) in months {
         let mut by_file: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
@@ -137,11 +146,13 @@ pub fn due_of_many<'a>(
             by_file.entry(delivery.file.clone()).or_default().push(delivery);
         }
         let rows = by_file.into_iter();
-        found.extend(rows.map(|(file, deliveries)| one(Erased::Rows, month, file, deliveries, last_day)));
+        found
+            .extend(rows.map(|(file, deliveries)| kept.due(Erased::Rows, month, file, deliveries, last_day)));
     }
     for delivery in editions {
-        let last_day = rule.last_day(delivery.period, Some(delivery.received)).unwrap_or_default();
-        found.push(one(Erased::Bytes, delivery.period, delivery.file.clone(), vec![delivery], last_day));
+        let last_day = kept.rule.last_day(delivery.period, Some(delivery.received)).unwrap_or_default();
+        let (month, file) = (delivery.period, delivery.file.clone());
+        found.push(kept.due(Erased::Bytes, month, file, vec![delivery], last_day));
     }
     found
 }

@@ -162,6 +162,18 @@ pub struct Signed {
     definition_version: u32,
 }
 
+impl Signed {
+    fn shown(&self) -> Shown {
+        Shown {
+            numerator: self.numerator,
+            denominator: self.denominator,
+            value: self.value,
+            status: self.status.name().to_owned(),
+            synthetic: self.synthetic,
+        }
+    }
+}
+
 /// A final figure under which something else would be counted now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pending {
@@ -331,15 +343,14 @@ impl SignOffs {
                 figure.breakdown.clone(),
             );
             let Some(signed) = self.figures.get(&key) else { continue };
-            let same = (figure.numerator, figure.denominator, figure.value, figure.status)
-                == (signed.numerator, signed.denominator, signed.value, signed.status);
+            let (now, stands) = (shown(figure), signed.shown());
+            let same = now.says_as(&stands);
             if signed.sign_off == SignOff::Checked {
                 if same {
                     figure.vintage.sign_off = SignOff::Checked;
                 }
                 continue;
             }
-            let now = shown(figure);
             (figure.numerator, figure.denominator) = (signed.numerator, signed.denominator);
             (figure.value, figure.status) = (signed.value, signed.status);
             figure.note.clone_from(&signed.note);
@@ -355,7 +366,7 @@ impl SignOffs {
                 pending.push(Pending {
                     key,
                     period_kind: figure.period.kind.name().to_owned(),
-                    stands: shown(figure),
+                    stands,
                     counted: now,
                     release: signed.release.clone(),
                 });

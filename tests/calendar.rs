@@ -174,6 +174,60 @@ fn the_public_sees_a_release_at_its_time_and_not_before_and_nothing_that_waits_f
         world.outturn_at("2025-11-14T05:30:00Z", &["verify", release]).exits(0);
         world.outturn_at("2025-11-14T05:30:00Z", &["disclosure", "audit", release]).exits(0);
     }
+    // The calendar's names serve as well.
+    for (name, release) in [("2025-Q2-board", &first), ("2025-Q3-board", &last)] {
+        world.outturn(&["disclosure", "audit", name]).exits(0).prints(release);
+        world.outturn(&["verify", "--files", name]).exits(0);
+    }
+    world
+        .outturn(&["disclosure", "audit", "2025-Q5-board"])
+        .exits(4)
+        .says("there is no release 2025-Q5-board");
+}
+
+#[test]
+fn status_and_doctor_tell_what_is_next_and_warn_of_a_calendar_that_ends_within_twelve_months() {
+    let world = open(Some(&two()));
+    run_at(&world, NOW);
+    let status = |now: &str| world.outturn_at(now, &["status"]).exits(0);
+    let doctor = |now: &str| {
+        let told = world.outturn_at(now, &["doctor", "--output", "json"]).json();
+        let found = |one: &serde_json::Value| one["what"] == "release calendar";
+        let found = told.as_array().unwrap().iter().find(|one| found(one)).cloned().unwrap();
+        (found["level"].as_str().unwrap().to_owned(), found["found"].as_str().unwrap().to_owned())
+    };
+    let next = "next 2025-Q2-board on 14 August 2025, 09:30, for the public";
+    let short = "it reaches to 13 November 2025 and does not cover the coming twelve months";
+    status(NOW).prints(&format!("calendar: {next}\n")).prints(&format!("calendar: {short}"));
+    let (level, found) = doctor(NOW);
+    assert!(level == "warning" && found.starts_with(&format!("{next}; {short}")), "{level}: {found}");
+    world
+        .outturn(&["disclosure", "audit", "2025-Q2-board"])
+        .exits(4)
+        .says("is planned for 14 August 2025, 09:30");
+
+    // Three more, a quarter apart: the release after the last would go out in November 2026.
+    let more = [("a", "2026-02-12"), ("b", "2026-05-14"), ("c", "2026-08-13")];
+    let more: String =
+        more.iter().map(|(name, day)| planned(name, &format!("{day} 09:30"), "2025/26 Q3", "")).collect();
+    world.write(CALENDAR, two() + &more);
+    assert!(!status(NOW).prints(next).out.contains("twelve months"));
+    assert_eq!(doctor(NOW), ("ok".to_owned(), next.to_owned()));
+
+    // Nobody brought the first one out.
+    let late = "2025-08-14T08:30:01Z";
+    let after = "next 2025-Q3-board on 13 November 2025, 09:30, for the public";
+    status(late)
+        .prints("calendar: 2025-Q2-board is due and not out\n")
+        .prints(&format!("calendar: {after}\n"));
+    assert_eq!(doctor(late), ("warning".to_owned(), format!("due and not out: 2025-Q2-board; {after}")));
+    run_at(&world, late);
+    assert_eq!(doctor(late), ("ok".to_owned(), after.to_owned()));
+    let told = world.outturn_at(late, &["status", "--output", "json"]).json();
+    assert_eq!(told["calendar"]["next"]["publish_at"], "2025-11-13T09:30:00Z");
+    assert_eq!(told["calendar"]["covers_twelve_months"], true);
+    let end = status("2026-09-01T05:30:00Z");
+    assert!(end.out.contains("calendar: nothing more is planned\n"), "{end}");
 }
 
 #[test]

@@ -258,6 +258,43 @@ fn a_definition_that_is_only_written_otherwise_is_the_same() {
     world.outturn(&["check"]).exits(0);
 }
 
+/// A mark that is the sum of 0.1, 0.2 and a third number, added up in the order of `sum`.
+fn with_mark(world: &World, sum: &str, third: &str) {
+    let head = "id = \"northport-mark\"\ntitle = \"Mark\"\nframework = \"northport-2025-28\"\ntheme = \"Streets\"\n\
+                owner = \"Analyst\"\nkind = \"score\"\nunit = \"points\"\npolarity = \"context\"\nareas = [\"P01\"]\n\
+                periods = [\"month\"]\n";
+    let parts = [("a", "0.1"), ("b", "0.2"), ("c", third)];
+    let parts = parts.map(|(name, number)| format!("CAST({number} AS DOUBLE) AS {name}")).join(", ");
+    let select = format!(
+        "SELECT 'P01' AS area, period, {sum} AS value\nFROM (SELECT DISTINCT month AS period, {parts} FROM asb)"
+    );
+    world.write("sql/northport/northport-mark.sql", format!("/*\n{head}*/\n{select}\n"));
+}
+
+#[test]
+fn a_last_bit_that_another_order_of_adding_up_leaves_is_no_revision_and_a_millionth_is() {
+    let world = World::complete();
+    with_mark(&world, "(a + b) + c", "0.3");
+    world.run().exits(0);
+    let shown = |world: &World| {
+        let wanted = [("measure", "northport-mark"), ("period", "2025-06")];
+        world.rows("outturn", &wanted)[0].clone()
+    };
+    assert_eq!(shown(&world)["value"], "0.6000000000000001");
+    sign(&world, NOW, &["--checked", "2025-06"]).exits(0);
+    with_mark(&world, "a + (b + c)", "0.3");
+    world.outturn_at(SECOND, &["run"]).exits(0);
+    let clean = shown(&world);
+    assert_eq!((&*clean["value"], &*clean["revised"], &*clean["sign_off"]), ("0.6", "false", "checked"));
+    assert!(world.table("revision").is_empty());
+    with_mark(&world, "a + (b + c)", "0.300001");
+    world.outturn_at(THIRD, &["run"]).exits(3);
+    let told = world.rows("revision", &[("measure", "northport-mark"), ("period", "2025-06")]);
+    assert_eq!((&*told[0]["value_before"], &*told[0]["reason"]), ("0.6", "new_definition"));
+    let other = shown(&world);
+    assert_eq!((&*other["revised"], &*other["sign_off"]), ("true", "provisional"));
+}
+
 #[test]
 fn an_earlier_release_is_made_once_more_though_files_and_deliveries_changed_since() {
     let world = World::complete();

@@ -318,3 +318,20 @@ fn a_figure_has_the_interval_of_its_kind() {
     assert_eq!(of(MeasureKind::Count).map(|own| own.limits), Some(rate.limits));
     assert!(of(MeasureKind::Ratio).is_none() && of(MeasureKind::RankOfRate).is_none());
 }
+
+#[test]
+fn noise_of_another_order_of_adding_up_is_no_other_number_and_one_event_more_is() {
+    let same = |one: f64, other: f64| is_same(Some(one), Some(other)) && is_same(Some(other), Some(one));
+    // 0.1 + 0.2 + 0.3 from the left and from the right: the last bit differs.
+    let (left, right) = ((0.1 + 0.2) + 0.3, 0.1 + (0.2 + 0.3));
+    assert!(left > right && same(left, right));
+    // What is left of two equal rates, one of which was added up otherwise, in percentage points.
+    assert!(same(0.0, 100.0 * (left - right)));
+    assert!(same(1.0e12 + 0.5, 1.0e12 + 0.75) && !same(1.0e6 + 0.5, 1.0e6 + 0.75));
+    // Whole numbers are exact, however large; a rate per 1,000 of 900 million residents moves by one event.
+    assert!(!same(4_000_000_000.0, 4_000_000_001.0) && !same(7.0, 8.0) && same(7.0, 7.0));
+    assert!(!same(1000.0 * 12.0 / 9.0e8, 1000.0 * 13.0 / 9.0e8));
+    // A proportion of five decimals that is rounded otherwise in the sixth.
+    assert!(!same(0.123_456, 0.123_457));
+    assert!(is_same(None, None) && !is_same(None, Some(0.0)) && !is_same(Some(0.0), None));
+}

@@ -52,6 +52,27 @@ impl Parts {
     }
 }
 
+/// How far two numbers may lie apart and still be the same, as a share of the greater, or of 1 where both are less.
+///
+/// Adding up n numbers in another order moves the sum by less than n x 1.1e-16 of it, a thousandth of this for a million
+/// rows. One event more moves a rate by less than this only where more than a thousand million could have had it; then
+/// the whole numbers that it is made from tell.
+const NOISE: f64 = 1e-9;
+
+/// Whether two numbers of a figure are the same but for rounding. Whole numbers are so only when they are equal.
+#[must_use]
+pub fn is_same(one: Option<f64>, other: Option<f64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let whole = one.fract() == 0.0 && other.fract() == 0.0;
+            let noise = if whole { 0.0 } else { NOISE * one.abs().max(other.abs()).max(1.0) };
+            (one - other).abs() <= noise
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 /// A value with what it stands on; no value where the parts give none.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Valued {

@@ -8,16 +8,17 @@ use arrow::datatypes::{DataType, Field, Schema};
 use clap::Subcommand;
 
 use super::output::{self, Format, print_batches, say};
-use super::{code, say_error};
+use super::{code, releases, say_error};
 use crate::disclosure::Proof;
 use crate::disclosure::figures::Audited;
 use crate::proof::{self, ProofError, Report};
+use crate::release::Published;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Disclosure {
     /// Proves from a release's files that nothing withheld from the public can be worked out; exits with 1 when it can.
     Audit {
-        /// The release; the current one when absent.
+        /// The release, or its name in the calendar; the current one when absent.
         release: Option<String>,
         /// Print what cannot be ruled out of each withheld count.
         #[arg(long)]
@@ -30,6 +31,10 @@ pub(super) enum Disclosure {
 
 pub(super) async fn obey(root: &Path, which: &Disclosure) -> u8 {
     let Disclosure::Audit { release, bounds, output } = which;
+    let release = match release.as_deref().map(|name| by_name(root, name)).transpose() {
+        Ok(release) => release,
+        Err(code) => return code,
+    };
     let report = match proof::audit(root, release.as_deref()).await {
         Ok(report) => report,
         Err(ProofError::Run(error)) => return say_error(&error),
@@ -50,6 +55,13 @@ pub(super) async fn obey(root: &Path, which: &Disclosure) -> u8 {
         output::print(in_words(&report).as_bytes())
     };
     if report.passes() { printed } else { code::NOT_RELEASED }
+}
+
+/// The release that a name stands for, or the exit code after it was said that there is none.
+fn by_name(root: &Path, name: &str) -> Result<String, u8> {
+    let (project, _) = crate::config::load(root);
+    let folder = releases::named(&project, &Published::in_warehouse(&project.warehouse()), name)?;
+    Ok(folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
 }
 
 /// The proof in a few lines.

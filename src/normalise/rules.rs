@@ -21,6 +21,7 @@ use super::contract::Column;
 use crate::config::settings::{CheckConfig, ColumnConfig, ColumnType, ContractConfig, Severity};
 use crate::diagnose::Source;
 use crate::engine::{fault_without_values, plain_message};
+use crate::lineage::is_question;
 
 /// Longest expression, in bytes: planning takes the square of its length.
 const LONGEST: usize = 4096;
@@ -474,24 +475,12 @@ fn forbidden(expression: &Expr) -> Option<String> {
             | Expr::Column(_)
             | Expr::Literal(_, _)
             | Expr::BinaryExpr(_)
-            | Expr::Like(_)
-            | Expr::SimilarTo(_)
-            | Expr::Not(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsNull(_)
-            | Expr::IsTrue(_)
-            | Expr::IsFalse(_)
-            | Expr::IsUnknown(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsNotUnknown(_)
             | Expr::Negative(_)
-            | Expr::Between(_)
             | Expr::Case(_)
             | Expr::Cast(_)
             | Expr::TryCast(_)
-            | Expr::ScalarFunction(_)
-            | Expr::InList(_) => None,
+            | Expr::ScalarFunction(_) => None,
+            question if is_question(question) => None,
             _ => Some("this cannot stand in an expression over one row".to_owned()),
         };
         Ok(if found.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })

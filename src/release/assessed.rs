@@ -9,7 +9,10 @@ use arrow::error::ArrowError;
 use chrono::NaiveDate;
 
 use super::tables::Kind::{Day, Flag, Number, Text, Whole};
-use super::tables::{Column, Table, days, flags, same, some_days, some_text, text, whole};
+use super::tables::{
+    Column, OF_MEASURE, OF_PARTNERSHIP, OF_RELEASE, Table, days, flags, same, some_days, some_text, text,
+    whole,
+};
 use crate::assess::compare::{Against, Comparison};
 use crate::assess::interval::confidence;
 use crate::assess::score::Score;
@@ -23,8 +26,8 @@ pub const ASSESSMENT: Table = Table {
     name: "assessment",
     title: "Every comparison of a figure: one row per measure, area, breakdown, period and comparison",
     columns: &[
-        Column("measure", Text, "Short name of the measure"),
-        Column("partnership", Text, "Partnership that publishes it"),
+        OF_MEASURE,
+        OF_PARTNERSHIP,
         Column("area", Text, "Code of the area"),
         Column("period", Text, "The period"),
         Column("period_kind", Text, "Kind of the period"),
@@ -73,7 +76,7 @@ pub const ASSESSMENT: Table = Table {
             Flag,
             "True where some of what the figure was counted from was made by the simulator",
         ),
-        Column("release", Text, "The release"),
+        OF_RELEASE,
     ],
 };
 
@@ -82,8 +85,8 @@ pub const SIGNAL: Table = Table {
     name: "signal",
     title: "What each series signals by its control chart: one row per measure, area and breakdown",
     columns: &[
-        Column("measure", Text, "Short name of the measure"),
-        Column("partnership", Text, "Partnership that publishes it"),
+        OF_MEASURE,
+        OF_PARTNERSHIP,
         Column("area", Text, "Code of the area"),
         Column("breakdown", Text, "all, or what the series is broken down by"),
         Column("period_kind", Text, "Kind of the periods that are charted"),
@@ -125,7 +128,7 @@ pub const SIGNAL: Table = Table {
         ),
         Column("note", Text, "What a reader of the chart should know; empty otherwise"),
         Column("synthetic", Flag, "True where some of it was made by the simulator"),
-        Column("release", Text, "The release"),
+        OF_RELEASE,
     ],
 };
 
@@ -147,7 +150,7 @@ pub const SIGNAL_SUMMARY: Table = Table {
             "False alarms expected if every series with a chance up to 5% were reported",
         ),
         Column("synthetic", Flag, "True where some of it was made by the simulator"),
-        Column("release", Text, "The release"),
+        OF_RELEASE,
     ],
 };
 
@@ -156,8 +159,8 @@ pub const SCORECARD: Table = Table {
     name: "scorecard",
     title: "The board's page: the latest figure of each measure, area and breakdown, and what it means",
     columns: &[
-        Column("measure", Text, "Short name of the measure"),
-        Column("partnership", Text, "Partnership that publishes it"),
+        OF_MEASURE,
+        OF_PARTNERSHIP,
         Column("title", Text, "Wording of the plan"),
         Column("theme", Text, "Theme of the plan"),
         Column("owner", Text, "Role that answers for it"),
@@ -202,7 +205,7 @@ pub const SCORECARD: Table = Table {
         Column("freshness", Text, "What is missing since the period; empty where nothing is"),
         Column("commentary", Text, "What its owner says of it, in Markdown"),
         Column("synthetic", Flag, "True where some of the figure was made by the simulator"),
-        Column("release", Text, "The release"),
+        OF_RELEASE,
     ],
 };
 
@@ -211,7 +214,7 @@ pub const TARGET: Table = Table {
     name: "target",
     title: "Every target that was ever approved",
     columns: &[
-        Column("measure", Text, "Short name of the measure"),
+        OF_MEASURE,
         Column("area", Text, "Code of the area"),
         Column("breakdown", Text, "all, or what the figure is broken down by"),
         Column("period_kind", Text, "Kind of the periods that it is about"),
@@ -230,7 +233,7 @@ pub const TARGET: Table = Table {
         Column("superseded_on", Day, "Day on which another one took its place; empty while it stands"),
         Column("note", Text, "What a reader should know about it"),
         Column("synthetic", Flag, "Always false: people set it"),
-        Column("release", Text, "The release"),
+        OF_RELEASE,
     ],
 };
 
@@ -248,7 +251,7 @@ pub const SERIES_BREAK: Table = Table {
         Column("areas", Text, "Areas that it concerns, with all within them; empty for all"),
         Column("note", Text, "Where it is laid down"),
         Column("synthetic", Flag, "Always false: people declare it"),
-        Column("release", Text, "The release"),
+        OF_RELEASE,
     ],
 };
 
@@ -257,7 +260,7 @@ pub const COMMENTARY: Table = Table {
     name: "commentary",
     title: "What the owners of measures say of their figures",
     columns: &[
-        Column("measure", Text, "Short name of the measure"),
+        OF_MEASURE,
         Column("partnership", Text, "Partnership"),
         Column("area", Text, "Code of the area; empty for all of the measure's"),
         Column("period", Text, "The period"),
@@ -266,7 +269,7 @@ pub const COMMENTARY: Table = Table {
         Column("text", Text, "The text, in Markdown"),
         Column("file", Text, "Its file"),
         Column("synthetic", Flag, "Always false: people write it"),
-        Column("release", Text, "The release"),
+        OF_RELEASE,
     ],
 };
 
@@ -291,7 +294,7 @@ pub const MILESTONE: Table = Table {
         Column("done_on", Day, "Day on which it was done"),
         Column("note", Text, "What the board should know"),
         Column("synthetic", Flag, "Always false: people tell it"),
-        Column("release", Text, "The release"),
+        OF_RELEASE,
     ],
 };
 

@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::{Manifest, Published, ReleaseError, point, prepare, read_manifest, tables};
-use crate::assess::{Figure, FigureInterval, Status, Vintage, interval};
+use crate::assess::{Figure, FigureInterval, Status, Vintage, interval, is_same};
 use crate::durable;
 use crate::period::{Month, Period};
 use crate::signoff::SignOff;
@@ -197,7 +197,8 @@ pub fn revised_since(
         let earlier = period.value(row).parse().ok().and_then(|period: Period| series?.get(&period).copied());
         let now = value.is_valid(row).then(|| value.value(row));
         let revised = earlier.is_some_and(|earlier| {
-            earlier.vintage.revised || (earlier.value.is_some() && now.is_some() && earlier.value != now)
+            let other = earlier.value.is_some() && now.is_some() && !is_same(earlier.value, now);
+            earlier.vintage.revised || other
         });
         if revised != (was.is_valid(row) && was.value(row)) {
             changed.insert(measure.value(row).to_owned());

@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use chrono::NaiveDate;
 
 use super::{Manifest, ReleaseError, read_table, tables};
+use crate::assess::is_same;
 use crate::period::Month;
 use crate::signoff::{Pending, SignOffs};
 
@@ -114,39 +115,39 @@ pub fn revisions(
 ) -> Result<Vec<Revision>, ReleaseError> {
     let before = Edition { folder: before.0, manifest: before.1 };
     let after = Edition { folder: after.0, manifest: after.1 };
-    let changed: BTreeSet<&str> = before
-        .manifest
-        .measures
-        .iter()
-        .filter(|(id, fingerprint)| after.manifest.measures.get(*id) != Some(fingerprint))
-        .map(|(id, _)| id.as_str())
-        .collect();
+    let changed = before.changed_in(&after);
     if changed.is_empty() {
         return Ok(Vec::new());
     }
-    let (old, new) = (before.figures(&changed)?, after.figures(&changed)?);
     let causes = Causes::new(&before, &after)?;
+    let why = |figure: &Told<'_>| match sign_offs.why_reopened(figure.key) {
+        Some(why) if figure.was_final => (Reason::Correction, why.to_owned()),
+        _ => causes.of(&figure.key.0, &figure.key.2),
+    };
+    Ok(told_otherwise(before.figures(&changed)?, &after.figures(&changed)?, why))
+}
+
+/// A figure that the later of two releases tells otherwise.
+struct Told<'a> {
+    key: &'a Key,
+    was_final: bool,
+    before: &'a Shown,
+    after: Option<&'a Shown>,
+}
+
+/// The figures that the later release tells otherwise or no more, each with the reason that `why` knows.
+fn told_otherwise(old: Figures, new: &Figures, why: impl Fn(&Told<'_>) -> (Reason, String)) -> Vec<Revision> {
     let mut revisions = Vec::new();
-    for (key, (kind, was_final, shown)) in old {
-        let now = new.get(&key).map(|(_, _, shown)| shown.clone());
-        if now.as_ref().is_some_and(|now| now.says_as(&shown)) {
+    for (key, (period_kind, was_final, before)) in old {
+        let after = new.get(&key).map(|(_, _, shown)| shown);
+        if after.is_some_and(|after| after.says_as(&before)) {
             continue;
         }
-        let (reason, explanation) = match sign_offs.why_reopened(&key) {
-            Some(why) if was_final => (Reason::Correction, why.to_owned()),
-            _ => causes.of(&key.0, &key.2),
-        };
-        revisions.push(Revision {
-            key,
-            period_kind: kind,
-            before: Some(shown),
-            after: now,
-            reason,
-            explanation,
-            pending: None,
-        });
+        let (reason, explanation) = why(&Told { key: &key, was_final, before: &before, after });
+        let (before, after) = (Some(before), after.cloned());
+        revisions.push(Revision { key, period_kind, before, after, reason, explanation, pending: None });
     }
-    Ok(revisions)
+    revisions
 }
 
 /// Final figures of `after` that would be others now, with the reason why: what changed since the release that was signed,
@@ -204,50 +205,34 @@ pub fn shown_revisions(
 ) -> Result<Vec<Revision>, ReleaseError> {
     let before = Edition { folder: before.0, manifest: before.1 };
     let after = Edition { folder: after.0, manifest: after.1 };
-    let measures = before.manifest.measures.iter();
-    let changed: BTreeSet<&str> = measures
-        .filter(|(id, digest)| after.manifest.measures.get(*id) != Some(digest))
-        .map(|(id, _)| id.as_str())
-        .collect();
+    let changed = before.changed_in(&after);
     if changed.is_empty() {
         return Ok(Vec::new());
     }
-    let (old, new) = (before.figures(&changed)?, after.figures(&changed)?);
     let made_from = causes.map(|(before, after)| {
         (Edition { folder: before.0, manifest: before.1 }, Edition { folder: after.0, manifest: after.1 })
     });
     let causes = made_from.as_ref().map(|(before, after)| Causes::new(before, after)).transpose()?;
     let withheld = crate::assess::Status::Suppressed.name();
-    let mut revisions = Vec::new();
-    for (key, (kind, _, shown)) in old {
-        let now = new.get(&key).map(|(_, _, shown)| shown.clone());
-        if now.as_ref().is_some_and(|now| now.says_as(&shown)) {
-            continue;
-        }
-        let is_withheld = shown.status == withheld || now.as_ref().is_some_and(|now| now.status == withheld);
-        let (reason, explanation) = match &causes {
+    let why = |figure: &Told<'_>| {
+        let is_withheld =
+            figure.before.status == withheld || figure.after.is_some_and(|after| after.status == withheld);
+        match &causes {
             _ if is_withheld => (Reason::Disclosure, String::new()),
-            Some(causes) => causes.of(&key.0, &key.2),
+            Some(causes) => causes.of(&figure.key.0, &figure.key.2),
             None => (Reason::Program, String::new()),
-        };
-        revisions.push(Revision {
-            key,
-            period_kind: kind,
-            before: Some(shown),
-            after: now,
-            reason,
-            explanation,
-            pending: None,
-        });
-    }
-    Ok(revisions)
+        }
+    };
+    Ok(told_otherwise(before.figures(&changed)?, &after.figures(&changed)?, why))
 }
 
 impl Shown {
     /// Whether both tell the same. The mark of synthetic data is no figure, and neither is a note.
-    fn says_as(&self, other: &Self) -> bool {
-        (self.numerator, self.denominator, self.value, &self.status)
-            == (other.numerator, other.denominator, other.value, &other.status)
+    pub(crate) fn says_as(&self, other: &Self) -> bool {
+        self.status == other.status
+            && is_same(self.numerator, other.numerator)
+            && is_same(self.denominator, other.denominator)
+            && is_same(self.value, other.value)
     }
 }
 
@@ -255,6 +240,13 @@ impl Shown {
 type Figures = BTreeMap<Key, (String, bool, Shown)>;
 
 impl Edition<'_> {
+    /// Measures whose figures may be others in a later release.
+    fn changed_in(&self, after: &Edition<'_>) -> BTreeSet<&str> {
+        let measures = self.manifest.measures.iter();
+        let other = measures.filter(|(id, digest)| after.manifest.measures.get(*id) != Some(digest));
+        other.map(|(id, _)| id.as_str()).collect()
+    }
+
     fn figures(&self, wanted: &BTreeSet<&str>) -> Result<Figures, ReleaseError> {
         let mut figures = Figures::new();
         for batch in read_table(self.folder, tables::OUTTURN.name)?.1 {
@@ -312,7 +304,7 @@ impl Edition<'_> {
             };
             for row in 0..batch.num_rows() {
                 let reads = if reads.is_valid(row) { reads.value(row) } else { "" };
-                let told = Told {
+                let told = Definition {
                     sql: sql.value(row).to_owned(),
                     digest: of(&digest, row),
                     version: version.filter(|column| column.is_valid(row)).map(|column| column.value(row)),
@@ -391,10 +383,10 @@ impl Edition<'_> {
 }
 
 /// By measure.
-type Definitions = BTreeMap<String, Told>;
+type Definitions = BTreeMap<String, Definition>;
 
 /// What a release tells of a measure's definition.
-struct Told {
+struct Definition {
     /// Its file as it was run.
     sql: String,
     /// Digest of what it counts; `None` in releases of earlier versions of the program.
@@ -407,7 +399,7 @@ struct Told {
     reads: Vec<String>,
 }
 
-impl Told {
+impl Definition {
     /// Whether two releases count the same.
     fn counts_as(&self, other: &Self) -> bool {
         match (&self.digest, &other.digest) {

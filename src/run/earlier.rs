@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::gaps::{all_reports, told_measures};
 use super::{RunError, Stored};
-use crate::assess::Figure;
+use crate::assess::{Figure, is_same};
 use crate::check::Checked;
 use crate::feed::FeedState;
 use crate::measure::Supply;
@@ -275,7 +275,7 @@ impl Past {
                 continue;
             };
             // One that was taken back and comes again as it was is the same.
-            let other = value.is_some() && figure.value.is_some() && *value != figure.value;
+            let other = value.is_some() && figure.value.is_some() && !is_same(*value, figure.value);
             figure.vintage.revised = *revised || other;
         }
     }
