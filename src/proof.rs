@@ -51,19 +51,19 @@ impl Report {
 
     /// Takes up a figure as it was counted and as it is shown.
     fn tell(&mut self, id: &str, rule: &Rule, (figure, shown): (&Figure, &Figure), rounded: bool) {
-        let counts = rule.counting.counts(figure).into_iter().zip(rule.counting.counts(shown));
-        let counts: Vec<(f64, Option<f64>)> =
-            counts.filter_map(|(counted, shown)| Some((counted?, shown))).collect();
-        if counts.is_empty() {
+        let counts = rule.counting.counts(figure);
+        if counts.iter().all(Option::is_none) {
             return;
         }
+        let told = rule.counting.counts(shown);
+        let lacks = counts.iter().zip(told).any(|(counted, told)| counted.is_some() && told.is_none());
         self.figures += 1;
         if !rounded && rule.has_sensitive(shown) {
             self.failures.push(format!("{}: is small, and shown", named(id, figure)));
         }
-        if counts.iter().all(|(_, shown)| shown.is_some()) {
+        if !lacks {
             self.shown += 1;
-        } else if counts.iter().any(|(count, _)| rule.is_sensitive(*count)) {
+        } else if counts.into_iter().flatten().any(|count| rule.is_sensitive(count)) {
             self.small += 1;
         } else {
             self.cover += 1;
