@@ -564,6 +564,34 @@ mod tests {
     }
 
     #[test]
+    fn a_sum_goes_with_its_base_and_is_the_cover_then() {
+        let figures = [
+            average("C", 60.0, 900.0),
+            average("N", 3.0, 40.0),
+            average("S", 8.0, 160.0),
+            average("W", 49.0, 700.0),
+        ];
+        let counted: Vec<Figure> = figures
+            .iter()
+            .map(|own| figure(&own.area, ALL, month(), (own.denominator.unwrap(), None)))
+            .collect();
+        // An earlier release withheld the large ward under another name, so that it stays withheld and covers the small one.
+        let mut earlier = counted.clone();
+        for at in [1, 3] {
+            earlier[at] = withheld(&earlier[at], Hidden { numerator: true, ..Hidden::default() });
+        }
+        let editions = [Edition { shown: &earlier, counted: Some(&counted) }];
+        let (events, rule) = (Rule::default(), rule(Counting::SumOfCases));
+        let measures = [
+            Measure { id: "counts", figures: &counted, rule: &events, earlier: &editions },
+            Measure { id: "averages", figures: &figures, rule: &rule, earlier: &[] },
+        ];
+        let outcome = protect_figures(&measures, &[], &areas(), &Effort::default()).unwrap();
+        assert_eq!(gone(&outcome.measures[0].figures), ["N", "W"]);
+        assert_eq!(gone(&outcome.measures[1].figures), ["N", "W"]);
+    }
+
+    #[test]
     fn a_survey_is_protected_through_its_answers_and_not_through_their_weights() {
         let survey = |area: &str, base: Option<f64>, weighted: (f64, f64)| Figure {
             basis: Some(Box::new(Basis { base, design_effect: Some(1.2), ..Basis::default() })),
