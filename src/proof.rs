@@ -56,7 +56,10 @@ impl Report {
             return;
         }
         let told = rule.counting.counts(shown);
-        let lacks = counts.iter().zip(told).any(|(counted, told)| counted.is_some() && told.is_none());
+        // A sum may be withheld beside the base that it stands on.
+        let sum = figure.numerator.filter(|_| rule.counting.is_base());
+        let all = counts.iter().zip(told).chain([(&sum, shown.numerator)]);
+        let lacks = all.into_iter().any(|(counted, told)| counted.is_some() && told.is_none());
         self.figures += 1;
         if !rounded && rule.has_sensitive(shown) {
             self.failures.push(format!("{}: is small, and shown", named(id, figure)));

@@ -53,6 +53,11 @@ impl Rule {
         self.part_of_denominator || self.counts_denominator
     }
 
+    /// Whether the counts of this component stand for sums.
+    fn stands_for_sums(&self) -> bool {
+        self.counting == Counting::SumOfCases
+    }
+
     /// Whether a count is to be withheld for its own size.
     #[must_use]
     pub fn is_sensitive(&self, count: f64) -> bool {
@@ -375,6 +380,11 @@ struct Tied<'a> {
 }
 
 impl Tied<'_> {
+    /// Place of the counts of a measure, or of those that stand for its sums.
+    fn place(&self, id: &str, of_sums: bool) -> Option<usize> {
+        self.measures.iter().position(|own| own.id == id && own.rule.stands_for_sums() == of_sums)
+    }
+
     /// Protects a family: its measures in order, and the proof, where they are not withheld as a whole.
     fn protect(&self, family: &[usize], effort: &Effort) -> (Vec<Protected>, Option<Audit>) {
         let own: Vec<&Measure<'_>> = family.iter().filter_map(|at| self.measures.get(*at)).collect();
@@ -403,16 +413,12 @@ impl Tied<'_> {
     /// What of a family is withheld; the reason where it cannot be protected.
     fn solve(&self, family: &[usize], effort: &Effort) -> Result<(Layout, Protection), String> {
         let mut layout = Layout::new(self, family).map_err(|error| error.to_string())?;
-        let mut found = protect(&layout.problem, effort);
-        if matches!(found, Err(DisclosureError::Exposed { .. })) {
-            // What earlier releases give away is known; the rest is protected.
-            layout.give_away().map_err(|error| error.to_string())?;
-            found = protect(&layout.problem, effort);
-        }
-        for _ in 0..WIDER {
-            let Err(DisclosureError::Exposed { cells }) = &found else { break };
-            layout.widen(self, cells);
-            found = protect(&layout.problem, effort);
+        let mut found = self.cover(&mut layout, effort)?;
+        // Sums go with their bases, and want cover of their own; each turn withholds more.
+        while let Ok(protection) = &found
+            && layout.go_together(self, family, protection)
+        {
+            found = self.cover(&mut layout, effort)?;
         }
         let found = found.map_err(|error| match &error {
             DisclosureError::Exposed { cells } => match cells.first() {
@@ -431,6 +437,26 @@ impl Tied<'_> {
             return Err(format!("{n} withheld counts are not protected, the first is {first}"));
         }
         Ok((layout, found))
+    }
+
+    /// What of a layout is withheld, when more is withheld as long as no cover is found.
+    fn cover(
+        &self,
+        layout: &mut Layout,
+        effort: &Effort,
+    ) -> Result<Result<Protection, DisclosureError>, String> {
+        let mut found = protect(&layout.problem, effort);
+        if matches!(found, Err(DisclosureError::Exposed { .. })) {
+            // What earlier releases give away is known; the rest is protected.
+            layout.give_away().map_err(|error| error.to_string())?;
+            found = protect(&layout.problem, effort);
+        }
+        for _ in 0..WIDER {
+            let Err(DisclosureError::Exposed { cells }) = &found else { break };
+            layout.widen(self, cells);
+            found = protect(&layout.problem, effort);
+        }
+        Ok(found)
     }
 
     /// The figures of a measure that stands alone with its counts rounded; `None` where it is not to be rounded, and
@@ -511,6 +537,9 @@ fn families(
         }
     }
     pairs.extend(links.iter().map(|link| (link.part.measure, link.whole.measure)));
+    // Sums stand behind the bases that they go with.
+    let sums = measures.iter().enumerate().skip(1).filter(|(_, measure)| measure.rule.stands_for_sums());
+    pairs.extend(sums.map(|(at, _)| (at, at - 1)));
     let mut family: Vec<usize> = (0..measures.len()).collect();
     for (part, whole) in pairs {
         let (Some(from), Some(to)) = (family.get(part).copied(), family.get(whole).copied()) else {
@@ -556,13 +585,19 @@ impl Side {
 struct Hidden {
     numerator: bool,
     denominator: bool,
+    base: bool,
     other_numerator: bool,
     other_denominator: bool,
 }
 
 impl Hidden {
-    const ALL: Self =
-        Self { numerator: true, denominator: true, other_numerator: true, other_denominator: true };
+    const ALL: Self = Self {
+        numerator: true,
+        denominator: true,
+        base: true,
+        other_numerator: true,
+        other_denominator: true,
+    };
 
     fn any(self) -> bool {
         self != Self::default()

@@ -21,7 +21,7 @@ pub enum Counting {
     Cases,
     /// The same of an average. The sum behind it is one of the same cases and goes with it.
     SumOfCases,
-    /// How many answered a survey. What is weighted goes with it.
+    /// How many answered a survey. What is weighted is of the same people and goes with them.
     Answers,
     /// Numerators and denominators of two groups, between which it is the gap.
     TwoGroups,
@@ -65,7 +65,9 @@ impl Counting {
         let follows = shown.value.is_some()
             || shown.interval.is_some()
             || [basis.error, basis.squares, basis.design_effect].iter().any(Option::is_some);
-        lacks && (follows || (self.is_base() && numbers(shown).iter().any(Option::is_some)))
+        let is_lost = |own: &[Option<f64>; 4]| own.iter().all(Option::is_none);
+        let base_is_lost = !is_lost(&self.counts(counted)) && is_lost(&self.counts(shown));
+        lacks && (follows || (self.is_base() && base_is_lost && numbers(shown).iter().any(Option::is_some)))
     }
 
     /// Whether figures are made of events, and of those who could have had them.
@@ -104,6 +106,9 @@ enum Which {
     Own,
     /// The base alone.
     Base,
+    /// The base of figures whose sums are shown: it stands for the sum behind an average, and for the weighted numbers of a
+    /// survey, which add up where bases do, may add up where these overlap, and are protected when a base is known.
+    Sums,
     /// Those of the other group.
     Other,
     /// The numerator, and that of another area or period, which stands as a figure of its own there.
@@ -140,7 +145,8 @@ pub(super) fn components<'a>(measures: &[Measure<'a>]) -> Vec<Component<'a>> {
         let rule = measure.rule;
         let kinds: &[Which] = match &rule.counting {
             Counting::Events => &[Which::Own],
-            Counting::Cases | Counting::SumOfCases | Counting::Answers => &[Which::Base],
+            Counting::Cases => &[Which::Base],
+            Counting::SumOfCases | Counting::Answers => &[Which::Base, Which::Sums],
             Counting::TwoGroups => &[Which::Own, Which::Other],
             Counting::BaseYear(_) | Counting::ShareOf(_) => &[Which::Elsewhere],
         };
@@ -168,9 +174,9 @@ fn of_component(rule: &Rule, which: Which) -> Cow<'_, Rule> {
         return Cow::Borrowed(rule);
     }
     let is_pair = matches!(which, Which::Own | Which::Other);
-    let has_sums = rule.counting == Counting::SumOfCases;
+    let is_sums = which == Which::Sums;
     Cow::Owned(Rule {
-        counting: if has_sums { Counting::SumOfCases } else { Counting::Events },
+        counting: if is_sums { Counting::SumOfCases } else { Counting::Events },
         part_of_denominator: rule.part_of_denominator && is_pair,
         counts_denominator: is_pair,
         complements: rule.complements && is_pair,
@@ -196,6 +202,7 @@ fn lay<'a>(which: Which, counting: &Counting, figures: &'a [Figure]) -> Laid<'a>
         Which::Own if counting.is_events() => Laid { figures: Cow::Borrowed(figures), places: Vec::new() },
         Which::Own => each(&|figure| bare(figure.numerator, figure.denominator, figure)),
         Which::Base => each(&|figure| bare(counting.counts(figure)[0], None, figure)),
+        Which::Sums => each(&|figure| bare(figure.numerator.and(counting.counts(figure)[0]), None, figure)),
         Which::Other => each(&|figure| {
             let [_, _, numerator, denominator] = counting.counts(figure);
             bare(numerator, denominator, figure)
@@ -313,12 +320,18 @@ impl Component<'_> {
         lay(self.which, &measure.rule.counting, shown).figures
     }
 
+    /// Whether it stands for the sums of the component before it.
+    pub(super) fn is_sums(&self) -> bool {
+        self.which == Which::Sums
+    }
+
     /// What its counts are called.
     pub(super) fn word(&self, side: Side) -> &'static str {
         match (self.which, side) {
             (Which::Own | Which::Elsewhere, Side::Numerator) => "numerator",
             (Which::Own | Which::Elsewhere, Side::Denominator) => "denominator",
             (Which::Base, _) => "base",
+            (Which::Sums, _) => "sum",
             (Which::Other, Side::Numerator) => "numerator of the other group",
             (Which::Other, Side::Denominator) => "denominator of the other group",
         }
@@ -388,6 +401,11 @@ impl Component<'_> {
                     *hidden = Hidden::ALL;
                 }
             }
+            // How many there are may be shown beside a sum that is not.
+            Which::Sums => {
+                hidden.numerator |= gone(own, Side::Numerator);
+                hidden.denominator |= *counting == Counting::Answers && gone(own, Side::Numerator);
+            }
             Which::Elsewhere => {
                 hidden.numerator |= gone(own, Side::Numerator);
                 if gone(other, Side::Numerator) {
@@ -415,6 +433,7 @@ impl Component<'_> {
 /// What a figure stands on beside numerator and denominator, without what is withheld and all that follows from it.
 pub(super) fn without(basis: Basis, hidden: Hidden) -> Option<Box<Basis>> {
     let left = Basis {
+        base: basis.base.filter(|_| !hidden.base),
         other_numerator: basis.other_numerator.filter(|_| !hidden.other_numerator),
         other_denominator: basis.other_denominator.filter(|_| !hidden.other_denominator),
         ..Basis::default()
@@ -500,9 +519,76 @@ mod tests {
             average("S", 45.0, 740.0),
             average("W", 10.0, 120.0),
         ];
-        assert_eq!(gone(&run(&figures, &rule(Counting::SumOfCases)).figures), ["N", "W"]);
+        let found = run(&figures, &rule(Counting::SumOfCases));
+        assert_eq!(gone(&found.figures), ["N", "W"]);
+        // How many there are does not follow from others, so that ten are no secret.
+        let [_, few, _, cover] =
+            [0, 1, 2, 3].map(|at| (found.figures[at].numerator, found.figures[at].denominator));
+        assert_eq!((few, cover), ((None, None), (None, Some(10.0))));
         // Of a median nothing adds up.
         assert_eq!(gone(&run(&figures, &rule(Counting::Cases)).figures), ["N"]);
+    }
+
+    #[test]
+    fn a_sum_is_covered_though_everybody_knows_how_many_it_stands_on() {
+        let figures = [
+            average("C", 52.0, 900.0),
+            average("N", 3.0, 40.0),
+            average("S", 40.0, 740.0),
+            average("W", 9.0, 120.0),
+        ];
+        // The law has it published how many there are.
+        let counted: Vec<Figure> = figures
+            .iter()
+            .map(|own| figure(&own.area, ALL, month(), (own.denominator.unwrap(), None)))
+            .collect();
+        let (open, rule) = (Rule { threshold: None, ..Rule::default() }, rule(Counting::SumOfCases));
+        let measures = [
+            Measure { id: "counts", figures: &counted, rule: &open, earlier: &[] },
+            Measure { id: "averages", figures: &figures, rule: &rule, earlier: &[] },
+        ];
+        let outcome = protect_figures(&measures, &[], &areas(), &Effort::default()).unwrap();
+        assert_eq!(outcome.measures[0].figures, counted);
+        assert_eq!(gone(&outcome.measures[1].figures), ["N", "W"]);
+        let shown: Vec<&[Figure]> = outcome.measures.iter().map(|own| own.figures.as_slice()).collect();
+        let found = audit_figures(&measures, &shown, &[], &areas(), &Effort::default()).unwrap();
+        assert!(found.iter().all(|own| own.finding.passes), "{found:?}");
+        // With Moor shown as well the sum of the three follows.
+        let mut careless = outcome.measures[1].figures.clone();
+        careless[3].clone_from(&figures[3]);
+        let found =
+            audit_figures(&measures, &[&counted, &careless], &[], &areas(), &Effort::default()).unwrap();
+        let failed: Vec<String> =
+            found.iter().filter(|own| !own.finding.passes).map(|own| own.name.to_string()).collect();
+        assert_eq!(failed, ["measure `averages`, area N, period 2025-04, breakdown all: sum"]);
+    }
+
+    #[test]
+    fn a_sum_goes_with_its_base_and_is_the_cover_then() {
+        let figures = [
+            average("C", 60.0, 900.0),
+            average("N", 3.0, 40.0),
+            average("S", 8.0, 160.0),
+            average("W", 49.0, 700.0),
+        ];
+        let counted: Vec<Figure> = figures
+            .iter()
+            .map(|own| figure(&own.area, ALL, month(), (own.denominator.unwrap(), None)))
+            .collect();
+        // An earlier release withheld the large ward under another name, so that it stays withheld and covers the small one.
+        let mut earlier = counted.clone();
+        for at in [1, 3] {
+            earlier[at] = withheld(&earlier[at], Hidden { numerator: true, ..Hidden::default() });
+        }
+        let editions = [Edition { shown: &earlier, counted: Some(&counted) }];
+        let (events, rule) = (Rule::default(), rule(Counting::SumOfCases));
+        let measures = [
+            Measure { id: "counts", figures: &counted, rule: &events, earlier: &editions },
+            Measure { id: "averages", figures: &figures, rule: &rule, earlier: &[] },
+        ];
+        let outcome = protect_figures(&measures, &[], &areas(), &Effort::default()).unwrap();
+        assert_eq!(gone(&outcome.measures[0].figures), ["N", "W"]);
+        assert_eq!(gone(&outcome.measures[1].figures), ["N", "W"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::super::net::index;
 use super::super::{Cell, Counts, Problem, Protection, Relation, Seen, Standing, Status, recoverable};
 use super::shape::{Addend, Along, Grid, Rest, Series};
 use super::{
-    CellName, Counting, Edition, Figure, FiguresError, Hidden, Key, Measure, MeasureSum, Protected, Rule,
+    CellName, Component, Edition, Figure, FiguresError, Hidden, Key, Measure, MeasureSum, Protected, Rule,
     Side, Tied, key, need, whole, withheld,
 };
 use crate::assess;
@@ -79,9 +79,11 @@ impl Layout {
             sides.insert((*at, Side::Numerator), numerators);
         }
         for sum in tied.sums {
-            let own = layout.measure_sum(sum, tied, &sides);
-            let whole = tied.measures.iter().position(|measure| measure.id == sum.whole);
-            rests.extend(whole.map(|whole| ((whole, Side::Numerator), own)));
+            for of_sums in [false, true] {
+                let own = layout.measure_sum(sum, of_sums, tied, &sides);
+                let whole = tied.place(&sum.whole, of_sums);
+                rests.extend(whole.map(|whole| ((whole, Side::Numerator), own)));
+            }
         }
         layout.tell();
         layout.lattices(tied, family, &sides, &rests);
@@ -153,10 +155,14 @@ impl Layout {
     fn measure_sum<'a>(
         &mut self,
         sum: &MeasureSum,
+        of_sums: bool,
         tied: &Tied<'_>,
         sides: &BTreeMap<(usize, Side), Grid<'a>>,
     ) -> Vec<Rest<'a>> {
-        let place = |id: &str| tied.measures.iter().position(|measure| measure.id == id);
+        let place = |id: &str| tied.place(id, of_sums);
+        if of_sums && sum.parts.iter().any(|part| place(&part.measure).is_none()) {
+            return Vec::new();
+        }
         let of = |id: &str| place(id).and_then(|place| sides.get(&(place, Side::Numerator)));
         let (Some(wholes), Some(whole)) =
             (of(&sum.whole), place(&sum.whole).and_then(|place| tied.measures.get(place)))
@@ -460,6 +466,34 @@ impl Layout {
         }
     }
 
+    /// Withholds the sums of figures whose base is withheld; whether there were any that were not.
+    pub(super) fn go_together(&mut self, tied: &Tied<'_>, family: &[usize], found: &Protection) -> bool {
+        let mut more = false;
+        for (place, at) in family.iter().enumerate() {
+            let base = at.checked_sub(1).and_then(|base| family.iter().position(|own| *own == base));
+            let Some(base) = base.filter(|_| tied.components.get(*at).is_some_and(Component::is_sums)) else {
+                continue;
+            };
+            let (Some(bases), Some(sums)) = (self.measures.get(base), self.measures.get(place)) else {
+                continue;
+            };
+            for (figure, (sum, _)) in sums.cells.iter().enumerate() {
+                let base = bases.cell(figure, Side::Numerator);
+                let is_hidden = base.and_then(|base| found.status.get(base as usize));
+                let goes = is_hidden.is_some_and(|status| status.is_hidden())
+                    || bases.told.binary_search(&(figure, Side::Numerator)).is_ok();
+                if let Some(sum) =
+                    sum.filter(|_| goes).and_then(|sum| self.problem.cells.get_mut(sum as usize))
+                    && sum.standing == Standing::Publishable
+                {
+                    sum.standing = Standing::Held;
+                    more = true;
+                }
+            }
+        }
+        more
+    }
+
     /// The figure that a cell is a count of, with the place of its measure.
     fn figure<'a>(&self, tied: &Tied<'a>, cell: u32) -> Option<(u32, &'a Figure)> {
         let Some(Named::Of { measure, figure, .. }) = self.names.get(cell as usize) else { return None };
@@ -613,15 +647,15 @@ impl Layout {
         copy
     }
 
-    /// A relation, where it holds. Cases that overlap, such as persons with two crimes, do not add up, and the sums behind
-    /// their averages may all the same: how many are told twice is then taken to be known. So is what amounts lack of their
-    /// sum because they are no whole numbers.
+    /// A relation, where it holds. Cases that overlap, such as persons with two crimes, do not add up, and sums for which they
+    /// stand may all the same: how many are told twice is then taken to be known. So is what amounts lack of their sum
+    /// because they are no whole numbers.
     fn tie(&mut self, mut relation: Relation, rule: &Rule) {
         let sum = |cells: &[u32]| cells.iter().map(|cell| self.count(*cell)).sum::<i64>();
         let over = sum(&relation.parts) - sum(&relation.whole);
         let cells: BTreeSet<u32> = relation.whole.iter().chain(&relation.parts).copied().collect();
         let is_plain = cells.len() == relation.whole.len() + relation.parts.len();
-        let overlap = rule.counting == Counting::SumOfCases && over > 0;
+        let overlap = rule.stands_for_sums() && over > 0;
         let may_differ = overlap || over.abs() <= slack(rule, cells.len());
         let is_sum = !relation.whole.is_empty() && !relation.parts.is_empty();
         if over == 0 || !may_differ || !is_plain || !is_sum {
