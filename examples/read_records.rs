@@ -1,7 +1,7 @@
 //! How fast the reader of CSV is by itself: `cargo run --release --example read_records -- FILE [COLUMN ...]` reads every
 //! record of a file and looks at every field, adding up the numbers of the columns that are named.
 //!
-//! Nothing is judged, looked up or kept. `benches/reading.py` holds it against DuckDB's `read_csv`.
+//! Nothing is judged, looked up or kept. `benches/reading.py` holds it against `read_csv` of another program.
 
 use std::fs::File;
 use std::io::{self, Write as _};

@@ -7,6 +7,7 @@
 mod small;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 
 use hmac::{Hmac, Mac};
@@ -847,7 +848,7 @@ fn of_many_rows_those_that_repeat_a_key_are_left_out_of_the_rows_and_of_their_su
             let key = if number % 7 == 3 { None } else { Some(number * number % 9_001) };
             let kind = if number % 3 == 0 { "nuisance" } else { "noise" };
             let shown = key.map(|key| format!("R{key}")).unwrap_or_default();
-            text.push_str(&format!("{shown},2025-07,{kind}\n"));
+            writeln!(text, "{shown},2025-07,{kind}").unwrap();
             if checked && key == Some(4) {
                 aside += 1;
             } else if key.is_some_and(|key| !seen.insert(key)) {
