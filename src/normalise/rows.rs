@@ -313,7 +313,7 @@ impl Rows {
         place.unwrap_or(usize::MAX)
     }
 
-    /// Judges a row; its values wait for [`Rows::push`].
+    /// Judges a row; its values wait for [`Rows::lay`].
     pub(super) fn judge<'a>(
         &mut self,
         contract: &'a Contract,
