@@ -256,20 +256,28 @@ def csv(binary, scratch, rows):
     with open(path, "rb") as file:
         while file.read(1 << 24):
             pass
-    ratios = {"reading": [], "reading and writing": []}
+    reader = pathlib.Path(binary).resolve().parent / "examples/read_records"
+    if not reader.exists():
+        print(f"the reader by itself is not measured: `cargo build --release --example read_records` makes {reader}")
+    ratios = {"reading": [], "reading and judging": [], "reading, judging and writing": []}
     for turn in range(3):
         shutil.rmtree(project / "warehouse", ignore_errors=True)
         run = timed([*program, "run", "--quiet"])
         told(f"{turn + 1}. outturn run: digest, judge, write Parquet", run)
         letter = timed([*program, "feed", "letter", "crime", "--period", "2026-01", "--output", "json"])
         told(f"{turn + 1}. outturn feed letter: judge every row", letter)
+        if reader.exists():
+            records = timed([reader, path, "Longitude", "Latitude", "Value"])
+            told(f"{turn + 1}. the reader by itself: every field", records)
         if duckdb:
             read = timed([python, "-c", DUCKDB, path, "-"])
             told(f"{turn + 1}. DuckDB read_csv: every field", read)
             write = timed([python, "-c", DUCKDB, path, scratch / "duckdb.parquet"])
             told(f"{turn + 1}. DuckDB read_csv to Parquet, zstd", write)
-            ratios["reading"].append((letter, read))
-            ratios["reading and writing"].append((run, write))
+            ratios["reading and judging"].append((letter, read))
+            if reader.exists():
+                ratios["reading"].append((records, read))
+            ratios["reading, judging and writing"].append((run, write))
     for name, pairs in ratios.items():
         for what, place in (("wall", 0), ("processor", 1)):
             values = [ours[place] / theirs[place] for ours, theirs in pairs]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Project;
-use crate::config::settings::{ContractConfig, FeedConfig, MeasureConfig};
+use crate::config::settings::{ContractConfig, FeedConfig};
 use crate::disclosure::settings::SourceDisclosureConfig;
 use crate::geography::Areas;
 use crate::period::Month;

@@ -29,7 +29,7 @@ use interval::CountLimits;
 pub use interval::FigureInterval;
 use score::Score;
 use signal::Signal;
-pub use value::{Parts, is_same};
+pub use value::{Parts, is_same, without_contributors};
 
 /// Why a cell holds a value, or why it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub struct Counted {
     pub numerator: f64,
     /// Those who could have had them, where the measure counts them.
     pub denominator: Option<f64>,
-    /// As [`Parts::further`]: what averages and gaps need beyond these.
+    /// As [`Parts::further`]: what averages, gaps and amounts need beyond these.
     pub further: [f64; 2],
 }
 
@@ -203,10 +203,15 @@ pub struct Basis {
     pub error: Option<f64>,
     /// Sum of the squares of the values of an average.
     pub squares: Option<f64>,
-    /// Numerator and denominator of the other group of a gap; of an index the events of the base year, and its months.
-    pub other: Option<(f64, f64)>,
+    /// Numerator of the other group of a gap; of an index the events of the base year.
+    pub other_numerator: Option<f64>,
+    /// Denominator of the other group of a gap; of an index the months of the base year.
+    pub other_denominator: Option<f64>,
     /// Some of it was shared out by weights, because areas changed.
     pub estimated: bool,
+    /// Few contributors make up more of its amount than the measure's rule of dominance allows. In no table: it tells of
+    /// them.
+    pub dominated: bool,
 }
 
 impl Figure {
@@ -217,12 +222,21 @@ impl Figure {
         Parts {
             numerator: self.numerator,
             denominator: self.denominator,
-            further: basis.other.map_or([basis.squares.unwrap_or_default(), 0.0], |(n, d)| [n, d]),
+            further: [
+                basis.other_numerator.or(basis.squares).unwrap_or_default(),
+                basis.other_denominator.unwrap_or_default(),
+            ],
             value: self.value,
             limits: None,
             base: basis.base,
             design_effect: basis.design_effect,
         }
+    }
+
+    /// Whether few contributors make up too much of its amount.
+    #[must_use]
+    pub fn is_dominated(&self) -> bool {
+        self.basis.as_ref().is_some_and(|basis| basis.dominated)
     }
 
     /// Whether some of it was shared out by weights.

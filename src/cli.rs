@@ -95,7 +95,7 @@ enum Command {
     Serve,
     /// Asks a running `serve` whether it is healthy; exits with 0 or 1.
     Health,
-    /// Tells the current release, its gaps, how old each feed is, and what the release calendar holds in store.
+    /// Tells the current release, its gaps, how old each feed is, and what is planned.
     Status {
         /// How to print.
         #[arg(long, value_enum, default_value_t)]

@@ -31,6 +31,8 @@ pub struct Planned {
     pub reads: BTreeSet<String>,
     /// The datasets that these belong to.
     pub datasets: BTreeSet<String>,
+    /// The columns that its SELECT yields, in order.
+    pub columns: Vec<String>,
 }
 
 /// Plans a measure and holds its columns against what a measure must yield.
@@ -100,7 +102,8 @@ fn planned(engine: &Engine, plan: &LogicalPlan) -> Planned {
             _ => None,
         })
         .collect();
-    Planned { reads, datasets }
+    let columns = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+    Planned { reads, datasets, columns }
 }
 
 /// What the SELECT of a kind yields beside area, month or period, and breakdowns.
@@ -113,9 +116,13 @@ struct Wanted {
     may: &'static [&'static str],
 }
 
+/// What the largest contributors to an amount come to. It is never published.
+const LARGEST: &str = "largest";
+
 fn wanted(config: &MeasureConfig) -> Wanted {
     let of = |needed| Wanted { needed, one_of: &[], may: &[] };
     match config.kind {
+        MeasureKind::Count if config.dominance().is_some() => of(&["numerator", LARGEST]),
         MeasureKind::Count
         | MeasureKind::Rate
         | MeasureKind::RankOfRate
@@ -674,6 +681,9 @@ impl<'a> Rows<'a> {
             }
             parts.limits = Some(Interval { lower, upper });
         }
+        if config.dominance().is_some() {
+            parts.further[1] = self.largest(parts.numerator.unwrap_or_default(), row)?;
+        }
         match config.kind {
             MeasureKind::Average => parts.further[0] = self.squares(config, &parts, row)?,
             MeasureKind::Gap => {
@@ -691,6 +701,18 @@ impl<'a> Rows<'a> {
             _ => {}
         }
         Ok(parts)
+    }
+
+    /// What the largest contributors to an amount come to.
+    fn largest(&self, amount: f64, row: usize) -> Result<f64, String> {
+        match self.number(LARGEST, row) {
+            Some(largest) if largest > amount + 1e-6 => {
+                Err(format!("`{LARGEST}` is more than the numerator"))
+            }
+            Some(largest) => Ok(largest),
+            None if amount == 0.0 => Ok(0.0),
+            None => Err(format!("`{LARGEST}` is NULL")),
+        }
     }
 
     /// The sum of the squares of an average's values, as given or from their standard deviation.

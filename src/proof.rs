@@ -10,9 +10,9 @@ use arrow::datatypes::Float64Type;
 use crate::agreement::{self, Audience};
 use crate::assess::{Figure, Status};
 use crate::check::{Checked, check_to_read};
-use crate::disclosure::figures::{Audited, Edition, Measure, audit_figures};
+use crate::disclosure::figures::{Audited, Edition, Measure, Rule, audit_figures, numbers};
 use crate::disclosure::rules::round_to_base;
-use crate::disclosure::settings::{Applied, PublicConfig};
+use crate::disclosure::settings::{Applied, PublicConfig, unprotected};
 use crate::period::Period;
 use crate::release::public::{EarlierSet, FOLDER, MeasureFigures};
 use crate::release::{self, Published, ReleaseError};
@@ -47,6 +47,30 @@ impl Report {
     #[must_use]
     pub fn passes(&self) -> bool {
         self.failures.is_empty()
+    }
+
+    /// Takes up a figure as it was counted and as it is shown.
+    fn tell(&mut self, id: &str, rule: &Rule, (figure, shown): (&Figure, &Figure), rounded: bool) {
+        let counts = rule.counting.counts(figure);
+        if counts.iter().all(Option::is_none) {
+            return;
+        }
+        let told = rule.counting.counts(shown);
+        // A sum may be withheld beside the base that it stands on.
+        let sum = figure.numerator.filter(|_| rule.counting.is_base());
+        let all = counts.iter().zip(told).chain([(&sum, shown.numerator)]);
+        let lacks = all.into_iter().any(|(counted, told)| counted.is_some() && told.is_none());
+        self.figures += 1;
+        if !rounded && rule.has_sensitive(shown) {
+            self.failures.push(format!("{}: is small, and shown", named(id, figure)));
+        }
+        if !lacks {
+            self.shown += 1;
+        } else if counts.into_iter().flatten().any(|count| rule.is_sensitive(count)) {
+            self.small += 1;
+        } else {
+            self.cover += 1;
+        }
     }
 }
 
@@ -178,7 +202,8 @@ impl Auditor<'_> {
             let reads = agreement::reads(project, &planned.datasets, Some((&self.checked.areas, areas)));
             let applied = rule_of(project, self.rules, &file.config, &reads);
             let (result, detail) = self.results.get(id).cloned().unwrap_or_default();
-            if let Err(why) = agreement::permits(&reads, Audience::Public) {
+            let refused = agreement::permits(&reads, Audience::Public).err().map(|why| why.to_string());
+            if let Some(why) = refused.or_else(|| unprotected(&file.config, &planned.columns)) {
                 if shown.iter().any(tells) {
                     report.failures.push(format!("measure `{id}` has figures, but {why}"));
                 }
@@ -199,25 +224,10 @@ impl Auditor<'_> {
                 .collect();
             let rounding = applied.rule.rounding.filter(|_| result == "rounded");
             for (figure, shown) in own.figures.iter().zip(&aligned) {
-                report.failures.extend(contradiction(id, figure, shown, rounding));
+                report.failures.extend(contradiction(id, &applied.rule, figure, shown, rounding));
             }
-            let counts = own.figures.iter().zip(&aligned).filter(|(figure, _)| figure.numerator.is_some());
-            for (figure, shown) in counts {
-                report.figures += 1;
-                let small = figure
-                    .numerator
-                    .zip(applied.rule.threshold)
-                    .is_some_and(|(count, threshold)| threshold.is_sensitive(whole(count)));
-                match shown.numerator {
-                    Some(_) => {
-                        report.shown += 1;
-                        if small && rounding.is_none() {
-                            report.failures.push(format!("{}: is small, and shown", named(id, figure)));
-                        }
-                    }
-                    None if small => report.small += 1,
-                    None => report.cover += 1,
-                }
+            for (figure, shown) in own.figures.iter().zip(&aligned) {
+                report.tell(id, &applied.rule, (figure, shown), rounding.is_some());
             }
             match result.as_str() {
                 "withheld" if !aligned.iter().any(tells) => report.whole.push((id.to_owned(), detail)),
@@ -276,10 +286,7 @@ fn named(measure: &str, figure: &Figure) -> String {
 
 /// Whether a figure says how many.
 fn tells(figure: &Figure) -> bool {
-    figure.numerator.is_some()
-        || figure.denominator.is_some()
-        || figure.value.is_some()
-        || figure.interval.is_some()
+    numbers(figure).iter().any(Option::is_some) || figure.value.is_some() || figure.interval.is_some()
 }
 
 /// A figure of which nothing is shown.
@@ -289,6 +296,7 @@ fn nothing_of(figure: &Figure) -> Figure {
         denominator: None,
         value: None,
         interval: None,
+        basis: None,
         status: Status::Suppressed,
         ..figure.clone()
     }
@@ -296,12 +304,18 @@ fn nothing_of(figure: &Figure) -> Figure {
 
 /// A count as a whole number.
 #[expect(clippy::cast_possible_truncation, reason = "a count that is out of range is no small one")]
-pub(crate) fn whole(count: f64) -> i64 {
+fn whole(count: f64) -> i64 {
     count.round() as i64
 }
 
 /// What a published figure says that it must not say.
-fn contradiction(measure: &str, counted: &Figure, shown: &Figure, rounding: Option<i64>) -> Option<String> {
+fn contradiction(
+    measure: &str,
+    rule: &Rule,
+    counted: &Figure,
+    shown: &Figure,
+    rounding: Option<i64>,
+) -> Option<String> {
     let near = |count: f64| rounding.map_or(count, |base| round_to_base(whole(count), base) as f64);
     let differs = |counted: Option<f64>, shown: Option<f64>| match (counted, shown) {
         (Some(counted), Some(shown)) => {
@@ -310,14 +324,12 @@ fn contradiction(measure: &str, counted: &Figure, shown: &Figure, rounding: Opti
         (None, Some(_)) => true,
         (_, None) => false,
     };
-    if differs(counted.numerator, shown.numerator) || differs(counted.denominator, shown.denominator) {
+    if numbers(counted).into_iter().zip(numbers(shown)).any(|(counted, shown)| differs(counted, shown)) {
         return Some(format!("{}: another count was published than was counted", named(measure, counted)));
     }
-    let withheld = |counted: Option<f64>, shown: Option<f64>| counted.is_some() && shown.is_none();
-    let lacks =
-        withheld(counted.numerator, shown.numerator) || withheld(counted.denominator, shown.denominator);
-    (lacks && (shown.value.is_some() || shown.interval.is_some()))
-        .then(|| format!("{}: a value stands beside a withheld count", named(measure, counted)))
+    rule.counting
+        .overtells(counted, shown)
+        .then(|| format!("{}: a number that follows stands beside a withheld count", named(measure, counted)))
 }
 
 /// Tables beside `outturn` with numbers of a figure, by the columns that hold them.

@@ -1,5 +1,5 @@
 //! What measures had counted in months whose rows were erased: numerator and denominator by area and breakdown, as
-//! releases hold them, and nothing of the rows.
+//! releases hold them, and nothing of the rows; of amounts also whether few contributors dominate them.
 //!
 //! `retained/measures.parquet` in the warehouse; `purge` writes it before it removes a row. Without it a figure of an
 //! earlier year would vanish from the next release together with the rows that it was counted from.

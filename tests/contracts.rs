@@ -7,6 +7,7 @@
 mod small;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 
 use hmac::{Hmac, Mac};
@@ -798,5 +799,77 @@ proptest! {
         prop_assert_eq!(world.told_of("cases", "2025-07"), [expected]);
         let kept: Vec<Row> = query(&world, "SELECT ref FROM cases ORDER BY line");
         prop_assert_eq!(kept.len(), distinct.len());
+    }
+}
+
+/// What makes a contract for rows of a reference and a kind.
+const SHORT: &str = r#"id = "cases"
+dataset = "cases"
+grain = "one case"
+key = ["ref"]
+repeats = "same-key"
+
+[month]
+from = "Month"
+format = "month"
+
+[[column]]
+name = "ref"
+from = "Ref"
+
+[[column]]
+name = "kind"
+from = "Kind"
+type = "category"
+required = true
+codes = ["nuisance", "noise"]
+"#;
+
+const NONE_OF_R4: &str =
+    "\n[[check]]\nrule = \"not_late\"\nexpect = \"ref IS NULL OR ref <> 'R4'\"\nmessage = \"late\"\n";
+
+/// Repeats come close together and far apart, in more rows than are judged or written at once; the test knows which
+/// they are from the numbers that it made them of.
+#[test]
+fn of_many_rows_those_that_repeat_a_key_are_left_out_of_the_rows_and_of_their_summary() {
+    for checked in [false, true] {
+        let world = project();
+        let contract = if checked { [SHORT, NONE_OF_R4].concat() } else { SHORT.to_owned() };
+        world.write(CONTRACT, contract);
+        world.write(
+            "pipelines/northport/datasets/cases.toml",
+            "id = \"cases\"\ntitle = \"Cases\"\n\n[[summary]]\nid = \"case_count\"\nby = [\"kind\", \"feed\"]\n",
+        );
+        let mut text = "Ref,Month,Kind\n".to_owned();
+        let (mut seen, mut expected) = (BTreeSet::new(), BTreeMap::new());
+        let (mut repeats, mut aside) = (0, 0);
+        for number in 0_u64..20_000 {
+            // Every seventh row has no reference, and so repeats nothing.
+            let key = if number % 7 == 3 { None } else { Some(number * number % 9_001) };
+            let kind = if number % 3 == 0 { "nuisance" } else { "noise" };
+            let shown = key.map(|key| format!("R{key}")).unwrap_or_default();
+            writeln!(text, "{shown},2025-07,{kind}").unwrap();
+            if checked && key == Some(4) {
+                aside += 1;
+            } else if key.is_some_and(|key| !seen.insert(key)) {
+                repeats += 1;
+            } else {
+                *expected.entry(kind.to_owned()).or_insert(0) += 1;
+            }
+        }
+        world.send("cases", "2025-07", text);
+        told(&world, Some(KEY), &["run"]);
+        let counted = |sql: &str| -> BTreeMap<String, u64> {
+            query(&world, sql).iter().map(|row| (row["kind"].clone(), row["n"].parse().unwrap())).collect()
+        };
+        assert!(repeats > 5_000 && (aside > 0) == checked, "{repeats} {expected:?}");
+        assert_eq!(counted("SELECT kind, count(*) AS n FROM cases GROUP BY kind"), expected);
+        assert_eq!(counted("SELECT kind, n FROM case_count"), expected);
+        let delivery = &world.rows("feed_delivery", &[("feed", "northport-cases")])[0];
+        let accepted = expected.values().sum::<u64>();
+        let counts = ["received", "accepted", "duplicate", "quarantined"].map(|name| delivery[name].clone());
+        assert_eq!(counts, [20_000, accepted, repeats, aside].map(|n: u64| n.to_string()));
+        let lines = "SELECT count(DISTINCT line) AS n, 'all' AS kind FROM cases";
+        assert_eq!(counted(lines)["all"], accepted);
     }
 }

@@ -1,4 +1,5 @@
-//! Every way of fetching, against a real server or a real folder each: HTTP, SFTP (OpenSSH), `PostgreSQL`, S3 (moto).
+//! Every way of fetching, against a real server or a real folder each: HTTP, SFTP (OpenSSH), `PostgreSQL`, S3 (moto),
+//! Azure (Azurite).
 //!
 //! `.ci/run` installs the servers. Without one of them its tests say that they did not run; with
 //! `OUTTURN_REQUIRE_SERVERS=1` they fail.
@@ -27,7 +28,7 @@ use partner::{Answer, FakePartner};
 use rand::{Rng as _, SeedableRng as _};
 use russh::server::{Auth, ChannelOpenHandle, Msg, Session};
 use russh::{Channel, ChannelId};
-use servers::{Postgres, READER, Sshd, Store};
+use servers::{AZURE_KEY, Azurite, Postgres, READER, Sshd, Store};
 use town::Town;
 
 const NOW: &str = "2025-08-12T05:30:00Z";
@@ -1048,54 +1049,70 @@ fn stand_in(list: &str, listed: String, objects: &[(&str, &str)]) -> FakePartner
     })
 }
 
-#[tokio::test]
-async fn blobs_of_azure_are_listed_and_read_as_its_documents_say() {
-    let blob = |name: &str, length: usize| {
-        format!(
-            "<Blob><Name>{name}</Name><Properties><Last-Modified>Sat, 01 Feb 2025 06:00:00 GMT</Last-Modified>\
-             <Etag>\"0x8D\"</Etag><Content-Length>{length}</Content-Length><Content-Type>text/csv</Content-Type>\
-             <BlobType>BlockBlob</BlobType></Properties></Blob>"
-        )
-    };
-    let listed = format!(
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ContainerName=\"deliveries\"><Prefix>asb/</Prefix>\
-         <Blobs>{}{}{}</Blobs><NextMarker/></EnumerationResults>",
-        blob("asb/2025-01-north.csv", JANUARY.len()),
-        blob("asb/2025-02-north.csv", FEBRUARY.len()),
-        blob("asb/readme.txt", 9)
-    );
-    let objects =
-        [("/deliveries/asb/2025-01-north.csv", JANUARY), ("/deliveries/asb/2025-02-north.csv", FEBRUARY)];
-    let store = stand_in("/deliveries", listed, &objects);
+/// A project whose feed fetches from the server with this key.
+fn container(store: &Azurite, source: &str, key: &str) -> Town {
+    let store = store.endpoint();
     let town = town(
-        "az://deliveries/asb/{period}-{division}.csv",
+        source,
         &format!(
-            "{INTERNAL}\n[store]\nendpoint = \"{}\"\naccount = \"town\"\naccess-key = \"${{file:access-key}}\"\n",
-            store.url("/").as_str().trim_end_matches('/')
+            "{INTERNAL}\n[store]\nendpoint = \"{store}\"\naccount = \"town\"\naccess-key = \"${{file:access-key}}\"\n"
         ),
     );
-    // A key is told in Base64: this is `corncrake-903`.
-    write(&town, "access-key", "Y29ybmNyYWtlLTkwMw==\n");
+    write(&town, "access-key", &format!("{key}\n"));
+    town
+}
+
+#[tokio::test]
+async fn blobs_of_azure_are_found_by_a_pattern_and_fetched_again_only_when_they_changed() {
+    let Some(store) = Azurite::start() else { return };
+    store.put(
+        "deliveries",
+        &[
+            ("asb/2025-01-north.csv", JANUARY),
+            ("asb/2025-02-north.csv", FEBRUARY),
+            ("asb/old/2025-01-north.csv", "in another folder"),
+            ("asbestos/2025-01-north.csv", "in another folder"),
+            ("asb/readme.txt", "something else"),
+        ],
+    );
+    let town = container(&store, "az://deliveries/asb/{period}-{division}.csv", AZURE_KEY);
     let state = land(&town).await;
     assert_eq!((state.faults.clone(), state.landed), (Vec::new(), 2));
     let all = landing(&town).all().to_vec();
     assert_eq!(all[0].source, "az://deliveries/asb/2025-01-north.csv");
     assert_eq!(all[0].captures["division"], "north");
-    let requests = store.requests();
-    assert!(
-        requests[0].path().contains("comp=list") && requests[0].path().contains("prefix=asb"),
-        "{requests:?}"
-    );
-    for request in &requests {
-        let signed = request.header("authorization").unwrap_or_default();
-        assert!(signed.starts_with("SharedKey town:") && !signed.contains("Y29ybmNyYWtl"), "{signed}");
-    }
-    // The same entity tags and lengths: nothing is read again.
+    assert_eq!(landed(&town)[1].2, FEBRUARY);
     assert_eq!(land(&town).await.landed, 0);
-    assert_eq!(store.requests().len(), requests.len() + 1);
     let ran = town.outturn(&["--log", "debug", "run"]).output().expect("a run");
     assert_eq!(ran.status.code(), Some(0), "{}", stderr(&ran));
-    assert_kept("Y29ybmNyYWtl", &town, &ran);
+    assert_kept(AZURE_KEY, &town, &ran);
+
+    store.put("deliveries", &[("asb/2025-01-north.csv", &format!("{JANUARY}c,2025-01,W2\n"))]);
+    assert_eq!(land(&town).await.landed, 1);
+    let named = container(&store, "az://deliveries/asb/{period}-north.csv", AZURE_KEY);
+    assert_eq!(land(&named).await.landed, 2);
+}
+
+#[tokio::test]
+async fn a_key_that_azure_does_not_take_and_a_container_that_is_not_there_are_told() {
+    let Some(store) = Azurite::start() else { return };
+    store.put("deliveries", &[("2025-01.csv", JANUARY)]);
+    // `brown-owl-0000` in Base64.
+    let wrong = "YnJvd24tb3dsLTAwMDA=";
+    let town = container(&store, "az://deliveries/{period}*.csv", wrong);
+    let state = land(&town).await;
+    assert!(
+        state.faults[0].contains("refused: the account or key of `[store]`")
+            && state.faults[0].contains("AuthorizationFailure"),
+        "{:?}",
+        state.faults
+    );
+    assert_eq!(landed(&town), []);
+    let ran = town.outturn(&["--log", "debug", "run"]).output().expect("a run");
+    assert_kept(wrong, &town, &ran);
+    let town = container(&store, "az://nowhere/{period}*.csv", AZURE_KEY);
+    let state = land(&town).await;
+    assert!(state.faults[0].contains("ContainerNotFound"), "{:?}", state.faults);
 }
 
 #[tokio::test]

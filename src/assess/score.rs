@@ -172,7 +172,7 @@ fn few(kind: MeasureKind, figure: &Figure) -> bool {
         MeasureKind::Average | MeasureKind::Median => (figure.denominator, RELIABLE),
         MeasureKind::Survey => (figure.basis.as_ref().and_then(|basis| basis.base), RELIABLE_SURVEY),
         MeasureKind::Gap => {
-            let other = figure.basis.as_ref().and_then(|basis| basis.other).map(|(events, _)| events);
+            let other = figure.basis.as_ref().and_then(|basis| basis.other_numerator);
             (figure.numerator.zip(other).map(|(own, other)| own.min(other)), RELIABLE)
         }
         MeasureKind::Count | MeasureKind::Ratio | MeasureKind::RankOfRate | MeasureKind::Score => {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::settings::{IntervalChoice, Polarity};
+use crate::disclosure::settings::{DominanceConfig, MeasureDisclosureConfig};
 use crate::geography::Areas;
 use crate::period::PeriodKind;
 
@@ -68,6 +69,38 @@ fn year() -> MonthlyCounts {
 
 fn of<'a>(figures: &'a [Figure], period: &str) -> &'a Figure {
     figures.iter().find(|figure| figure.period.to_string() == period).unwrap()
+}
+
+#[test]
+fn an_amount_is_dominated_where_its_largest_contributors_are_and_at_least_so_when_their_rows_are_erased() {
+    let mut config = config(MeasureKind::Count);
+    let dominance = Some(DominanceConfig { largest: 1, share: 75 });
+    config.disclosure = Some(MeasureDisclosureConfig { dominance, ..MeasureDisclosureConfig::default() });
+    let mut monthly = year();
+    let months = monthly.counts.get_mut(&("A".into(), "all".into())).unwrap();
+    for (at, counted) in months {
+        // 9 of the 10 of May came from one, and 3 of those of other months.
+        counted.further[1] = if at.number() == 5 { 9.0 } else { 3.0 };
+    }
+    let dominated = |monthly: &MonthlyCounts| -> Vec<String> {
+        let figures = figures(&config, &["A"], monthly, &Residents::default());
+        assert!(figures.iter().all(|figure| figure.parts().further.iter().sum::<f64>().abs() < 1e-9));
+        figures
+            .iter()
+            .filter(|figure| figure.is_dominated())
+            .map(|figure| figure.period.to_string())
+            .collect()
+    };
+    assert_eq!(dominated(&monthly), ["2024-05"]);
+    for counted in monthly.counts.get_mut(&("A".into(), "all".into())).unwrap().values_mut() {
+        let given = counted.further[1];
+        *counted = without_contributors(&config, *counted);
+        assert!(counted.further[1] > given, "what one gave is not kept");
+    }
+    // 7.5 of April, 10 of May and 7.5 of June are more than three quarters of 30.
+    let kept = dominated(&monthly);
+    assert_eq!(&kept[..2], ["2024-05", "2024/25 Q1"]);
+    assert!(!kept.contains(&"2024-04".to_owned()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! From what was counted to a value: how each kind of measure is made, and what it stands on.
 
-use super::Basis;
 use super::interval::{self, CountLimits, FigureInterval};
+use super::{Basis, Counted};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::statistics::{Confidence, Interval, mean, survey, without_part};
 
@@ -16,7 +16,8 @@ pub struct Parts {
     /// Those who could have had them, or how many values there are.
     pub denominator: Option<f64>,
     /// For an average the sum of the squares; for a gap numerator and denominator of the other group; for an index the events
-    /// of the base year and its months.
+    /// of the base year and its months. The second number of a count is what the largest contributors come to, where the
+    /// measure has a rule of dominance.
     pub further: [f64; 2],
     /// The value where the SELECT tells it: a median or a score.
     pub value: Option<f64>,
@@ -121,12 +122,16 @@ pub(super) fn unit(config: &MeasureConfig) -> f64 {
 
 fn basis(config: &MeasureConfig, parts: &Parts) -> Option<Basis> {
     let basis = match config.kind {
+        MeasureKind::Count if is_dominated(config, parts) => Basis { dominated: true, ..Basis::default() },
         MeasureKind::Average => {
             let error = spread(parts).map(|(n, deviation)| deviation / n.sqrt());
             Basis { squares: Some(parts.further[0]), error, ..Basis::default() }
         }
         MeasureKind::Gap | MeasureKind::Index => {
-            Basis { other: Some((parts.further[0], parts.further[1])), ..Basis::default() }
+            // A base year that is not complete has no events that could be told.
+            parts.denominator?;
+            let [other_numerator, other_denominator] = parts.further.map(Some);
+            Basis { other_numerator, other_denominator, ..Basis::default() }
         }
         MeasureKind::Survey => {
             let share = parts.numerator? / parts.denominator.filter(|denominator| *denominator > 0.0)?;
@@ -144,6 +149,25 @@ fn basis(config: &MeasureConfig, parts: &Parts) -> Option<Basis> {
         _ => return None,
     };
     Some(basis)
+}
+
+/// Whether the largest contributors make up more of an amount than the measure's rule allows. Those of several months are
+/// not more than the largest of each month together, so that a longer period is at most taken to be dominated.
+fn is_dominated(config: &MeasureConfig, parts: &Parts) -> bool {
+    let amount = config.dominance().zip(parts.numerator);
+    amount.is_some_and(|(own, amount)| own.rule().is_dominated(parts.further[1], amount))
+}
+
+/// Counts of a month without what the largest contributors gave, which outlives nobody's rows: all of the amount where they
+/// dominate it, else the most that they could have given. Longer periods are then dominated at least where they were.
+#[must_use]
+pub fn without_contributors(config: &MeasureConfig, counted: Counted) -> Counted {
+    let Some(own) = config.dominance() else { return counted };
+    let parts = Parts { numerator: Some(counted.numerator), further: counted.further, ..Parts::default() };
+    // A little less, so that what is rounded on the way is not taken for more than the share.
+    let most = counted.numerator * f64::from(own.share) / 100.0 * (1.0 - 1e-9);
+    let largest = if is_dominated(config, &parts) { counted.numerator } else { most };
+    Counted { further: [counted.further[0], largest], ..counted }
 }
 
 /// How many values an average has, and their standard deviation; `None` below two, and without squares.

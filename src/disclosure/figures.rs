@@ -4,27 +4,33 @@
 //! or when the rest that its published parts leave is a count of its own, which nobody publishes and which is protected
 //! like any other.
 
+mod counting;
 mod layout;
 mod links;
 mod shape;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::rules::{Threshold, behind_rounded, round_to_base};
+use super::rules::{Dominance, Threshold, behind_rounded, round_to_base};
 use super::{
     Audit, Counts, DisclosureError, Effort, Finding, LARGEST, Need, Protection, Seen, audit, protect,
 };
 use crate::assess::{self, Figure};
 use crate::geography::Area;
 use crate::period::Period;
+use counting::{Component, components, put_together};
+pub use counting::{Counting, numbers};
 use layout::{Layout, Named};
 use links::{Link, links};
 
 /// What protects the figures of a measure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
+    /// Which counts its figures are made of.
+    pub counting: Counting,
     /// Which counts are withheld; `None` where the measure is published whatever its size, for a recorded reason.
     pub threshold: Option<Threshold>,
     /// The numerator is part of the denominator, and both are counts of the same people: a percentage.
@@ -35,6 +41,8 @@ pub struct Rule {
     pub complements: bool,
     /// Denominators below this are withheld with their figure; 0 for none.
     pub least_denominator: i64,
+    /// The numerator is an amount, which few contributors must not dominate; a figure of which they do is marked so.
+    pub dominance: Option<Dominance>,
     /// Counts are rounded to the nearest multiple of this instead of being withheld, where nothing ties the measure to
     /// others and no count can be worked out all the same.
     pub rounding: Option<i64>,
@@ -44,16 +52,44 @@ impl Rule {
     fn lays_denominator(&self) -> bool {
         self.part_of_denominator || self.counts_denominator
     }
+
+    /// Whether the counts of this component stand for sums.
+    fn stands_for_sums(&self) -> bool {
+        self.counting == Counting::SumOfCases
+    }
+
+    /// Whether a count is to be withheld for its own size.
+    #[must_use]
+    pub fn is_sensitive(&self, count: f64) -> bool {
+        self.threshold.zip(whole(count)).is_some_and(|(threshold, count)| threshold.is_sensitive(count))
+    }
+
+    /// Whether a figure has a count that is to be withheld for its own size, or an amount for its largest contributors.
+    #[must_use]
+    pub fn has_sensitive(&self, figure: &Figure) -> bool {
+        if figure.is_dominated() && numbers(figure).iter().any(Option::is_some) {
+            return true;
+        }
+        let denominator = figure.denominator.filter(|_| self.counting.is_events() && self.lays_denominator());
+        self.counting
+            .counts(figure)
+            .into_iter()
+            .flatten()
+            .chain(denominator)
+            .any(|own| self.is_sensitive(own))
+    }
 }
 
 impl Default for Rule {
     fn default() -> Self {
         Self {
+            counting: Counting::default(),
             threshold: Some(Threshold::default()),
             part_of_denominator: false,
             counts_denominator: false,
             complements: false,
             least_denominator: 0,
+            dominance: None,
             rounding: None,
         }
     }
@@ -216,9 +252,12 @@ pub fn protect_figures(
     areas: &[Area],
     effort: &Effort,
 ) -> Result<Outcome, FiguresError> {
-    let links = links(measures);
-    let families = families(measures, sums, &links)?;
-    let tied = Tied { measures, sums, links: &links, areas };
+    let components = components(measures);
+    let earlier: Vec<Vec<Edition<'_>>> = components.iter().map(Component::editions).collect();
+    let laid = as_measures(&components, &earlier, measures);
+    let links = links(&laid);
+    let families = families(&laid, sums, &links)?;
+    let tied = Tied { measures: &laid, components: &components, sums, links: &links, areas };
     let found = in_parallel(families.len(), effort.threads, |at| {
         families.get(at).map(|family| tied.protect(family, effort)).unwrap_or_default()
     });
@@ -231,7 +270,23 @@ pub fn protect_figures(
         }
         audits.extend(audit);
     }
-    Ok(Outcome { measures: protected.into_values().collect(), audits })
+    let mut parts: Vec<Vec<(&Component<'_>, Protected)>> = measures.iter().map(|_| Vec::new()).collect();
+    for (component, own) in components.iter().zip(protected.into_values()) {
+        if let Some(parts) = parts.get_mut(component.measure) {
+            parts.push((component, own));
+        }
+    }
+    let whole = measures.iter().zip(parts).map(|(measure, parts)| put_together(measure, parts));
+    Ok(Outcome { measures: whole.collect(), audits })
+}
+
+/// Components as measures that are counts.
+fn as_measures<'m>(
+    components: &'m [Component<'m>],
+    earlier: &'m [Vec<Edition<'m>>],
+    measures: &[Measure<'m>],
+) -> Vec<Measure<'m>> {
+    components.iter().zip(earlier).map(|(own, earlier)| own.measure(measures, earlier)).collect()
 }
 
 /// What `work` gives for each number below `count`, in their order, worked out on several threads.
@@ -256,13 +311,13 @@ fn in_parallel<T: Send>(count: usize, threads: usize, work: impl Fn(usize) -> T 
 
 /// A measure of which nothing is shown.
 fn withheld_whole(measure: &Measure<'_>, why: &str) -> Protected {
-    let counted = |figure: &&Figure| figure.numerator.is_some();
+    let counted = |figure: &&Figure| measure.rule.counting.has_counts(figure);
+    let whole = |figure: &Figure| {
+        let tells = figure.value.is_some() || numbers(figure).iter().any(Option::is_some);
+        withheld(figure, if tells { Hidden::ALL } else { Hidden::default() })
+    };
     Protected {
-        figures: measure
-            .figures
-            .iter()
-            .map(|figure| withheld(figure, figure.numerator.is_some(), figure.denominator.is_some()))
-            .collect(),
+        figures: measure.figures.iter().map(whole).collect(),
         counts: Counts { secondary: measure.figures.iter().filter(counted).count(), ..Counts::default() },
         known_from_earlier: Vec::new(),
         rounded: false,
@@ -284,14 +339,22 @@ pub fn audit_figures(
     areas: &[Area],
     effort: &Effort,
 ) -> Result<Vec<Audited>, FiguresError> {
-    let links = links(measures);
-    let families = families(measures, sums, &links)?;
-    let tied = Tied { measures, sums, links: &links, areas };
+    let components = components(measures);
+    let earlier: Vec<Vec<Edition<'_>>> = components.iter().map(Component::editions).collect();
+    let laid = as_measures(&components, &earlier, measures);
+    let shown: Vec<Cow<'_, [Figure]>> = components
+        .iter()
+        .filter_map(|own| Some(own.shown(measures.get(own.measure)?, shown.get(own.measure)?)))
+        .collect();
+    let shown: Vec<&[Figure]> = shown.iter().map(|own| &**own).collect();
+    let links = links(&laid);
+    let families = families(&laid, sums, &links)?;
+    let tied = Tied { measures: &laid, components: &components, sums, links: &links, areas };
     let work = |at: usize| -> Result<Vec<Audited>, FiguresError> {
         let Some(family) = families.get(at) else { return Ok(Vec::new()) };
         let mut layout = Layout::new(&tied, family)?;
         layout.give_away()?;
-        let seen = layout.seen(family, shown);
+        let seen = layout.seen(family, &shown);
         let found = audit(&layout.problem, &seen, effort).map_err(|source| FiguresError::Measures {
             measures: family.iter().filter_map(|at| Some(measures.get(*at)?.id.to_owned())).collect(),
             source,
@@ -308,13 +371,20 @@ const WIDER: usize = 3;
 
 /// Measures with all that ties them.
 struct Tied<'a> {
+    /// Components as measures.
     measures: &'a [Measure<'a>],
+    components: &'a [Component<'a>],
     sums: &'a [MeasureSum],
     links: &'a [Link<'a>],
     areas: &'a [Area],
 }
 
 impl Tied<'_> {
+    /// Place of the counts of a measure, or of those that stand for its sums.
+    fn place(&self, id: &str, of_sums: bool) -> Option<usize> {
+        self.measures.iter().position(|own| own.id == id && own.rule.stands_for_sums() == of_sums)
+    }
+
     /// Protects a family: its measures in order, and the proof, where they are not withheld as a whole.
     fn protect(&self, family: &[usize], effort: &Effort) -> (Vec<Protected>, Option<Audit>) {
         let own: Vec<&Measure<'_>> = family.iter().filter_map(|at| self.measures.get(*at)).collect();
@@ -343,16 +413,12 @@ impl Tied<'_> {
     /// What of a family is withheld; the reason where it cannot be protected.
     fn solve(&self, family: &[usize], effort: &Effort) -> Result<(Layout, Protection), String> {
         let mut layout = Layout::new(self, family).map_err(|error| error.to_string())?;
-        let mut found = protect(&layout.problem, effort);
-        if matches!(found, Err(DisclosureError::Exposed { .. })) {
-            // What earlier releases give away is known; the rest is protected.
-            layout.give_away().map_err(|error| error.to_string())?;
-            found = protect(&layout.problem, effort);
-        }
-        for _ in 0..WIDER {
-            let Err(DisclosureError::Exposed { cells }) = &found else { break };
-            layout.widen(self, cells);
-            found = protect(&layout.problem, effort);
+        let mut found = self.cover(&mut layout, effort)?;
+        // Sums go with their bases, and want cover of their own; each turn withholds more.
+        while let Ok(protection) = &found
+            && layout.go_together(self, family, protection)
+        {
+            found = self.cover(&mut layout, effort)?;
         }
         let found = found.map_err(|error| match &error {
             DisclosureError::Exposed { cells } => match cells.first() {
@@ -373,6 +439,26 @@ impl Tied<'_> {
         Ok((layout, found))
     }
 
+    /// What of a layout is withheld, when more is withheld as long as no cover is found.
+    fn cover(
+        &self,
+        layout: &mut Layout,
+        effort: &Effort,
+    ) -> Result<Result<Protection, DisclosureError>, String> {
+        let mut found = protect(&layout.problem, effort);
+        if matches!(found, Err(DisclosureError::Exposed { .. })) {
+            // What earlier releases give away is known; the rest is protected.
+            layout.give_away().map_err(|error| error.to_string())?;
+            found = protect(&layout.problem, effort);
+        }
+        for _ in 0..WIDER {
+            let Err(DisclosureError::Exposed { cells }) = &found else { break };
+            layout.widen(self, cells);
+            found = protect(&layout.problem, effort);
+        }
+        Ok(found)
+    }
+
     /// The figures of a measure that stands alone with its counts rounded; `None` where it is not to be rounded, and
     /// where a count could be worked out from rounded ones.
     fn rounded(&self, family: &[usize], effort: &Effort) -> Option<Vec<Figure>> {
@@ -380,7 +466,7 @@ impl Tied<'_> {
         let measure = self.measures.get(*at)?;
         let base = measure.rule.rounding?;
         let alone = [Measure { earlier: &[], ..*measure }];
-        let tied = Tied { measures: &alone, sums: &[], links: &[], areas: self.areas };
+        let tied = Tied { measures: &alone, components: &[], sums: &[], links: &[], areas: self.areas };
         let mut layout = Layout::new(&tied, &[0]).ok()?;
         let mut seen = Vec::with_capacity(layout.problem.cells.len());
         for (cell, named) in layout.problem.cells.iter_mut().zip(&layout.names) {
@@ -451,6 +537,9 @@ fn families(
         }
     }
     pairs.extend(links.iter().map(|link| (link.part.measure, link.whole.measure)));
+    // Sums stand behind the bases that they go with.
+    let sums = measures.iter().enumerate().skip(1).filter(|(_, measure)| measure.rule.stands_for_sums());
+    pairs.extend(sums.map(|(at, _)| (at, at - 1)));
     let mut family: Vec<usize> = (0..measures.len()).collect();
     for (part, whole) in pairs {
         let (Some(from), Some(to)) = (family.get(part).copied(), family.get(whole).copied()) else {
@@ -490,24 +579,53 @@ impl Side {
     }
 }
 
-/// A figure without what is withheld. Its value goes with either count: from a value and one count follows the other.
-fn withheld(figure: &Figure, numerator: bool, denominator: bool) -> Figure {
+/// Which numbers of a figure are withheld.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each number of a figure")]
+struct Hidden {
+    numerator: bool,
+    denominator: bool,
+    base: bool,
+    other_numerator: bool,
+    other_denominator: bool,
+}
+
+impl Hidden {
+    const ALL: Self = Self {
+        numerator: true,
+        denominator: true,
+        base: true,
+        other_numerator: true,
+        other_denominator: true,
+    };
+
+    fn any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+/// A figure without what is withheld. Its value goes with any of its counts: from a value and the others follows the one.
+fn withheld(figure: &Figure, hidden: Hidden) -> Figure {
     let mut figure = figure.clone();
-    if numerator || denominator {
-        figure.numerator = figure.numerator.filter(|_| !numerator);
-        figure.denominator = figure.denominator.filter(|_| !denominator);
+    if hidden.any() {
+        figure.numerator = figure.numerator.filter(|_| !hidden.numerator);
+        figure.denominator = figure.denominator.filter(|_| !hidden.denominator);
         figure.value = None;
-        // From an interval the count follows.
+        // From an interval, and from a standard error, the count follows.
         figure.interval = None;
-        figure.basis = None;
+        figure.basis = figure.basis.and_then(|basis| counting::without(*basis, hidden));
         figure.status = assess::Status::Suppressed;
         NOTE.clone_into(&mut figure.note);
     }
     figure
 }
 
-fn need(rule: &Rule) -> Need {
-    rule.threshold.map_or(Need { at_least: 0, at_most: i64::MAX, width: 1 }, Threshold::need)
+/// What must remain possible for a count once it is withheld, and for an amount that few contributors dominate.
+fn need(rule: &Rule, dominated: Option<i64>) -> Need {
+    match rule.dominance.zip(dominated) {
+        Some((dominance, amount)) => dominance.need(amount),
+        None => rule.threshold.map_or(Need { at_least: 0, at_most: i64::MAX, width: 1 }, Threshold::need),
+    }
 }
 
 fn key(figure: &Figure) -> Key<'_> {
@@ -530,15 +648,15 @@ mod tests {
         Area { code: code.into(), level: level.into(), title: code.into(), parent: parent.into() }
     }
 
-    fn areas() -> Vec<Area> {
+    pub(super) fn areas() -> Vec<Area> {
         vec![area("C", "csp", ""), area("N", "ward", "C"), area("S", "ward", "C"), area("W", "ward", "C")]
     }
 
-    fn period(kind: PeriodKind, last: &str) -> Period {
+    pub(super) fn period(kind: PeriodKind, last: &str) -> Period {
         Period::ending(kind, last.parse().unwrap()).unwrap()
     }
 
-    fn figure(area: &str, breakdown: &str, period: Period, counts: (f64, Option<f64>)) -> Figure {
+    pub(super) fn figure(area: &str, breakdown: &str, period: Period, counts: (f64, Option<f64>)) -> Figure {
         Figure {
             area: area.into(),
             period,
@@ -556,7 +674,7 @@ mod tests {
         }
     }
 
-    fn month() -> Period {
+    pub(super) fn month() -> Period {
         period(PeriodKind::Month, "2025-04")
     }
 
@@ -679,6 +797,34 @@ mod tests {
         let unknown = MeasureSum { whole: "all".into(), parts: vec!["sums".into()] };
         let error = protect_figures(&measures, &[unknown], &areas(), &Effort::default()).unwrap_err();
         assert_eq!(error, FiguresError::NoMeasure { measure: "sums".into() });
+    }
+
+    #[test]
+    fn a_dominated_amount_is_covered_by_what_leaves_room_for_its_margin_and_amounts_are_no_whole_numbers() {
+        let rule = Rule {
+            dominance: Some(Dominance { contributors: 1, share_pct: 75.0, margin_pct: 100.0 / 3.0 }),
+            ..Rule::default()
+        };
+        // Three amounts, of which the first is dominated, and their whole, which an earlier release showed.
+        let hidden = |amounts: [f64; 3]| -> Vec<usize> {
+            let whole = amounts.iter().sum();
+            let mut figures =
+                counts(&[("C", whole), ("N", amounts[0]), ("S", amounts[1]), ("W", amounts[2])]);
+            let dominated = assess::Basis { dominated: true, ..assess::Basis::default() };
+            figures[1].basis = Some(Box::new(dominated));
+            let earlier = counts(&[("C", whole)]);
+            let release = [Edition { shown: &earlier, counted: None }];
+            let outcome = run(&[Measure { earlier: &release, ..measure("m", &figures, &rule) }], &[]);
+            assert_eq!(outcome.measures[0].failed, None);
+            let withheld = shown(&outcome.measures[0].figures).into_iter().enumerate();
+            withheld.filter(|(_, count)| count.is_none()).map(|(at, _)| at).collect()
+        };
+        // A third of 3,000.4 is 1,000: 1,400 leave room for it, 900 do not, and 600 and 700 do together.
+        assert_eq!(hidden([3000.4, 1400.4, 900.4]), [1, 2]);
+        assert_eq!(hidden([3000.4, 900.4, 1400.4]), [1, 3]);
+        assert_eq!(hidden([3000.4, 600.4, 700.4]), [1, 2, 3]);
+        assert_eq!(need(&rule, Some(3000)), Need { at_least: 4000, at_most: 2000, width: 1 });
+        assert_eq!(need(&rule, None), Need::threshold(5));
     }
 
     #[test]

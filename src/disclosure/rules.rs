@@ -53,7 +53,13 @@ impl Dominance {
         largest.sort_unstable_by(|a, b| b.cmp(a));
         let all: i128 = largest.iter().copied().map(i128::from).sum();
         let few: i128 = largest.iter().take(self.contributors).copied().map(i128::from).sum();
-        all > 0 && few as f64 * 100.0 > all as f64 * self.share_pct
+        self.is_dominated(few as f64, all as f64)
+    }
+
+    /// Whether the largest, who come to `few` together, dominate an amount. Nothing dominates nothing.
+    #[must_use]
+    pub fn is_dominated(&self, few: f64, amount: f64) -> bool {
+        amount > 0.0 && few * 100.0 > amount * self.share_pct
     }
 
     /// What must remain possible for a withheld amount.

@@ -323,16 +323,21 @@ impl Errand<'_> {
     }
 }
 
-/// What the store says. Whoever is refused is not helped by asking again.
+/// What the store says. Whoever is refused, or asks for a bucket that is not there, is not helped by asking again.
 fn told(error: &Error) -> Trouble {
-    let mut text: String = chain(error).chars().take(600).collect();
-    if let Error::PermissionDenied { .. } | Error::Unauthenticated { .. } = error {
-        text = format!("refused: {text}");
+    let text: String =
+        chain(error).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect();
+    // For a listing the client of the store has no kinds of errors: its status stands in the text alone.
+    let status = |code: &str| text.contains(&format!("status code: {code} "));
+    let refused = matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. })
+        || status("401")
+        || status("403");
+    let passing = matches!(error, Error::Generic { .. } | Error::JoinError { .. }) && !status("404");
+    if refused {
+        let way_out = "refused: the account or key of `[store]`, or what they may read, is not right";
+        return Trouble::lasting(format!("{way_out}: {text}"));
     }
-    match error {
-        Error::Generic { .. } | Error::JoinError { .. } => Trouble::passing(text),
-        _ => Trouble::lasting(text),
-    }
+    if passing { Trouble::passing(text) } else { Trouble::lasting(text) }
 }
 
 /// The store of a bucket, with the credentials of the settings or else of the environment.

@@ -13,6 +13,7 @@ mod month_of;
 pub mod person;
 mod rows;
 mod rules;
+mod seen;
 pub(crate) mod special;
 pub mod split;
 pub mod standing;

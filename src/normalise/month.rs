@@ -13,6 +13,7 @@ use super::format::{self, RecordReader};
 use super::keys::{KeyWriter, RowKey};
 use super::person::Sample;
 use super::rows::{Broken, Rows, Sent, clip};
+use super::seen::Seen;
 use super::split::{Part, PartFile};
 use super::{DeliveryReport, DeliveryStatus, Finding, Rejection, drift};
 use crate::config::settings::{DriftConfig, FeedConfig, Repeats};
@@ -21,7 +22,9 @@ use crate::period::Month;
 use crate::waiver::{Effect, LetIn, WaiverConfig};
 
 /// Rows that are laid out before they go to the file.
-const BATCH: usize = 1 << 16;
+const BATCH: usize = 1 << 14;
+/// Rows whose keys are looked up together.
+const KEYS: usize = 256;
 /// How the reason ends for which a delivery is refused whose first line seems to be a row.
 pub(crate) const NO_HEADING: &str = "; the first line seems to be no heading, and is not repeated here";
 
@@ -253,7 +256,7 @@ pub fn normalise(
             });
         }
         let mut rows = Rows::new(&job.dataset);
-        let mut seen: HashSet<u128, foldhash::fast::FixedState> = HashSet::default();
+        let mut seen = Seen::default();
         let mut rejections: Vec<Rejection> = Vec::new();
         let mut deliveries: Vec<&Delivery> = Vec::new();
         let mut reports: Vec<DeliveryReport> = Vec::new();
@@ -292,8 +295,9 @@ pub fn normalise(
             }
         }
         if rows.len() > 0 {
-            written += rows.len() as u64;
-            sink.write(&rows.take()?)?;
+            let batch = rows.take()?;
+            written += batch.num_rows() as u64;
+            sink.write(&batch)?;
         }
         let summaries = job
             .dataset
@@ -370,7 +374,7 @@ pub(super) fn judge_part(
     let mut slot = Slot::new(Arc::clone(feed), Arc::clone(contract), Vec::new());
     slot.waivers = waivers;
     let mut rows = Rows::of_contract(contract);
-    let (mut seen, mut written, mut nowhere) = (HashSet::default(), 0, Nowhere);
+    let (mut seen, mut written, mut nowhere) = (Seen::default(), 0, Nowhere);
     let mut reading = Reading {
         slot: &slot,
         delivery,
@@ -516,7 +520,7 @@ struct Reading<'a, S> {
     threads: Threads,
     number: usize,
     rows: &'a mut Rows,
-    seen: &'a mut HashSet<u128, foldhash::fast::FixedState>,
+    seen: &'a mut Seen,
     rejections: Option<&'a mut Vec<Rejection>>,
     sink: &'a mut S,
     written: &'a mut u64,
@@ -710,6 +714,8 @@ impl<'a, S: RowSink> Reading<'a, S> {
         let contract = Arc::clone(&self.slot.contract);
         let latest = self.slot.feed.latest_by.as_deref();
         let latest = latest.and_then(|name| contract.columns.iter().position(|column| column.name == name));
+        // Rules are computed for many rows at once, keys looked up for a few.
+        let together = if contract.rules.is_some() { BATCH } else { KEYS };
         if contract.rules.is_some() {
             self.write_rows()?;
         }
@@ -778,25 +784,13 @@ impl<'a, S: RowSink> Reading<'a, S> {
                         None
                     };
                     let identity = if writes_keys { None } else { self.identity(&contract, &fields) };
-                    if contract.rules.is_some() {
-                        self.rows.lay(&sent, &fields, place.line);
-                        self.waiting.push(Waiting { place, identity, key });
-                        if self.waiting.len() >= BATCH
-                            && let Settled::Refused(note) = self.settle(&contract, &sent, report)?
-                        {
-                            report.received += count_rest(records, &mut fields);
-                            return Ok(Ended::Refused(note));
-                        }
-                        continue;
-                    }
-                    if identity.is_some_and(|identity| !self.seen.insert(identity)) {
-                        report.duplicate += 1;
-                        continue;
-                    }
-                    self.accept(report, key.as_ref())?;
-                    self.rows.push(&sent, &fields, place.line);
-                    if self.rows.len() >= BATCH {
-                        self.write_rows()?;
+                    self.rows.lay(&sent, &fields, place.line);
+                    self.waiting.push(Waiting { place, identity, key });
+                    if self.waiting.len() >= together
+                        && let Settled::Refused(note) = self.settle(&contract, &sent, report)?
+                    {
+                        report.received += count_rest(records, &mut fields);
+                        return Ok(Ended::Refused(note));
                     }
                 }
             }
@@ -834,8 +828,8 @@ impl<'a, S: RowSink> Reading<'a, S> {
     /// Sends the rows that are laid out to the file.
     fn write_rows(&mut self) -> Result<(), NormaliseError> {
         if self.rows.len() > 0 {
-            *self.written += self.rows.len() as u64;
             let batch = self.rows.take()?;
+            *self.written += batch.num_rows() as u64;
             self.sink.write(&batch)?;
         }
         Ok(())
@@ -871,18 +865,39 @@ impl<'a, S: RowSink> Reading<'a, S> {
         }
     }
 
-    /// Computes the derived columns of the rows that wait, applies the checks, and takes those that are good. Repeats
-    /// are judged last: a row that a check sets aside does not make the next one of its key a repeat.
+    /// Takes the rows that wait and repeat no other. They are the last that are laid out.
+    fn take_waiting(&mut self, sent: &Sent, report: &mut DeliveryReport) -> Result<(), NormaliseError> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let new = self.seen.add_all(waiting.iter().map(|waiting| waiting.identity));
+        let first = self.rows.len().saturating_sub(waiting.len());
+        for (row, (waiting, new)) in (first..).zip(waiting.iter().zip(new)) {
+            if new {
+                self.accept(report, waiting.key.as_ref())?;
+                self.rows.count(sent, row);
+            } else {
+                report.duplicate += 1;
+                self.rows.strike(row);
+            }
+        }
+        waiting.clear();
+        self.waiting = waiting;
+        if self.rows.len() >= BATCH { self.write_rows() } else { Ok(()) }
+    }
+
+    /// Computes the derived columns of the rows that wait, applies the checks, and takes those that are good.
     fn settle(
         &mut self,
         contract: &Contract,
         sent: &Sent,
         report: &mut DeliveryReport,
     ) -> Result<Settled, NormaliseError> {
-        let Some(rules) = &contract.rules else { return Ok(Settled::Done) };
         if self.waiting.is_empty() {
             return Ok(Settled::Done);
         }
+        let Some(rules) = &contract.rules else {
+            self.take_waiting(sent, report)?;
+            return Ok(Settled::Done);
+        };
         let waiting = std::mem::take(&mut self.waiting);
         let columns = self.rows.columns()?;
         let line = |row: usize| waiting.get(row).map_or(0, |waiting| waiting.place.line);
@@ -905,17 +920,21 @@ impl<'a, S: RowSink> Reading<'a, S> {
                 *report.waived.entry(waiver.id.clone()).or_insert(0) += 1;
             }
         }
+        // Repeats are judged last: a row that a check sets aside does not make the next one of its key a repeat.
+        let keys = waiting.iter().enumerate();
+        let keys = keys.map(|(row, waiting)| waiting.identity.filter(|_| !broken.contains_key(&row)));
+        let new = self.seen.add_all(keys);
         let mut good = Vec::with_capacity(waiting.len());
-        for (row, Waiting { place, identity, key }) in waiting.into_iter().enumerate() {
+        for (row, (Waiting { place, key, .. }, new)) in waiting.into_iter().zip(new).enumerate() {
             let accepted = if let Some((rule, detail)) = broken.remove(&row) {
                 self.set_aside(report, place, &rule, "", detail);
                 false
-            } else if identity.is_some_and(|identity| !self.seen.insert(identity)) {
-                report.duplicate += 1;
-                false
-            } else {
+            } else if new {
                 self.accept(report, key.as_ref())?;
                 true
+            } else {
+                report.duplicate += 1;
+                false
             };
             good.push(accepted);
         }
@@ -936,7 +955,7 @@ impl<'a, S: RowSink> Reading<'a, S> {
     ) -> Result<DeliveryReport, NormaliseError> {
         let Some(before) = before.filter(|_| self.slot.standing.is_none()) else { return Ok(report) };
         let mut rows = Rows::of_contract(&self.slot.contract);
-        let (mut seen, mut written, mut nowhere) = (HashSet::default(), 0, Nowhere);
+        let (mut seen, mut written, mut nowhere) = (Seen::default(), 0, Nowhere);
         let mut reading = Reading {
             slot: self.slot,
             delivery: before,

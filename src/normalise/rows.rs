@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, BooleanBuilder, Date32Builder, DictionaryArray,
-    Float64Builder, Int32Array, Int64Builder, RecordBatch, StringArray, StringBuilder,
-    TimestampMicrosecondBuilder,
+    Array, ArrayBuilder, ArrayRef, AsArray, BinaryBuilder, BooleanArray, BooleanBufferBuilder,
+    BooleanBuilder, Date32Builder, DictionaryArray, Float64Builder, Int32Array, Int64Builder, RecordBatch,
+    StringArray, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow::compute::{cast, filter};
+use arrow::compute::{cast, filter, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use sha2::{Digest, Sha256};
 
@@ -112,6 +112,18 @@ enum Builder {
     Looked(Vec<u32>, Arc<StringArray>),
 }
 
+impl Builder {
+    /// Number of the value of a row that is laid out; `None` where the column's values have none.
+    fn code(&self, row: usize) -> Option<u32> {
+        match self {
+            Self::Category(_, codes) | Self::Key(codes, _) | Self::Looked(codes, _) => {
+                codes.get(row).copied()
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The columns of a dataset under construction, for one month.
 pub(super) struct Rows {
     builders: Vec<Builder>,
@@ -129,6 +141,8 @@ pub(super) struct Rows {
     synthetic: BooleanBuilder,
     summaries: Vec<Summary>,
     scratch: Vec<Value>,
+    /// Rows that are laid out and left out of the batch.
+    struck: Vec<usize>,
     /// Texts of the judged row that are not in its record as they are kept.
     own: String,
     hex: Vec<u8>,
@@ -232,6 +246,7 @@ impl Rows {
             synthetic: BooleanBuilder::new(),
             summaries,
             scratch: Vec::new(),
+            struck: Vec::new(),
             own: String::new(),
             hex: Vec::new(),
             unknown: BTreeMap::new(),
@@ -469,13 +484,8 @@ impl Rows {
         self.days
     }
 
-    /// Takes the judged row.
-    pub(super) fn push(&mut self, sent: &Sent, fields: &Fields, line: u64) {
-        self.lay(sent, fields, line);
-        self.count(sent);
-    }
-
-    /// Lays out the judged row; whether it counts is decided by [`Rows::admit`].
+    /// Lays out the judged row, as number [`Rows::len`]; whether it counts is decided later, by [`Rows::count`] and
+    /// [`Rows::strike`] or by [`Rows::admit`].
     pub(super) fn lay(&mut self, sent: &Sent, fields: &Fields, line: u64) {
         for (value, target) in self.scratch.iter().zip(&sent.targets) {
             let Some(builder) = self.builders.get_mut(*target) else { continue };
@@ -493,22 +503,29 @@ impl Rows {
         self.synthetic.append_value(sent.synthetic);
     }
 
-    fn count(&mut self, sent: &Sent) {
+    /// Counts a row that is laid out in the summaries.
+    pub(super) fn count(&mut self, sent: &Sent, row: usize) {
         for (summary, parts) in self.summaries.iter_mut().zip(&sent.summary_keys) {
             let mut key = [ABSENT; SUMMARY_WIDTH];
             for (slot, part) in key.iter_mut().zip(parts) {
                 *slot = match part {
                     KeyPart::Same(code) => *code,
-                    KeyPart::Value(at) => match self.scratch.get(*at) {
-                        Some(Value::Code(code)) => *code,
-                        _ => ABSENT,
-                    },
+                    KeyPart::Value(at) => {
+                        let target = sent.targets.get(*at).copied().unwrap_or(usize::MAX);
+                        self.builders.get(target).and_then(|builder| builder.code(row)).unwrap_or(ABSENT)
+                    }
                 };
             }
             *summary.counts.entry((key, sent.synthetic)).or_insert(0) += 1;
         }
     }
 
+    /// Leaves a row that is laid out, and not counted, out of the batch that it would be in.
+    pub(super) fn strike(&mut self, row: usize) {
+        self.struck.push(row);
+    }
+
+    /// How many rows are laid out.
     pub(super) fn len(&self) -> usize {
         self.feed_codes.len()
     }
@@ -516,7 +533,17 @@ impl Rows {
     /// The rows so far as a batch, in the order in which they came; the columns are empty afterwards.
     pub(super) fn take(&mut self) -> Result<RecordBatch, arrow::error::ArrowError> {
         let arrays = self.columns()?;
-        self.batch(arrays)
+        let batch = self.batch(arrays)?;
+        let struck = std::mem::take(&mut self.struck);
+        if struck.is_empty() {
+            return Ok(batch);
+        }
+        let mut kept = BooleanBufferBuilder::new(batch.num_rows());
+        kept.append_n(batch.num_rows(), true);
+        for row in struck.into_iter().filter(|row| *row < batch.num_rows()) {
+            kept.set_bit(row, false);
+        }
+        filter_record_batch(&batch, &BooleanArray::from(kept.finish()))
     }
 
     /// The rows so far as columns: those of the dataset, those that only expressions read, the product's own.
@@ -530,9 +557,10 @@ impl Rows {
             (&mut self.file_codes, &self.files),
             (&mut self.digest_codes, &self.digests),
         ] {
-            arrays.push(dictionary(&std::mem::take(codes), &Arc::new(interner.array()))?);
+            arrays.push(dictionary(codes, &Arc::new(interner.array()))?);
         }
-        arrays.push(Arc::new(self.lines.finish()));
+        let lines = Int64Builder::with_capacity(self.lines.len());
+        arrays.push(Arc::new(std::mem::replace(&mut self.lines, lines).finish()));
         arrays.push(Arc::new(self.synthetic.finish()));
         Ok(arrays)
     }
@@ -566,9 +594,9 @@ impl Rows {
                 Builder::Category(interner, _) => {
                     let texts = cast(&values, &DataType::Utf8)?;
                     let texts = texts.as_string::<i32>().iter();
-                    let codes: Vec<u32> =
+                    let mut codes: Vec<u32> =
                         texts.map(|text| text.map_or(ABSENT, |text| interner.code(text))).collect();
-                    dictionary(&codes, &Arc::new(interner.array()))?
+                    dictionary(&mut codes, &Arc::new(interner.array()))?
                 }
                 Builder::Timestamp(_) => cast(&values, column.data_type())?,
                 _ => values,
@@ -629,26 +657,30 @@ impl Rows {
             None => (&empty, Vec::new()),
         };
         let dictionaries: Vec<StringArray> = by.iter().map(|by| self.values(*by)).collect();
+        let ranks: Vec<Vec<u32>> = dictionaries.iter().map(ranks).collect();
+        // In order of the texts, by what their places in that order are: absent ones first.
+        let rank = |position: usize, code: u32| {
+            ranks.get(position).and_then(|ranks| ranks.get(code as usize)).copied().unwrap_or(0)
+        };
+        let mut rows: Vec<([u32; SUMMARY_WIDTH], bool, i64, &[u32; SUMMARY_WIDTH])> = counts
+            .into_iter()
+            .map(|((key, synthetic), n)| {
+                (std::array::from_fn(|at| key.get(at).map_or(0, |code| rank(at, *code))), *synthetic, *n, key)
+            })
+            .collect();
+        rows.sort_unstable();
         let text = |position: usize, code: u32| {
             let values = dictionaries.get(position)?;
             (code != ABSENT).then(|| values.value(code as usize))
         };
-        let mut rows: Vec<(Vec<Option<&str>>, bool, i64)> = counts
-            .into_iter()
-            .map(|((key, synthetic), n)| {
-                let texts = key.iter().take(by.len()).enumerate().map(|(at, code)| text(at, *code)).collect();
-                (texts, *synthetic, *n)
-            })
-            .collect();
-        rows.sort_unstable();
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for position in 0..by.len() {
-            let column = rows.iter().map(|(texts, _, _)| texts.get(position).copied().flatten());
+            let column = rows.iter().map(|(_, _, _, key)| text(position, *key.get(position)?));
             arrays.push(Arc::new(column.collect::<StringArray>()));
         }
-        arrays.push(Arc::new(rows.iter().map(|(_, _, n)| Some(*n)).collect::<arrow::array::Int64Array>()));
+        arrays.push(Arc::new(rows.iter().map(|(_, _, n, _)| Some(*n)).collect::<arrow::array::Int64Array>()));
         arrays.push(Arc::new(
-            rows.iter().map(|(_, synthetic, _)| Some(*synthetic)).collect::<arrow::array::BooleanArray>(),
+            rows.iter().map(|(_, synthetic, _, _)| Some(*synthetic)).collect::<arrow::array::BooleanArray>(),
         ));
         RecordBatch::try_new(super::contract::summary_schema(config), arrays)
     }
@@ -772,11 +804,9 @@ fn judge_kind<'a>(
             Ok(Value::Code(interner.code(text)))
         }
         ColumnType::Hex => {
-            if text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-                Ok(place)
-            } else {
-                expected("hexadecimal digits")
-            }
+            // All digits are looked at, many at once: stopping at the first wrong one would mean one after the other.
+            let digits = text.bytes().fold(true, |good, byte| good & byte.is_ascii_hexdigit());
+            if text.len().is_multiple_of(2) && digits { Ok(place) } else { expected("hexadecimal digits") }
         }
         ColumnType::Number => match text.parse::<f64>() {
             Ok(number) if !number.is_finite() || text.starts_with('+') => expected("a number"),
@@ -978,26 +1008,55 @@ fn decode_hex(digits: &[u8], into: &mut Vec<u8>) {
     }));
 }
 
+/// Place of each text in the order of all of them, from 1; equal ones share it.
+fn ranks(texts: &StringArray) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_unstable_by_key(|at| texts.value(*at));
+    let mut ranks = vec![0; texts.len()];
+    let (mut rank, mut last) = (0, None);
+    for at in order {
+        let text = texts.value(at);
+        if last != Some(text) {
+            rank += 1;
+            last = Some(text);
+        }
+        if let Some(place) = ranks.get_mut(at) {
+            *place = rank;
+        }
+    }
+    ranks
+}
+
+/// The values so far as a column. The builder has room for as many again: growing would copy them several times.
 fn finish(builder: &mut Builder) -> Result<ArrayRef, arrow::error::ArrowError> {
     Ok(match builder {
-        Builder::Text(into) => Arc::new(into.finish()),
-        Builder::Hex(into) => Arc::new(into.finish()),
-        Builder::Number(into) => Arc::new(into.finish()),
-        Builder::Integer(into) => Arc::new(into.finish()),
+        Builder::Text(into) => {
+            let next = StringBuilder::with_capacity(into.len(), into.values_slice().len());
+            Arc::new(std::mem::replace(into, next).finish())
+        }
+        Builder::Hex(into) => {
+            let next = BinaryBuilder::with_capacity(into.len(), into.values_slice().len());
+            Arc::new(std::mem::replace(into, next).finish())
+        }
+        Builder::Number(into) => {
+            let next = Float64Builder::with_capacity(into.len());
+            Arc::new(std::mem::replace(into, next).finish())
+        }
+        Builder::Integer(into) => {
+            let next = Int64Builder::with_capacity(into.len());
+            Arc::new(std::mem::replace(into, next).finish())
+        }
         Builder::Date(into) => Arc::new(into.finish()),
         Builder::Timestamp(into) => Arc::new(into.finish()),
         Builder::Flag(into) => Arc::new(into.finish()),
-        Builder::Category(interner, codes) => {
-            dictionary(&std::mem::take(codes), &Arc::new(interner.array()))?
-        }
-        Builder::Key(codes, values) | Builder::Looked(codes, values) => {
-            dictionary(&std::mem::take(codes), values)?
-        }
+        Builder::Category(interner, codes) => dictionary(codes, &Arc::new(interner.array()))?,
+        Builder::Key(codes, values) | Builder::Looked(codes, values) => dictionary(codes, values)?,
     })
 }
 
-fn dictionary(codes: &[u32], values: &Arc<StringArray>) -> Result<ArrayRef, arrow::error::ArrowError> {
-    let keys: Int32Array = codes.iter().map(|code| i32::try_from(*code).ok()).collect();
+/// Takes the codes, which leaves the room for others.
+fn dictionary(codes: &mut Vec<u32>, values: &Arc<StringArray>) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let keys: Int32Array = codes.drain(..).map(|code| i32::try_from(code).ok()).collect();
     let values: ArrayRef = Arc::clone(values) as ArrayRef;
     debug_assert_eq!(values.data_type(), &DataType::Utf8);
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
@@ -1129,6 +1188,13 @@ derive = "COALESCE(note, kind)"
         }
     }
 
+    #[test]
+    fn a_text_has_its_place_in_the_order_of_all() {
+        let texts = StringArray::from(vec!["dale", "", "hill", "dale", "bay"]);
+        assert_eq!(ranks(&texts), [3, 1, 4, 3, 2]);
+        assert_eq!(ranks(&StringArray::from(Vec::<&str>::new())), Vec::<u32>::new());
+    }
+
     fn record(fields: &[&str]) -> Fields {
         let mut record = Fields::default();
         record.set(fields);
@@ -1154,14 +1220,14 @@ derive = "COALESCE(note, kind)"
         for place in ["Hill", "Dale"] {
             let fields = record(&["2025-06", place, "3"]);
             rows.judge(counts, &sent, &fields).unwrap();
-            rows.push(&sent, &fields, 2);
+            rows.lay(&sent, &fields, 2);
         }
         assert_eq!(kinds.fields, ["Month", "Kind", "Rate", "Secret", "Note"]);
         let sent = rows.begin(kinds, &delivery(), (0..kinds.fields.len()).collect());
         assert_eq!(sent.lacking.len(), 1);
         let fields = record(&["2025-06", "arson", "*", "7", "new"]);
         rows.judge(kinds, &sent, &fields).unwrap();
-        rows.push(&sent, &fields, 2);
+        rows.lay(&sent, &fields, 2);
         let batch = rows.take().unwrap();
         assert_eq!(batch.num_rows(), 3);
         let text = |name: &str| -> Vec<Option<String>> {

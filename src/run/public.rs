@@ -249,17 +249,27 @@ impl Publication<'_> {
             let Some((planned, areas)) = self.checked.measures.get(id) else { continue };
             let reads = agreement::reads(project, &planned.datasets, Some((&self.checked.areas, areas)));
             let refused = agreement::permits(&reads, Audience::Public).err().map(|why| why.to_string());
-            let refused = refused.or_else(|| unprotected(&row.file.config));
+            let refused = refused.or_else(|| unprotected(&row.file.config, &planned.columns));
             let none = || MeasureFigures { measure: id.clone(), from: 0, figures: Vec::new() };
-            candidates.push(Candidate {
-                file: row.file,
-                planned,
-                applied: rule_of(project, public, &row.file.config, &reads),
-                counted: by_measure.remove(id).unwrap_or_else(none),
-                refused,
-            });
+            let mut counted = by_measure.remove(id).unwrap_or_else(none);
+            let applied = rule_of(project, public, &row.file.config, &reads);
+            if applied.rule.dominance.is_some() {
+                self.mark_dominated(&mut counted);
+            }
+            candidates.push(Candidate { file: row.file, planned, applied, counted, refused });
         }
         candidates
+    }
+
+    /// Marks the figures of amounts that few contributors dominate, or of which it is not known that they do not.
+    fn mark_dominated(&self, counted: &mut MeasureFigures) {
+        let open = self.undominated.get(&counted.measure);
+        for figure in &mut counted.figures {
+            let key = (figure.area.clone(), figure.breakdown.clone(), figure.period);
+            if figure.numerator.is_some() && open.is_none_or(|open| !open.contains(&key)) {
+                figure.basis.get_or_insert_default().dominated = true;
+            }
+        }
     }
 
     fn try_public_set(
@@ -700,13 +710,14 @@ fn not_permitted(candidate: Candidate<'_>) -> ForPublic<'_> {
             },
         });
     }
+    let counting = &candidate.applied.rule.counting;
     let row = DisclosureRow {
         measure: candidate.id().to_owned(),
         partnership: candidate.file.partnership.clone(),
         applied: candidate.applied.clone(),
         shown: 0,
         small: 0,
-        cover: candidate.counted.figures.iter().filter(|figure| figure.numerator.is_some()).count() as u64,
+        cover: candidate.counted.figures.iter().filter(|figure| counting.has_counts(figure)).count() as u64,
         told_before: 0,
         result: "not_permitted",
         detail: why,
@@ -759,10 +770,8 @@ fn is_open(said: &Commentary, own: &ForPublic<'_>) -> bool {
     let tells = |number: &f64| {
         (*number >= 5.0 && *number < below as f64)
             || own.withheld().any(|figure| {
-                [figure.numerator, figure.denominator, figure.value]
-                    .into_iter()
-                    .flatten()
-                    .any(|hidden| (hidden - number).abs() < 0.05)
+                let hidden = figures::numbers(figure).into_iter().chain([figure.value]);
+                hidden.flatten().any(|hidden| (hidden - number).abs() < 0.05)
             })
     };
     !numbers.iter().any(tells)
@@ -795,17 +804,12 @@ fn contradictions(shown: &RecordBatch, measures: &[ForPublic<'_>]) -> Result<Vec
     let written = tables_for_public::figures(shown)?;
     for (own, written) in measures.iter().filter(|own| !own.rows.is_empty()).zip(&written) {
         for (row, figure) in own.rows.iter().zip(&written.figures) {
+            let rule = &own.candidate.applied.rule;
             let counted = own.candidate.counted.figures.get(row.row - own.candidate.counted.from);
-            let withheld = counted.is_some_and(|counted| {
-                (counted.numerator.is_some() && figure.numerator.is_none())
-                    || (counted.denominator.is_some() && figure.denominator.is_none())
-            });
-            let small = figure.numerator.zip(own.candidate.applied.rule.threshold).is_some_and(
-                |(count, threshold)| {
-                    own.row.result != "rounded" && threshold.is_sensitive(crate::proof::whole(count))
-                },
-            );
-            if withheld && (figure.value.is_some() || figure.interval.is_some()) || small {
+            let overtells = counted.is_some_and(|counted| rule.counting.overtells(counted, figure));
+            let small = own.row.result != "rounded" && rule.has_sensitive(figure);
+            let dominated = counted.is_some_and(Figure::is_dominated) && figure.numerator.is_some();
+            if overtells || small || dominated {
                 let (area, period, breakdown) = (&figure.area, figure.period, &figure.breakdown);
                 let id = own.candidate.id();
                 wrong.push(format!(
@@ -876,14 +880,18 @@ pub(crate) fn of_table(folder: &std::path::Path) -> Result<Vec<MeasureFigures>, 
 }
 
 /// Digest of what is shown of a measure.
-fn digest(figures: &[Figure]) -> String {
+fn digest(own: &[Figure]) -> String {
     let mut digest = Sha256::new();
-    for figure in figures {
+    for figure in own {
         let Figure { area, breakdown, period, numerator, denominator, value, status, .. } = figure;
         digest.update(format!(
             "{area}|{breakdown}|{period}|{numerator:?}|{denominator:?}|{value:?}|{};",
             status.name()
         ));
+        let [_, _, base, other_numerator, other_denominator] = figures::numbers(figure);
+        if base.is_some() || other_numerator.is_some() || other_denominator.is_some() {
+            digest.update(format!("{base:?}|{other_numerator:?}|{other_denominator:?};"));
+        }
     }
     hex::encode(digest.finalize())
 }

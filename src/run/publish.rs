@@ -83,6 +83,8 @@ pub(super) struct Publication<'a> {
     /// How each feed stands, by its id.
     standings: BTreeMap<&'a str, Vec<Standing>>,
     outturn: Vec<RecordBatch>,
+    /// By measure of amounts: area, breakdown and period of the figures that no few contributors dominate. No table says it.
+    pub(super) undominated: BTreeMap<String, BTreeSet<(String, String, Period)>>,
     pub(super) judged: Judged,
     pub(super) measures: Vec<MeasureRow<'a>>,
     pub(super) periods: BTreeSet<Period>,
@@ -132,6 +134,7 @@ impl Run<'_> {
             before: Earlier::of(&self.published, current, &fingerprints),
             fingerprints,
             past,
+            undominated: BTreeMap::new(),
             pending: (Vec::new(), Vec::new()),
             definitions: definitions(checked),
             name: draft.name().to_owned(),
@@ -334,6 +337,8 @@ impl<'a> Publication<'a> {
             let Some(file) = run.project.measures.get(id) else { continue };
             let feeds = agreement::reads(&run.project, &planned.datasets, Some((&checked.areas, areas)));
             let at_hand = match agreement::allows(&feeds, file.config.purpose.as_deref(), &file.partnership) {
+                // Who contributed to amounts stands in no table that could be lent.
+                Ok(()) if run.project.settings.public.is_some() && file.config.dominance().is_some() => None,
                 Ok(()) => self.before.measure(id, &self.fingerprints)?.map(Counts::Kept),
                 Err(why) => Some(Counts::Refused(why.to_string())),
             };
@@ -414,6 +419,11 @@ impl<'a> Publication<'a> {
                 (measure::withheld(&file.config, planned, areas, self.supply, &why), why.to_string())
             }
         };
+        if file.config.dominance().is_some() {
+            let open = figures.iter().filter(|figure| figure.numerator.is_some() && !figure.is_dominated());
+            let open = open.map(|figure| (figure.area.clone(), figure.breakdown.clone(), figure.period));
+            self.undominated.insert(id.clone(), open.collect());
+        }
         // What is final stands, unless the agreement of a feed no longer lets the measure be published.
         if !refused {
             let sure = confidence(&file.config).share() * 100.0;

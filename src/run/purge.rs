@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Run, RunError, Standings, look};
-use crate::assess::Coverage;
+use crate::assess::{Coverage, without_contributors};
 use crate::check::{Checked, check};
 use crate::config::Project;
 use crate::engine::{Engine, quarantine_table};
@@ -197,7 +197,7 @@ impl Run<'_> {
                     }
                     let counts = monthly.counts.iter().filter(|((found, _), _)| found == area);
                     let counts = counts.filter_map(|((_, breakdown), series)| {
-                        Some((breakdown.clone(), *series.get(&month)?))
+                        Some((breakdown.clone(), without_contributors(&file.config, *series.get(&month)?)))
                     });
                     retained.keep(id, &definition, area, month, counts.collect());
                 }

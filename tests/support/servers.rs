@@ -325,3 +325,66 @@ impl Drop for Store {
         let _ = self.server.wait();
     }
 }
+
+/// An Azurite server, which speaks as Azure's Blob Storage does and checks every signature.
+pub(crate) struct Azurite {
+    server: Child,
+    python: OsString,
+    port: u16,
+    _folder: TempDir,
+}
+
+/// The key of the account `town`, as Azure writes keys: `corncrake-903` in Base64.
+pub(crate) const AZURE_KEY: &str = "Y29ybmNyYWtlLTkwMw==";
+
+/// Uploads blobs with the vendor's own client: address, key and container, then a name and a text for each.
+const UPLOAD: &str = "
+import sys
+from azure.storage.blob import BlobServiceClient
+address, key, container, *blobs = sys.argv[1:]
+client = BlobServiceClient(address, credential={'account_name': 'town', 'account_key': key})
+container = client.get_container_client(container)
+if not container.exists():
+    container.create_container()
+for name, text in zip(blobs[::2], blobs[1::2]):
+    container.upload_blob(name, text.encode(), overwrite=True)
+";
+
+impl Azurite {
+    /// `None`, said aloud, where it or the vendor's client is not installed.
+    pub(crate) fn start() -> Option<Self> {
+        let Some(program) = std::env::var_os("OUTTURN_TEST_AZURITE") else {
+            return missing("the program azurite-blob in OUTTURN_TEST_AZURITE");
+        };
+        let Some(python) = std::env::var_os("OUTTURN_TEST_PYTHON") else {
+            return missing("a Python with azure-storage-blob in OUTTURN_TEST_PYTHON");
+        };
+        let folder = TempDir::new().expect("a folder");
+        let port = free_port();
+        let mut command = Command::new(program);
+        command.args(["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--blobHost", "127.0.0.1"]);
+        command.args(["--blobPort", &port.to_string(), "--location"]).arg(folder.path());
+        command.env("AZURITE_ACCOUNTS", format!("town:{AZURE_KEY}"));
+        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the server");
+        let server = Self { server, python, port, _folder: folder };
+        wait_for(port, "azurite");
+        Some(server)
+    }
+
+    pub(crate) fn put(&self, container: &str, blobs: &[(&str, &str)]) {
+        let mut upload = Command::new(&self.python);
+        upload.args(["-c", UPLOAD, &self.endpoint(), AZURE_KEY, container]);
+        done(upload.args(blobs.iter().flat_map(|(name, text)| [*name, *text])));
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}/town", self.port)
+    }
+}
+
+impl Drop for Azurite {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}

@@ -55,6 +55,7 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
                 || own.zeros.is_some()
                 || own.rounding.is_some()
                 || own.complements.is_some()
+                || own.dominance.is_some()
                 || own.least_denominator.is_some();
             if own.off.is_some() && others {
                 let message = "disclosure control is switched off, so no other key has an effect";
@@ -79,8 +80,42 @@ fn measures(project: &Project, problems: &mut Vec<Problem>) {
                 let message = format!("a {} has no `complements`; a percentage has", kind.name());
                 problems.push(at(&["disclosure", "complements"], message));
             }
+            let counts_events = matches!(
+                kind,
+                MeasureKind::Count
+                    | MeasureKind::Rate
+                    | MeasureKind::RankOfRate
+                    | MeasureKind::Percentage
+                    | MeasureKind::Proportion
+                    | MeasureKind::Ratio
+            );
+            if let Some(dominance) = own.dominance {
+                let mut wrong = |message: String| {
+                    problems.push(at(&["disclosure", "dominance"], message));
+                };
+                if kind != MeasureKind::Count {
+                    wrong(format!(
+                        "{} has no amount of its own; a count of pounds or minutes is one",
+                        kind.a()
+                    ));
+                }
+                if dominance.largest == 0 || !(1..100).contains(&dominance.share) {
+                    wrong("`largest` must be at least 1, and `share` a per cent from 1 to 99".to_owned());
+                }
+                if own.rounding.is_some() {
+                    wrong("amounts are withheld and not rounded: leave `rounding` out".to_owned());
+                }
+            }
+            if own.rounding.is_some() && !counts_events {
+                let message = format!("figures of {} cannot be shown rounded", kind.a());
+                problems
+                    .push(at(&["disclosure", "rounding"], message).help("leave it out: they are withheld"));
+            }
             if own.least_denominator.is_some()
-                && !matches!(kind, MeasureKind::Percentage | MeasureKind::Ratio)
+                && matches!(
+                    kind,
+                    MeasureKind::Count | MeasureKind::Rate | MeasureKind::RankOfRate | MeasureKind::Index
+                )
             {
                 let message = format!("a {} has no denominator that is counted", kind.name());
                 problems.push(at(&["disclosure", "least-denominator"], message));

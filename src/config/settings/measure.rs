@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::day;
-use crate::disclosure::settings::MeasureDisclosureConfig;
+use crate::disclosure::settings::{DominanceConfig, MeasureDisclosureConfig};
 use crate::period::PeriodKind;
 
 /// The front matter of `sql/<partnership>/<measure>.sql`, as TOML in the comment with which the file begins.
@@ -107,11 +107,20 @@ pub struct MeasureConfig {
     pub compare_months: u32,
     /// What protects its figures before the public sees them. Absent: what `[public]` of the project says.
     pub disclosure: Option<MeasureDisclosureConfig>,
-    /// Sums that its numerator is: each a list of measures that make it up in every area and period, such as
+    /// Sums that its numerator is, or its base where the public sees it through one, as an average: each a list of measures
+    /// that make it up in every area and period, such as
     /// `[["crime-by-type"], ["crime-by-ward"]]`. A measure without the area or breakdown adds all its areas within, or all
     /// its breakdowns; `crime-by-type/crime_type: Drugs` adds that one. Nothing withheld can then be worked out from them.
     #[serde(default)]
     pub sum_of: Vec<Vec<String>>,
+}
+
+impl MeasureConfig {
+    /// The rule of dominance of its amounts, where it has one.
+    #[must_use]
+    pub fn dominance(&self) -> Option<DominanceConfig> {
+        self.disclosure.as_ref()?.dominance
+    }
 }
 
 fn first() -> u32 {

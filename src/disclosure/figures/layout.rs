@@ -6,8 +6,8 @@ use super::super::net::index;
 use super::super::{Cell, Counts, Problem, Protection, Relation, Seen, Standing, Status, recoverable};
 use super::shape::{Addend, Along, Grid, Rest, Series};
 use super::{
-    CellName, Edition, Figure, FiguresError, Key, Measure, MeasureSum, Protected, Rule, Side, Tied, key,
-    need, whole, withheld,
+    CellName, Component, Edition, Figure, FiguresError, Hidden, Key, Measure, MeasureSum, Protected, Rule,
+    Side, Tied, key, need, whole, withheld,
 };
 use crate::assess;
 use crate::geography::Area;
@@ -79,9 +79,11 @@ impl Layout {
             sides.insert((*at, Side::Numerator), numerators);
         }
         for sum in tied.sums {
-            let own = layout.measure_sum(sum, tied, &sides);
-            let whole = tied.measures.iter().position(|measure| measure.id == sum.whole);
-            rests.extend(whole.map(|whole| ((whole, Side::Numerator), own)));
+            for of_sums in [false, true] {
+                let own = layout.measure_sum(sum, of_sums, tied, &sides);
+                let whole = tied.place(&sum.whole, of_sums);
+                rests.extend(whole.map(|whole| ((whole, Side::Numerator), own)));
+            }
         }
         layout.tell();
         layout.lattices(tied, family, &sides, &rests);
@@ -153,10 +155,14 @@ impl Layout {
     fn measure_sum<'a>(
         &mut self,
         sum: &MeasureSum,
+        of_sums: bool,
         tied: &Tied<'_>,
         sides: &BTreeMap<(usize, Side), Grid<'a>>,
     ) -> Vec<Rest<'a>> {
-        let place = |id: &str| tied.measures.iter().position(|measure| measure.id == id);
+        let place = |id: &str| tied.place(id, of_sums);
+        if of_sums && sum.parts.iter().any(|part| place(&part.measure).is_none()) {
+            return Vec::new();
+        }
         let of = |id: &str| place(id).and_then(|place| sides.get(&(place, Side::Numerator)));
         let (Some(wholes), Some(whole)) =
             (of(&sum.whole), place(&sum.whole).and_then(|place| tied.measures.get(place)))
@@ -261,10 +267,10 @@ impl Layout {
             let (Some(count), Some(at)) = (*count, grid.figure(place)) else { continue };
             let Some(figure) = measure.figures.get(at) else { continue };
             let mut sensitive = rule.threshold.is_some_and(|rule| rule.is_sensitive(count));
-            if rule.lays_denominator() {
-                let denominator = figure.denominator.and_then(whole).unwrap_or(i64::MAX);
-                sensitive |= denominator > 0 && denominator < rule.least_denominator;
-            }
+            let denominator = figure.denominator.and_then(whole).unwrap_or(i64::MAX);
+            sensitive |= denominator > 0 && denominator < rule.least_denominator;
+            let dominated = side == Side::Numerator && figure.is_dominated();
+            sensitive |= dominated;
             let is_known = shown_before.get(place).copied().unwrap_or_default() || rule.threshold.is_none();
             let is_held = withheld_before.get(place).copied().unwrap_or_default();
             let own = Cell {
@@ -276,7 +282,7 @@ impl Layout {
                     (false, false) => Standing::Publishable,
                 },
                 sensitive: sensitive && !is_known,
-                need: need(rule),
+                need: need(rule, dominated.then_some(count)),
                 weight: grid.weight(place),
             };
             let cell = match shared.get(&at) {
@@ -300,7 +306,7 @@ impl Layout {
         }
         let rests = self.series(grid.sums(), rule);
         for relation in grid.steps() {
-            self.relate(relation);
+            self.tie(relation, rule);
         }
         for edition in 0..measure.earlier.len() {
             self.earlier(number, measure, edition, side, &grid, tied.areas);
@@ -345,6 +351,7 @@ impl Layout {
         };
         cell.sensitive = (cell.sensitive || own.sensitive) && cell.standing != Standing::Known;
         cell.need.at_least = cell.need.at_least.max(own.need.at_least);
+        cell.need.at_most = cell.need.at_most.min(own.need.at_most);
         cell.weight = cell.weight.max(own.weight);
     }
 
@@ -383,13 +390,15 @@ impl Layout {
             };
             changed = true;
             let named = Named::Before { measure: index(number), edition: index(edition), figure: index(at) };
-            let is_small = measure.rule.threshold.is_some_and(|rule| rule.is_sensitive(before));
+            // Of an amount that was withheld nobody knows any more for whom.
+            let is_small = measure.rule.threshold.is_some_and(|rule| rule.is_sensitive(before))
+                || (measure.rule.dominance.is_some() && before > 0);
             let cell = Cell {
                 order: 0,
                 count: Some(before),
                 standing: if seen.is_some() { Standing::Known } else { Standing::Unpublished },
                 sensitive: seen.is_none() && is_small,
-                need: need(measure.rule),
+                need: need(measure.rule, None),
                 weight: 1,
             };
             cells.push(Some(self.cell(named, cell)));
@@ -403,10 +412,10 @@ impl Layout {
                 }
             }
             for (_, total, parts) in grid.sums().into_iter().flat_map(|series| series.sums) {
-                self.relate(Relation::sum(total, parts));
+                self.tie(Relation::sum(total, parts), measure.rule);
             }
             for relation in grid.steps() {
-                self.relate(relation);
+                self.tie(relation, measure.rule);
             }
         }
     }
@@ -455,6 +464,34 @@ impl Layout {
                 cell.standing = Standing::Held;
             }
         }
+    }
+
+    /// Withholds the sums of figures whose base is withheld; whether there were any that were not.
+    pub(super) fn go_together(&mut self, tied: &Tied<'_>, family: &[usize], found: &Protection) -> bool {
+        let mut more = false;
+        for (place, at) in family.iter().enumerate() {
+            let base = at.checked_sub(1).and_then(|base| family.iter().position(|own| *own == base));
+            let Some(base) = base.filter(|_| tied.components.get(*at).is_some_and(Component::is_sums)) else {
+                continue;
+            };
+            let (Some(bases), Some(sums)) = (self.measures.get(base), self.measures.get(place)) else {
+                continue;
+            };
+            for (figure, (sum, _)) in sums.cells.iter().enumerate() {
+                let base = bases.cell(figure, Side::Numerator);
+                let is_hidden = base.and_then(|base| found.status.get(base as usize));
+                let goes = is_hidden.is_some_and(|status| status.is_hidden())
+                    || bases.told.binary_search(&(figure, Side::Numerator)).is_ok();
+                if let Some(sum) =
+                    sum.filter(|_| goes).and_then(|sum| self.problem.cells.get_mut(sum as usize))
+                    && sum.standing == Standing::Publishable
+                {
+                    sum.standing = Standing::Held;
+                    more = true;
+                }
+            }
+        }
+        more
     }
 
     /// The figure that a cell is a count of, with the place of its measure.
@@ -513,7 +550,7 @@ impl Layout {
         let measure = |place: u32| tied.measures.get(place as usize);
         let found = match self.names.get(cell as usize) {
             Some(Named::Of { measure: at, figure, side }) => {
-                let count = if *side == Side::Numerator { "numerator" } else { "denominator" };
+                let count = tied.components.get(*at as usize).map_or("a count", |own| own.word(*side));
                 of(*at, measure(*at).and_then(|own| own.figures.get(*figure as usize)), count)
             }
             Some(Named::Before { measure: at, edition, figure }) => {
@@ -556,7 +593,10 @@ impl Layout {
         (protect_rest, may_leave): (bool, bool),
     ) -> Option<u32> {
         let rest = self.rest(total, parts);
-        if parts.is_empty() || rest < 0 {
+        if parts.is_empty() || rest < 0 || (rest > 0 && rest <= slack(rule, parts.len())) {
+            if !parts.is_empty() {
+                self.tie(Relation::sum(total, parts.to_vec()), rule);
+            }
             return None;
         }
         let mut parts = parts.to_vec();
@@ -575,13 +615,16 @@ impl Layout {
         }
         let mut left = None;
         if rest > 0 || (may_leave && !whole.is_empty()) {
-            let sensitive = protect_rest && rule.threshold.is_some_and(|rule| rule.is_sensitive(rest));
+            // Nobody says who makes up what is left of an amount.
+            let is_small = rule.threshold.is_some_and(|rule| rule.is_sensitive(rest))
+                || (rule.dominance.is_some() && rest > 0);
+            let sensitive = protect_rest && is_small;
             let cell = Cell {
                 order: 0,
                 count: Some(rest),
                 standing: Standing::Unpublished,
                 sensitive,
-                need: need(rule),
+                need: need(rule, Some(rest).filter(|rest| *rest > 0)),
                 weight: 1,
             };
             let cell = self.cell(Named::Rest(total), cell);
@@ -604,6 +647,36 @@ impl Layout {
         copy
     }
 
+    /// A relation, where it holds. Cases that overlap, such as persons with two crimes, do not add up, and sums for which they
+    /// stand may all the same: how many are told twice is then taken to be known. So is what amounts lack of their sum
+    /// because they are no whole numbers.
+    fn tie(&mut self, mut relation: Relation, rule: &Rule) {
+        let sum = |cells: &[u32]| cells.iter().map(|cell| self.count(*cell)).sum::<i64>();
+        let over = sum(&relation.parts) - sum(&relation.whole);
+        let cells: BTreeSet<u32> = relation.whole.iter().chain(&relation.parts).copied().collect();
+        let is_plain = cells.len() == relation.whole.len() + relation.parts.len();
+        let overlap = rule.stands_for_sums() && over > 0;
+        let may_differ = overlap || over.abs() <= slack(rule, cells.len());
+        let is_sum = !relation.whole.is_empty() && !relation.parts.is_empty();
+        if over == 0 || !may_differ || !is_plain || !is_sum {
+            self.relate(relation);
+            return;
+        }
+        let Some(of) = relation.whole.first().copied() else { return };
+        let known = Cell {
+            order: 0,
+            count: Some(over.abs()),
+            standing: Standing::Known,
+            sensitive: false,
+            need: need(rule, None),
+            weight: 1,
+        };
+        let cell = self.cell(Named::Rest(of), known);
+        let lacking = if over > 0 { &mut relation.whole } else { &mut relation.parts };
+        lacking.push(cell);
+        self.problem.relations.push(relation);
+    }
+
     /// A relation, where it holds.
     fn relate(&mut self, relation: Relation) {
         let sum = |cells: &[u32]| cells.iter().map(|cell| self.count(*cell)).sum::<i64>();
@@ -611,6 +684,11 @@ impl Layout {
             self.problem.relations.push(relation);
         }
     }
+}
+
+/// By how much amounts of which each was taken to the nearest whole number may miss their sum; nothing for counts.
+fn slack(rule: &Rule, cells: usize) -> i64 {
+    rule.dominance.map_or(0, |_| i64::try_from(cells / 2 + 1).unwrap_or(i64::MAX))
 }
 
 impl Laid {
@@ -644,7 +722,12 @@ impl Laid {
                 let no_cell = figure.numerator.is_some() && numerator.is_none();
                 let no_denominator =
                     lays_denominator && figure.denominator.is_some() && denominator.is_none();
-                withheld(figure, status.0.is_hidden() || no_cell, status.1.is_hidden() || no_denominator)
+                let hidden = Hidden {
+                    numerator: status.0.is_hidden() || no_cell,
+                    denominator: status.1.is_hidden() || no_denominator,
+                    ..Hidden::default()
+                };
+                withheld(figure, hidden)
             })
             .collect();
         let mut known_from_earlier: Vec<usize> = self.told.iter().map(|(figure, _)| *figure).collect();

@@ -68,6 +68,9 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
             from = to;
         }
     }
+    // What stands for a sum is no count of anything else.
+    let stands_for_sums =
+        |run: &Run<'_>| measures.get(run.measure).is_some_and(|measure| measure.rule.stands_for_sums());
     let mut found: Vec<Link<'a>> = Vec::new();
     let mut known: BTreeSet<(usize, usize, usize, usize)> = BTreeSet::new();
     let mut everywhere: HashMap<(Series<'a>, Series<'a>), bool> = HashMap::new();
@@ -76,7 +79,10 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
         for run in runs {
             let mut is_new = true;
             for whole in &firsts {
-                if whole.measure == run.measure && whole.side == run.side || whole.area != run.area {
+                if whole.measure == run.measure && whole.side == run.side
+                    || whole.area != run.area
+                    || stands_for_sums(whole) != stands_for_sums(&run)
+                {
                     continue;
                 }
                 if let Some(figures) = same_count(measures, whole, &run)

@@ -58,10 +58,14 @@ impl Outbox {
         fields: &Fields,
     ) -> io::Result<()> {
         if fields.bytes() > LONGEST {
-            self.records.push(Raw { place, number, result: Err(Flaw::TooLong) }, &Fields::default());
+            self.hand(Raw { place, number, result: Err(Flaw::TooLong) }, &Fields::default())
         } else {
-            self.records.push(Raw { place, number, result }, fields);
+            self.hand(Raw { place, number, result }, fields)
         }
+    }
+
+    fn hand(&mut self, raw: Raw, fields: &Fields) -> io::Result<()> {
+        self.records.push(raw, fields);
         let full = self.records.raws.len() >= RECORDS || self.records.text.len() >= BYTES;
         if full { self.flush() } else { Ok(()) }
     }
@@ -121,7 +125,14 @@ pub(super) fn start(
             let _ = outbox.sender.send(Parcel::Failed(failure));
         }
     })?;
-    Ok(HandOver { receiver, records: Records::default(), taken: 0, begin: (0, 0), notes: Vec::new(), ended: false })
+    Ok(HandOver {
+        receiver,
+        records: Records::default(),
+        taken: 0,
+        begin: (0, 0),
+        notes: Vec::new(),
+        ended: false,
+    })
 }
 
 /// Lets a reader of records run ahead of whoever takes them, in a thread of its own.
@@ -132,7 +143,8 @@ pub(super) fn ahead(mut records: Box<dyn RecordReader>) -> io::Result<HandOver> 
     start("delivery", move |outbox| {
         let mut fields = Fields::default();
         while let Some((place, result)) = records.next(&mut fields)? {
-            outbox.push(place, 0, result, &fields)?;
+            // How long a record may be is for its reader to say.
+            outbox.hand(Raw { place, number: 0, result }, &fields)?;
         }
         outbox.note(records.note())
     })

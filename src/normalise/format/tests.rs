@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod ahead;
 mod bytes;
 mod real;
 mod shapes;

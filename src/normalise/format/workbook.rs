@@ -164,7 +164,7 @@ impl<'a> RowsOut<'a> {
         let number = self.row + 1;
         // However many rows are blank, as many blank records tell it as a heading may span.
         for blank in number.saturating_sub(HEADER_ROWS as u64).max(self.last_given + 1)..number {
-            self.give(blank, Fields::default())?;
+            self.give(blank, &Fields::default())?;
         }
         self.cells.sort_by_key(|(column, _)| *column);
         let mut fields = Fields::default();
@@ -175,12 +175,12 @@ impl<'a> RowsOut<'a> {
             // A second cell at the same place is damage that the row's width will show.
             fields.push(&text);
         }
-        self.give(number, fields)
+        self.give(number, &fields)
     }
 
-    fn give(&mut self, number: u64, fields: Fields) -> io::Result<()> {
+    fn give(&mut self, number: u64, fields: &Fields) -> io::Result<()> {
         self.last_given = number;
-        self.outbox.push(Place { line: number, offset: 0, length: 0 }, number, Ok(()), &fields)
+        self.outbox.push(Place { line: number, offset: 0, length: 0 }, number, Ok(()), fields)
     }
 
     /// Gives the last row.

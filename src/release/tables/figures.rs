@@ -255,8 +255,8 @@ pub fn outturn(
         number(|figure| figure.basis.as_ref()?.base),
         number(|figure| figure.basis.as_ref()?.design_effect),
         number(|figure| figure.basis.as_ref()?.error),
-        number(|figure| Some(figure.basis.as_ref()?.other?.0)),
-        number(|figure| Some(figure.basis.as_ref()?.other?.1)),
+        number(|figure| figure.basis.as_ref()?.other_numerator),
+        number(|figure| figure.basis.as_ref()?.other_denominator),
         flags(figures.iter().map(Figure::is_estimated)),
         flags(figures.iter().map(|figure| figure.after_break)),
         whole(figures.iter().map(|figure| Some(u64::from(figure.vintage.definition_version)))),
@@ -295,15 +295,23 @@ impl<'a> Bases<'a> {
     /// What the figure of a row stands on; `None` where numerator and denominator are all.
     #[must_use]
     pub fn at(&self, row: usize) -> Option<Box<Basis>> {
-        let [base, design_effect, error, other_events, other_base, total, n] = self
+        let [base, design_effect, error, other_numerator, other_denominator, total, n] = self
             .numbers
             .map(|column| column.filter(|column| column.is_valid(row)).map(|column| column.value(row)));
         // The sum of squares behind an average follows from its standard error; a survey has an error too, and a base.
         let average = error.zip(total).zip(n).filter(|_| base.is_none());
         let squares = average.map(|((error, total), n)| error * error * n * (n - 1.0) + total * total / n);
         let estimated = self.estimated.is_some_and(|column| column.is_valid(row) && column.value(row));
-        let other = other_events.zip(other_base);
-        let found = Basis { base, design_effect, error, squares, other, estimated };
+        let found = Basis {
+            base,
+            design_effect,
+            error,
+            squares,
+            other_numerator,
+            other_denominator,
+            estimated,
+            dominated: false,
+        };
         (found != Basis::default()).then(|| Box::new(found))
     }
 }
@@ -443,7 +451,7 @@ mod basis_tests {
             estimated: true,
             ..Basis::default()
         };
-        let gap = Basis { other: Some((12.0, 24.0)), ..Basis::default() };
+        let gap = Basis { other_numerator: Some(12.0), other_denominator: Some(24.0), ..Basis::default() };
         let figures: Vec<Figure> = [None, Some(average), Some(survey), Some(gap)]
             .into_iter()
             .map(|basis| Figure {
