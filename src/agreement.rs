@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Project;
-use crate::config::settings::{ContractConfig, FeedConfig, MeasureConfig};
+use crate::config::settings::{ContractConfig, FeedConfig};
 use crate::disclosure::settings::SourceDisclosureConfig;
 use crate::geography::Areas;
 use crate::period::Month;
@@ -247,17 +247,17 @@ pub fn reads<'a>(
     Reads(feeds.filter(|feed| concerned(feed)).map(|feed| (feed, project.agreement_of(feed))).collect())
 }
 
-/// Whether a measure may be computed at all: its purpose and its partnership are among those agreed on.
+/// Whether a measure of this purpose may be computed at all for a partnership: both are among those agreed on.
 ///
 /// An agreement without purposes allows any. That a measure names one where it must is seen by `check`.
 ///
 /// # Errors
 /// The first feed whose agreement does not allow it.
-pub fn allows(reads: &Reads<'_>, measure: &MeasureConfig, partnership: &str) -> Result<(), Reason> {
+pub fn allows(reads: &Reads<'_>, purpose: Option<&str>, partnership: &str) -> Result<(), Reason> {
     for (feed, agreement) in reads.0.iter().filter_map(|(feed, agreement)| Some((feed, (*agreement)?))) {
-        if let Some(purpose) = &measure.purpose
+        if let Some(purpose) = purpose
             && !agreement.purposes.is_empty()
-            && !agreement.purposes.contains(purpose)
+            && !agreement.purposes.iter().any(|known| known == purpose)
         {
             return Err(Reason(format!(
                 "purpose `{purpose}` is not among those of agreement `{}`, under which feed `{}` is supplied",

@@ -309,7 +309,7 @@ fn measures(project: &Project, checked: Option<&Checked>) -> Vec<Finding> {
     for (id, (planned, areas)) in checked.iter().flat_map(|checked| &checked.measures) {
         let (Some(file), Some(checked)) = (project.measures.get(id), checked) else { continue };
         let reads = agreement::reads(project, &planned.datasets, Some((&checked.areas, areas)));
-        if let Err(reason) = agreement::allows(&reads, &file.config, &file.partnership) {
+        if let Err(reason) = agreement::allows(&reads, file.config.purpose.as_deref(), &file.partnership) {
             let help =
                 "agree on it with the partner, or change the measure's purpose; it is withheld until then";
             found.push(finding(Level::Warning, &format!("measure `{id}`"), reason.to_string(), help));

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::assess::interval::{FigureInterval, known_method};
-use crate::assess::{Basis, Figure, Status};
+use crate::assess::{Basis, Figure, Status, Vintage};
 use crate::durable;
 use crate::period::{InvalidPeriod, Period};
 use crate::release::revision::{Key, Shown};
@@ -163,6 +163,19 @@ pub struct Signed {
 }
 
 impl Signed {
+    /// Puts it in the place of a figure.
+    fn put(&self, figure: &mut Figure) {
+        (figure.numerator, figure.denominator) = (self.numerator, self.denominator);
+        (figure.value, figure.status) = (self.value, self.status);
+        figure.note.clone_from(&self.note);
+        figure.interval = self.interval;
+        figure.basis.clone_from(&self.basis);
+        (figure.after_break, figure.synthetic) = (self.after_break, self.synthetic);
+        figure.vintage.sign_off = SignOff::Final;
+        figure.vintage.definition_version = self.definition_version;
+        figure.vintage.revised = self.revised;
+    }
+
     fn shown(&self) -> Shown {
         Shown {
             numerator: self.numerator,
@@ -172,6 +185,19 @@ impl Signed {
             synthetic: self.synthetic,
         }
     }
+}
+
+/// A final figure as it was signed.
+#[derive(Debug, Clone)]
+pub struct Final<'a> {
+    /// Which figure.
+    pub key: &'a Key,
+    /// The figure.
+    pub figure: Figure,
+    /// Confidence of its limits, in percent.
+    pub confidence: Option<f64>,
+    /// The release that was signed.
+    pub release: &'a str,
 }
 
 /// A final figure under which something else would be counted now.
@@ -304,6 +330,36 @@ impl SignOffs {
         own.filter(|(_, signed)| signed.sign_off == SignOff::Final).map(|(key, _)| key.3.as_str())
     }
 
+    /// Every final figure as it was signed, in the order of measure, area, period and breakdown.
+    pub fn finals(&self) -> impl Iterator<Item = Final<'_>> {
+        let all = self.figures.iter().filter(|(_, signed)| signed.sign_off == SignOff::Final);
+        all.filter_map(|(key, signed)| {
+            let mut figure = Figure {
+                area: key.1.clone(),
+                period: key.2.parse().ok()?,
+                breakdown: key.3.clone(),
+                numerator: None,
+                denominator: None,
+                value: None,
+                status: signed.status,
+                synthetic: false,
+                note: String::new(),
+                interval: None,
+                after_break: false,
+                basis: None,
+                vintage: Vintage::default(),
+            };
+            signed.put(&mut figure);
+            Some(Final { key, figure, confidence: signed.confidence, release: &signed.release })
+        })
+    }
+
+    /// Measures of which something is signed.
+    #[must_use]
+    pub fn measures(&self) -> BTreeSet<&str> {
+        self.figures.keys().map(|key| key.0.as_str()).collect()
+    }
+
     /// Digest of what is signed of a measure.
     #[must_use]
     pub fn digest(&self, measure: &str) -> String {
@@ -351,17 +407,10 @@ impl SignOffs {
                 }
                 continue;
             }
-            (figure.numerator, figure.denominator) = (signed.numerator, signed.denominator);
-            (figure.value, figure.status) = (signed.value, signed.status);
-            figure.note.clone_from(&signed.note);
+            signed.put(figure);
             // Limits of another confidence would stand under the measure's present one.
             let fits = signed.confidence.is_some_and(|known| (known - confidence).abs() < 1e-9);
             figure.interval = signed.interval.filter(|_| fits);
-            figure.basis.clone_from(&signed.basis);
-            (figure.after_break, figure.synthetic) = (signed.after_break, signed.synthetic);
-            figure.vintage.sign_off = SignOff::Final;
-            figure.vintage.definition_version = signed.definition_version;
-            figure.vintage.revised = signed.revised;
             if !same && counted {
                 pending.push(Pending {
                     key,

@@ -391,3 +391,74 @@ fn datasets_and_landed_bytes_that_were_tampered_with_are_named() {
         "feed `northport-asb`, 2025-06.csv of 2025-06: the landed bytes are not those that were received",
     );
 }
+
+/// What is final of a measure in table `outturn`: area, period and breakdown with numerator, denominator and value.
+fn finals(world: &World, measure: &str) -> Vec<Vec<String>> {
+    figures(&world.rows("outturn", &[("measure", measure), ("sign_off", "final")]))
+}
+
+fn withdrawn(world: &World, measure: &str) -> Vec<Vec<String>> {
+    figures(&world.rows("withdrawn", &[("measure", measure)]))
+}
+
+fn figures(rows: &[Row]) -> Vec<Vec<String>> {
+    let columns =
+        ["area", "period", "breakdown", "numerator", "denominator", "value", "status", "lower", "upper"];
+    let figure = |row: &Row| columns.map(|column| row.get(column).cloned().unwrap_or_default()).to_vec();
+    let mut figures: Vec<Vec<String>> = rows.iter().map(figure).collect();
+    figures.sort();
+    figures
+}
+
+#[test]
+fn final_figures_of_a_measure_or_an_area_that_is_dropped_stay_readable_and_are_told_as_withdrawn() {
+    const ASB: &str = "sql/northport/northport-asb.sql";
+    let world = World::complete();
+    world.run().exits(0);
+    let signed = world.release().unwrap();
+    sign(&world, NOW, &["--final", "2025-Q2"]).exits(0);
+    world.outturn_at(SECOND, &["run"]).exits(0);
+    let charged = finals(&world, "northport-charged");
+    let wards: Vec<_> = finals(&world, "northport-asb").into_iter().filter(|row| row[0] != "P01").collect();
+    assert!(charged.len() >= 4 && wards.len() >= 4, "{charged:?} {wards:?}");
+    assert!(world.table("withdrawn").is_empty());
+
+    // The measure goes, and so do the wards of another.
+    let text = world.read(CHARGED);
+    fs::remove_file(world.path(CHARGED)).unwrap();
+    world.edit(ASB, "areas = [\"P01\", \"P01/ward\"]",
+        "areas = [\"P01\"]\nversion = 2\n[[change]]\nversion = 2\ndate = 2025-08-13\nwhat = \"no wards\"\nwhy = \"asked for\"");
+    let of_wards =
+        "SELECT ward AS area, month, count(*) AS numerator\nFROM asb\nGROUP BY ward, month\nUNION ALL\n";
+    world.edit(ASB, of_wards, "");
+    world.outturn_at(THIRD, &["run"]).exits(0);
+    assert!(world.rows("outturn", &[("measure", "northport-charged")]).is_empty());
+    assert_eq!(withdrawn(&world, "northport-charged"), charged);
+    assert_eq!(withdrawn(&world, "northport-asb"), wards);
+    let rows = world.rows("withdrawn", &[("measure", "northport-charged")]);
+    assert!(rows.iter().all(|row| row["signed_release"] == signed));
+    assert_eq!(rows[0]["title"], "Crimes with somebody charged");
+    assert_eq!(rows[0]["why"], "the project has no such measure any more");
+    let rows = world.rows("withdrawn", &[("measure", "northport-asb")]);
+    assert_eq!(rows[0]["why"], "the measure is not published for this area any more");
+    let told = world.rows("revision", &[("measure", "northport-charged"), ("period", "2025-06")]);
+    assert_eq!(told[0]["reason"], "withdrawn");
+    assert!(told[0]["explanation"].contains("it is final, and stands in table `withdrawn`"), "{told:?}");
+    // What was never signed is told as withdrawn, and stands nowhere.
+    let told = world.rows("revision", &[("measure", "northport-charged"), ("period", "2025-07")]);
+    assert_eq!(
+        (&*told[0]["reason"], &*told[0]["explanation"]),
+        ("withdrawn", "the project has no such measure any more")
+    );
+    world.outturn_at(THIRD, &["verify"]).exits(0).says("made once more");
+
+    // They stay from release to release, until the measure is back.
+    restate(&world, "2025-07", 1);
+    world.outturn_at(FOURTH, &["run"]).exits(0);
+    assert_eq!(withdrawn(&world, "northport-charged"), charged);
+    world.write(CHARGED, text);
+    world.outturn_at("2025-08-16T05:30:00Z", &["run"]).exits(0);
+    assert!(withdrawn(&world, "northport-charged").is_empty());
+    assert_eq!(finals(&world, "northport-charged"), charged);
+    assert_eq!(withdrawn(&world, "northport-asb"), wards);
+}

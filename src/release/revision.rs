@@ -51,6 +51,8 @@ pub enum Reason {
     ReferenceData,
     /// Another version of the program computed it.
     Program,
+    /// The project publishes the measure, the area or such periods no longer.
+    Withdrawn,
     /// The release that it is compared with is gone or damaged.
     Unknown,
     /// It is withheld in one of the two so that nobody can be identified.
@@ -70,8 +72,32 @@ impl Reason {
             Self::MendedContract => "mended_contract",
             Self::ReferenceData => "reference_data",
             Self::Program => "program",
+            Self::Withdrawn => "withdrawn",
             Self::Unknown => "unknown",
             Self::Disclosure => "disclosure",
+        }
+    }
+}
+
+/// What a project publishes no more, so that a figure is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// The measure.
+    Measure,
+    /// The measure for this area.
+    Area,
+    /// The measure for such periods.
+    Periods,
+}
+
+impl Gone {
+    /// The words for a reader.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Measure => "the project has no such measure any more",
+            Self::Area => "the measure is not published for this area any more",
+            Self::Periods => "the measure is not published for such periods any more",
         }
     }
 }
@@ -120,8 +146,12 @@ pub fn revisions(
         return Ok(Vec::new());
     }
     let causes = Causes::new(&before, &after)?;
-    let why = |figure: &Told<'_>| match sign_offs.why_reopened(figure.key) {
-        Some(why) if figure.was_final => (Reason::Correction, why.to_owned()),
+    let why = |figure: &Told<'_>| match (sign_offs.why_reopened(figure.key), figure.gone) {
+        (_, Some(gone)) if figure.was_final => {
+            (Reason::Withdrawn, format!("{}; it is final, and stands in table `withdrawn`", gone.words()))
+        }
+        (_, Some(gone)) => (Reason::Withdrawn, gone.words().to_owned()),
+        (Some(why), None) if figure.was_final => (Reason::Correction, why.to_owned()),
         _ => causes.of(&figure.key.0, &figure.key.2),
     };
     Ok(told_otherwise(before.figures(&changed)?, &after.figures(&changed)?, why))
@@ -133,17 +163,32 @@ struct Told<'a> {
     was_final: bool,
     before: &'a Shown,
     after: Option<&'a Shown>,
+    /// What of it the later release does not tell of at all.
+    gone: Option<Gone>,
 }
 
 /// The figures that the later release tells otherwise or no more, each with the reason that `why` knows.
 fn told_otherwise(old: Figures, new: &Figures, why: impl Fn(&Told<'_>) -> (Reason, String)) -> Vec<Revision> {
+    let mut told: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
+    for ((measure, area, _, _), (kind, _, _)) in new {
+        let (areas, kinds) = told.entry(measure).or_default();
+        areas.insert(area);
+        kinds.insert(kind);
+    }
+    let gone = |key: &Key, kind: &str| match told.get(key.0.as_str()) {
+        None => Some(Gone::Measure),
+        Some((areas, _)) if !areas.contains(key.1.as_str()) => Some(Gone::Area),
+        Some((_, kinds)) if !kinds.contains(kind) => Some(Gone::Periods),
+        Some(_) => None,
+    };
     let mut revisions = Vec::new();
     for (key, (period_kind, was_final, before)) in old {
         let after = new.get(&key).map(|(_, _, shown)| shown);
         if after.is_some_and(|after| after.says_as(&before)) {
             continue;
         }
-        let (reason, explanation) = why(&Told { key: &key, was_final, before: &before, after });
+        let gone = gone(&key, &period_kind);
+        let (reason, explanation) = why(&Told { key: &key, was_final, before: &before, after, gone });
         let (before, after) = (Some(before), after.cloned());
         revisions.push(Revision { key, period_kind, before, after, reason, explanation, pending: None });
     }
@@ -219,6 +264,7 @@ pub fn shown_revisions(
             figure.before.status == withheld || figure.after.is_some_and(|after| after.status == withheld);
         match &causes {
             _ if is_withheld => (Reason::Disclosure, String::new()),
+            _ if let Some(gone) = figure.gone => (Reason::Withdrawn, gone.words().to_owned()),
             Some(causes) => causes.of(&figure.key.0, &figure.key.2),
             None => (Reason::Program, String::new()),
         }
@@ -446,15 +492,11 @@ impl<'a> Causes<'a> {
     }
 
     fn of(&self, measure: &str, period: &str) -> (Reason, String) {
-        let (old, new) = (self.definitions.0.get(measure), self.definitions.1.get(measure));
-        match (old, new) {
-            (Some(_), None) => {
-                return (Reason::NewDefinition, "the measure is no longer published".to_owned());
-            }
-            (Some(old), Some(new)) if !new.counts_as(old) => {
-                return (Reason::NewDefinition, new.changes_since(old));
-            }
-            _ => {}
+        let old = self.definitions.0.get(measure);
+        if let (Some(old), Some(new)) = (old, self.definitions.1.get(measure))
+            && !new.counts_as(old)
+        {
+            return (Reason::NewDefinition, new.changes_since(old));
         }
         let reads = old.map(|old| old.reads.as_slice()).unwrap_or_default();
         let months = self.periods.get(period).map(|(first, last)| first.through(*last));

@@ -57,7 +57,7 @@ pub(super) const OF_MEASURE: Column = Column("measure", Text, "Short name of the
 pub(super) const OF_PARTNERSHIP: Column = Column("partnership", Text, "Partnership that publishes it");
 
 /// Every table that the product publishes itself.
-pub const TABLES: [&Table; 22] = [
+pub const TABLES: [&Table; 23] = [
     &OUTTURN,
     &ASSESSMENT,
     &SIGNAL,
@@ -75,6 +75,7 @@ pub const TABLES: [&Table; 22] = [
     &QUARANTINE_SUMMARY,
     &AGREEMENT,
     &REVISION,
+    &WITHDRAWN,
     &DISCLOSURE,
     &WAIVER,
     &SIGN_OFF,

@@ -1,5 +1,7 @@
 //! From the datasets to a release: figures, tables, and the step that makes them current.
 
+mod withdrawn;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -334,7 +336,7 @@ impl<'a> Publication<'a> {
         for (id, (planned, areas)) in &checked.measures {
             let Some(file) = run.project.measures.get(id) else { continue };
             let feeds = agreement::reads(&run.project, &planned.datasets, Some((&checked.areas, areas)));
-            let at_hand = match agreement::allows(&feeds, &file.config, &file.partnership) {
+            let at_hand = match agreement::allows(&feeds, file.config.purpose.as_deref(), &file.partnership) {
                 // Who contributed to amounts stands in no table that could be lent.
                 Ok(()) if run.project.settings.public.is_some() && file.config.dominance().is_some() => None,
                 Ok(()) => self.before.measure(id, &self.fingerprints)?.map(Counts::Kept),
@@ -560,6 +562,7 @@ impl<'a> Publication<'a> {
         let quarantine = tables::quarantine_summary(&self.stored.reports, name)?;
         let waivers = tables::waiver(&self.run.project.waivers, &self.stored.reports, self.run.as_of, name)?;
         let standings = self.feed_standings();
+        let withdrawn = self.withdrawn(&outturn);
         let counted = outturn.clone();
         let Judged { assessment, mut signal, mut scorecard } = self.judged.clone();
         let exceptions = assessed::mark_exceptions(&mut signal, &mut scorecard)?;
@@ -595,6 +598,7 @@ impl<'a> Publication<'a> {
             (&tables::SIGN_OFF, vec![tables::sign_off(self.supply.sign_offs.decisions(), name)?]),
             (&tables::AGREEMENT, vec![tables::agreement(&self.run.project, self.run.as_of, name)?]),
             (&tables::RELEASE_CALENDAR, vec![tables::release_calendar(&calendar, name)?]),
+            (&tables::WITHDRAWN, vec![tables::withdrawn(&withdrawn, name)?]),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
             write(writing, draft, table.name, table.title, batches);

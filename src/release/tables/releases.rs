@@ -10,6 +10,7 @@ use super::{
     Column, OF_MEASURE, OF_PARTNERSHIP, OF_RELEASE, Table, days, flags, same, some_days, some_text, text,
     whole,
 };
+use crate::assess::Figure;
 use crate::disclosure::settings::Applied;
 use crate::publication;
 use crate::signoff::Decision;
@@ -102,8 +103,8 @@ pub const REVISION: Table = Table {
             "reason",
             Text,
             "new_definition, correction (a final figure was reopened), restated_month, late_delivery, \
-             withdrawn_delivery, mended_contract, reference_data, program, unknown, or \
-             disclosure where one of the two releases withholds it",
+             withdrawn_delivery, mended_contract, reference_data, program, withdrawn (the project publishes the measure, \
+             area or kind of period no longer), unknown, or disclosure where one of the two releases withholds it",
         ),
         Column(
             "explanation",
@@ -118,6 +119,42 @@ pub const REVISION: Table = Table {
         ),
         Column("synthetic", Flag, "True where either figure was counted from what the simulator made"),
         Column("previous", Text, "The release before"),
+        OF_RELEASE,
+    ],
+};
+
+/// Final figures that the project publishes no more.
+pub const WITHDRAWN: Table = Table {
+    name: "withdrawn",
+    title: "Every final figure that is not in `outturn` any more, because the project publishes its measure, area or period \
+            no longer: as it was signed",
+    columns: &[
+        OF_MEASURE,
+        OF_PARTNERSHIP,
+        Column("title", Text, "Wording of the plan, as it was when the figure was signed"),
+        Column("unit", Text, "What one of the value is"),
+        Column("area", Text, "Code of the area"),
+        Column("area_title", Text, "Its name"),
+        Column("period", Text, "The period"),
+        Column("period_kind", Text, "Kind of the period, as in table `outturn`"),
+        Column("breakdown", Text, "all, or what the figure is broken down by"),
+        Column("numerator", Number, "Events, as in table `outturn`"),
+        Column("denominator", Number, "Those who could have had them, as in table `outturn`"),
+        Column("value", Number, "The outturn"),
+        Column(
+            "status",
+            Text,
+            "As it was signed; not_calculated where an agreement does not let it be published any more",
+        ),
+        Column("note", Text, "What a reader should know; empty otherwise"),
+        Column("lower", Number, "Lower limit of the value; empty where there is none"),
+        Column("upper", Number, "Upper limit of the value"),
+        Column("confidence", Number, "Confidence of the limits, in percent"),
+        Column("interval_method", Text, "As in table `outturn`"),
+        Column("definition_version", Whole, "Version of the measure's definition that made it"),
+        Column("synthetic", Flag, "True where some of what it was counted from was made by the simulator"),
+        Column("why", Text, "Why it is not in `outturn` any more"),
+        Column("signed_release", Text, "Release whose figure was signed"),
         OF_RELEASE,
     ],
 };
@@ -207,6 +244,65 @@ pub fn release_calendar(
         some_text(lines.iter().map(|line| line.out.as_ref().map_or("", |out| out.release.as_str()))),
         some_text(planned().map(|one| one.note.as_str())),
         same(release, lines.len()),
+    ])
+}
+
+/// A final figure that the project publishes no more.
+#[derive(Debug, Clone)]
+pub struct WithdrawnRow {
+    /// The measure.
+    pub measure: String,
+    /// Its partnership.
+    pub partnership: String,
+    /// Its wording when it was signed.
+    pub title: String,
+    /// Its unit.
+    pub unit: String,
+    /// Name of the area.
+    pub area_title: String,
+    /// The figure as it was signed.
+    pub figure: Figure,
+    /// Confidence of its limits, in percent.
+    pub confidence: Option<f64>,
+    /// Why it is not published any more.
+    pub why: &'static str,
+    /// The release that was signed.
+    pub release: String,
+}
+
+/// Table `withdrawn`.
+///
+/// # Errors
+/// Columns that do not fit: a defect of ours.
+pub fn withdrawn(rows: &[WithdrawnRow], release: &str) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let words = |of: fn(&WithdrawnRow) -> &str| some_text(rows.iter().map(of));
+    let number = |of: fn(&WithdrawnRow) -> Option<f64>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<Float64Array>())
+    };
+    WITHDRAWN.batch(vec![
+        words(|row| &row.measure),
+        words(|row| &row.partnership),
+        words(|row| &row.title),
+        words(|row| &row.unit),
+        words(|row| &row.figure.area),
+        words(|row| &row.area_title),
+        text(rows.iter().map(|row| row.figure.period.to_string())),
+        text(rows.iter().map(|row| row.figure.period.kind.name())),
+        words(|row| &row.figure.breakdown),
+        number(|row| row.figure.numerator),
+        number(|row| row.figure.denominator),
+        number(|row| row.figure.value),
+        text(rows.iter().map(|row| row.figure.status.name())),
+        words(|row| &row.figure.note),
+        number(|row| row.figure.interval.map(|own| own.limits.lower)),
+        number(|row| row.figure.interval.map(|own| own.limits.upper)),
+        number(|row| row.confidence.filter(|_| row.figure.interval.is_some())),
+        words(|row| row.figure.interval.map_or("", |own| own.method)),
+        whole(rows.iter().map(|row| Some(u64::from(row.figure.vintage.definition_version)))),
+        flags(rows.iter().map(|row| row.figure.synthetic)),
+        words(|row| row.why),
+        words(|row| &row.release),
+        same(release, rows.len()),
     ])
 }
 
