@@ -8,6 +8,7 @@ mod parts;
 pub mod score;
 pub mod settings;
 pub mod signal;
+pub mod small_numbers;
 pub mod target;
 mod value;
 
@@ -215,6 +216,26 @@ pub struct Basis {
 }
 
 impl Figure {
+    /// A figure of which nothing is known, and so not available.
+    #[must_use]
+    pub fn empty(area: &str, breakdown: &str, period: Period) -> Self {
+        Self {
+            area: area.to_owned(),
+            period,
+            breakdown: breakdown.to_owned(),
+            numerator: None,
+            denominator: None,
+            value: None,
+            status: Status::NotAvailable,
+            synthetic: false,
+            note: String::new(),
+            interval: None,
+            after_break: false,
+            basis: None,
+            vintage: Vintage::default(),
+        }
+    }
+
     /// What the figure is made from.
     #[must_use]
     pub fn parts(&self) -> Parts {
@@ -518,21 +539,8 @@ impl<'a> Series<'a> {
         period: Period,
         counts: &Counts<'_>,
     ) -> Figure {
-        let mut figure = Figure {
-            area: area.to_owned(),
-            period,
-            breakdown: breakdown.to_owned(),
-            numerator: None,
-            denominator: None,
-            value: None,
-            status: Status::NotAvailable,
-            synthetic: false,
-            note: String::new(),
-            interval: None,
-            after_break: false,
-            basis: None,
-            vintage: Vintage { definition_version: config.version, ..Vintage::default() },
-        };
+        let mut figure = Figure::empty(area, breakdown, period);
+        figure.vintage.definition_version = config.version;
         let Some((from, to)) = self.places(period) else {
             "not supplied".clone_into(&mut figure.note);
             return figure;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::agreement::{self, AgreementConfig};
-use crate::assess::commentary;
+use crate::assess::small_numbers;
 use crate::config::settings::FeedConfig;
 use crate::config::{self, Project};
 use crate::diagnose::{Problem, Source};
@@ -124,7 +124,7 @@ async fn judge(
         judged_areas(&project, &measures, &areas, &mut problems);
     }
     if problems.is_empty() {
-        let mut warnings = small_numbers(&project);
+        let mut warnings = of_few(&project);
         warnings.extend(crate::publication::warnings(&project));
         return Ok(Checked { project, lookups, datasets, areas, residents, measures, tables, warnings });
     }
@@ -194,10 +194,10 @@ fn judged_areas(
 }
 
 /// Commentary in which a number of few people may stand.
-fn small_numbers(project: &Project) -> Vec<Problem> {
+fn of_few(project: &Project) -> Vec<Problem> {
     let found = project.commentary.iter().flat_map(|said| {
         let body = said.source.text.get(said.begins..).unwrap_or_default();
-        commentary::small_numbers(body).into_iter().map(move |found| (said, found))
+        small_numbers::find(body).into_iter().map(move |found| (said, found))
     });
     found
         .map(|(said, found)| {

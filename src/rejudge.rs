@@ -41,7 +41,7 @@ pub struct RejectedRow {
 /// # Errors
 /// Columns that do not fit: a defect of ours.
 pub fn rejudge(job: &MonthJob, landing: &Landing) -> Result<Rejudged, NormaliseError> {
-    let result = normalise(job, landing, Threads::Two, &mut Nowhere)?;
+    let result = normalise(job, landing, Threads::More, &mut Nowhere)?;
     let mut rows = rejected_rows(&result.quarantine);
     rows.sort();
     Ok(Rejudged { reports: result.reports, rows })

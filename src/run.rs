@@ -566,7 +566,7 @@ impl<'a> Run<'a> {
             })?;
         }
         // Where no worker has a second month to make, those that are done first read ahead and write for the others.
-        let threads = if pending.len() <= workers { Threads::Two } else { Threads::One };
+        let threads = if pending.len() <= workers { Threads::More } else { Threads::One };
         let made: Vec<Result<MadeMonth, RunError>> = futures::stream::iter(pending)
             .map(|job| self.make(job, Arc::clone(landing), threads, stop))
             .buffer_unordered(workers)

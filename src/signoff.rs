@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::assess::interval::{FigureInterval, known_method};
-use crate::assess::{Basis, Figure, Status, Vintage};
+use crate::assess::{Basis, Figure, Status};
 use crate::durable;
 use crate::period::{InvalidPeriod, Period};
 use crate::release::revision::{Key, Shown};
@@ -334,21 +334,7 @@ impl SignOffs {
     pub fn finals(&self) -> impl Iterator<Item = Final<'_>> {
         let all = self.figures.iter().filter(|(_, signed)| signed.sign_off == SignOff::Final);
         all.filter_map(|(key, signed)| {
-            let mut figure = Figure {
-                area: key.1.clone(),
-                period: key.2.parse().ok()?,
-                breakdown: key.3.clone(),
-                numerator: None,
-                denominator: None,
-                value: None,
-                status: signed.status,
-                synthetic: false,
-                note: String::new(),
-                interval: None,
-                after_break: false,
-                basis: None,
-                vintage: Vintage::default(),
-            };
+            let mut figure = Figure::empty(&key.1, &key.3, key.2.parse().ok()?);
             signed.put(&mut figure);
             Some(Final { key, figure, confidence: signed.confidence, release: &signed.release })
         })

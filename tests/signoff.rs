@@ -461,4 +461,14 @@ fn final_figures_of_a_measure_or_an_area_that_is_dropped_stay_readable_and_are_t
     assert!(withdrawn(&world, "northport-charged").is_empty());
     assert_eq!(finals(&world, "northport-charged"), charged);
     assert_eq!(withdrawn(&world, "northport-asb"), wards);
+
+    // One that is gone can be reopened by its name, and then is final nowhere.
+    fs::remove_file(world.path(CHARGED)).unwrap();
+    world.outturn_at("2025-08-17T05:30:00Z", &["run"]).exits(0);
+    assert_eq!(withdrawn(&world, "northport-charged"), charged);
+    let reopen = ["--reopen", "2025-Q2", "--measure", "northport-charged", "--reason", "it is not kept up"];
+    sign(&world, "2025-08-17T05:30:00Z", &reopen).exits(0);
+    world.outturn_at("2025-08-18T05:30:00Z", &["run"]).exits(0);
+    assert!(withdrawn(&world, "northport-charged").is_empty());
+    assert_eq!(withdrawn(&world, "northport-asb"), wards);
 }

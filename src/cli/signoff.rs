@@ -12,7 +12,7 @@ use crate::diagnose::suggestion;
 use crate::lock::Lock;
 use crate::release::Published;
 use crate::run::{RunError, thousands};
-use crate::signoff::{self, Action, Asked, SignOffError};
+use crate::signoff::{self, Action, Asked, SignOffError, SignOffs};
 
 #[derive(Debug, Args)]
 pub(super) struct SignOff {
@@ -70,8 +70,15 @@ pub(super) fn sign(root: &Path, now: DateTime<Utc>, asked: &SignOff) -> u8 {
         Ok(period) => period,
         Err(error) => return invalid(&error.to_string()),
     };
+    let place = project.warehouse();
+    // A measure that the project has no more may have been signed.
+    let signed = match (action == Action::Reopened).then(|| SignOffs::open(&place, None)).transpose() {
+        Ok(signed) => signed,
+        Err(error) => return say_error(&RunError::SignOff(error)),
+    };
+    let is_signed = |id: &str| signed.as_ref().is_some_and(|signed| signed.measures().contains(id));
     for id in &asked.measure {
-        if !project.measures.contains_key(id) {
+        if !project.measures.contains_key(id) && !is_signed(id) {
             let help = suggestion(id, project.measures.keys().map(String::as_str)).unwrap_or_default();
             return invalid(&format!("measure `{id}` is not defined; {help}"));
         }
@@ -80,7 +87,6 @@ pub(super) fn sign(root: &Path, now: DateTime<Utc>, asked: &SignOff) -> u8 {
     if by.is_empty() || (action == Action::Reopened && note.trim().is_empty()) {
         return invalid("`--by`, and `--reason` of `--reopen`, must not be empty");
     }
-    let place = project.warehouse();
     let published = Published::in_warehouse(&place);
     let _lock = match Lock::take(&place) {
         Ok(lock) => lock,

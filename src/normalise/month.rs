@@ -226,8 +226,8 @@ pub struct MonthResult {
 pub enum Threads {
     /// The caller's alone, as other months keep the other processors busy.
     One,
-    /// One more that reads ahead.
-    Two,
+    /// Others too: records are read ahead, and the sink may write in a thread of its own.
+    More,
 }
 
 /// Makes a month; the rows go to `sink` in the order of slots and lines.
@@ -373,22 +373,8 @@ pub(super) fn judge_part(
 ) -> Result<Judged, NormaliseError> {
     let mut slot = Slot::new(Arc::clone(feed), Arc::clone(contract), Vec::new());
     slot.waivers = waivers;
-    let mut rows = Rows::of_contract(contract);
-    let (mut seen, mut written, mut nowhere) = (Seen::default(), 0, Nowhere);
-    let mut reading = Reading {
-        slot: &slot,
-        delivery,
-        threads: Threads::One,
-        number: 0,
-        rows: &mut rows,
-        seen: &mut seen,
-        rejections: None,
-        sink: &mut nowhere,
-        written: &mut written,
-        keys,
-        waiting: Vec::new(),
-        warned: BTreeMap::new(),
-    };
+    let mut aside = Aside::new(contract);
+    let mut reading = aside.reading(&slot, delivery, Threads::One, keys);
     let mut records = part.read().map_err(|source| unreadable(delivery, source))?;
     let mut fields = Fields::default();
     records.next(&mut fields).map_err(|source| unreadable(delivery, source))?;
@@ -531,6 +517,43 @@ struct Reading<'a, S> {
     warned: BTreeMap<String, (u64, u64)>,
 }
 
+/// What a delivery needs that is read apart from the month: its rows go nowhere.
+struct Aside {
+    rows: Rows,
+    seen: Seen,
+    written: u64,
+    sink: Nowhere,
+}
+
+impl Aside {
+    fn new(contract: &Arc<Contract>) -> Self {
+        Self { rows: Rows::of_contract(contract), seen: Seen::default(), written: 0, sink: Nowhere }
+    }
+
+    fn reading<'a>(
+        &'a mut self,
+        slot: &'a Slot,
+        delivery: &'a Delivery,
+        threads: Threads,
+        keys: Option<&'a mut KeyWriter>,
+    ) -> Reading<'a, Nowhere> {
+        Reading {
+            slot,
+            delivery,
+            threads,
+            number: 0,
+            rows: &mut self.rows,
+            seen: &mut self.seen,
+            rejections: None,
+            sink: &mut self.sink,
+            written: &mut self.written,
+            keys,
+            waiting: Vec::new(),
+            warned: BTreeMap::new(),
+        }
+    }
+}
+
 /// A row that keeps the rules of its columns and waits for the checks of the row as a whole.
 struct Waiting {
     place: Place,
@@ -629,7 +652,7 @@ impl<'a, S: RowSink> Reading<'a, S> {
         let opened = format::open(landing, self.delivery, &contract.config.format, limit);
         let opened = opened.and_then(|records| match self.threads {
             Threads::One => Ok(records),
-            Threads::Two => format::ahead(records),
+            Threads::More => format::ahead(records),
         });
         let opened = opened.and_then(|mut records| records.next(&mut fields).map(|header| (records, header)));
         let (mut records, header) = match opened {
@@ -954,23 +977,8 @@ impl<'a, S: RowSink> Reading<'a, S> {
         landing: &Landing,
     ) -> Result<DeliveryReport, NormaliseError> {
         let Some(before) = before.filter(|_| self.slot.standing.is_none()) else { return Ok(report) };
-        let mut rows = Rows::of_contract(&self.slot.contract);
-        let (mut seen, mut written, mut nowhere) = (Seen::default(), 0, Nowhere);
-        let mut reading = Reading {
-            slot: self.slot,
-            delivery: before,
-            threads: self.threads,
-            number: 0,
-            rows: &mut rows,
-            seen: &mut seen,
-            rejections: None,
-            sink: &mut nowhere,
-            written: &mut written,
-            keys: None,
-            waiting: Vec::new(),
-            warned: BTreeMap::new(),
-        };
-        let earlier = reading.read(landing)?;
+        let mut aside = Aside::new(&self.slot.contract);
+        let earlier = aside.reading(self.slot, before, self.threads, None).read(landing)?;
         if earlier.status == DeliveryStatus::Accepted {
             report.restated = Some(earlier.received);
         }

@@ -15,9 +15,10 @@ use tracing::{info, warn};
 use super::publish::Publication;
 use super::{Run, RunError};
 use crate::agreement::{self, Audience};
-use crate::assess::commentary::{self, Commentary};
+use crate::assess::commentary::Commentary;
 use crate::assess::compare::Subject;
 use crate::assess::settings::{FrameworkItem, TargetConfig, TargetsConfig};
+use crate::assess::small_numbers;
 use crate::assess::{self, Figure, Status};
 use crate::config::SqlFile;
 use crate::config::settings::{MeasureConfig, MeasureKind};
@@ -472,7 +473,7 @@ impl Publication<'_> {
             };
         }
         for milestone in project.milestones.values_mut() {
-            if !commentary::small_numbers(&milestone.config.note).is_empty() {
+            if !small_numbers::find(&milestone.config.note).is_empty() {
                 "[c]".clone_into(&mut milestone.config.note);
             }
         }
@@ -694,19 +695,11 @@ fn not_permitted(candidate: Candidate<'_>) -> ForPublic<'_> {
             row: candidate.counted.from + at,
             as_it_was: false,
             figure: Figure {
-                area: figure.area.clone(),
-                period: figure.period,
-                breakdown: "all".to_owned(),
-                numerator: None,
-                denominator: None,
-                value: None,
-                status: Status::NotAvailable,
                 synthetic: figure.synthetic,
                 note: why.clone(),
-                interval: None,
-                basis: None,
                 after_break: figure.after_break,
                 vintage: figure.vintage,
+                ..Figure::empty(&figure.area, "all", figure.period)
             },
         });
     }
@@ -762,7 +755,7 @@ fn is_open(said: &Commentary, own: &ForPublic<'_>) -> bool {
         row.figure.period == said.period && said.area.as_ref().is_none_or(|area| *area == row.figure.area)
     };
     let withheld = own.rows.iter().filter(of_figure).any(|row| !row.as_it_was);
-    if own.candidate.refused.is_some() || withheld || !commentary::small_numbers(&said.text).is_empty() {
+    if own.candidate.refused.is_some() || withheld || !small_numbers::find(&said.text).is_empty() {
         return false;
     }
     let below = own.candidate.applied.rule.threshold.map_or(0, |threshold| threshold.below);

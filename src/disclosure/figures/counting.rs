@@ -444,7 +444,7 @@ pub(super) fn without(basis: Basis, hidden: Hidden) -> Option<Box<Basis>> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{areas, figure, month, period};
-    use super::super::{Outcome, audit_figures, protect_figures};
+    use super::super::{Audited, Outcome, audit_figures, protect_figures};
     use super::*;
     use crate::disclosure::{Audit, Effort};
     use crate::period::PeriodKind;
@@ -482,6 +482,16 @@ mod tests {
             basis: Some(Box::new(squares)),
             ..figure(area, ALL, month(), (sum, Some(n)))
         }
+    }
+
+    /// How many cases stand behind averages, as a measure of its own counts them.
+    fn cases(averages: &[Figure]) -> Vec<Figure> {
+        averages.iter().map(|own| figure(&own.area, ALL, month(), (own.denominator.unwrap(), None))).collect()
+    }
+
+    /// The counts that an audit found unprotected.
+    fn failures(found: &[Audited]) -> Vec<String> {
+        found.iter().filter(|own| !own.finding.passes).map(|own| own.name.to_string()).collect()
     }
 
     fn gone(figures: &[Figure]) -> Vec<&str> {
@@ -538,10 +548,7 @@ mod tests {
             average("W", 9.0, 120.0),
         ];
         // The law has it published how many there are.
-        let counted: Vec<Figure> = figures
-            .iter()
-            .map(|own| figure(&own.area, ALL, month(), (own.denominator.unwrap(), None)))
-            .collect();
+        let counted = cases(&figures);
         let (open, rule) = (Rule { threshold: None, ..Rule::default() }, rule(Counting::SumOfCases));
         let measures = [
             Measure { id: "counts", figures: &counted, rule: &open, earlier: &[] },
@@ -558,9 +565,7 @@ mod tests {
         careless[3].clone_from(&figures[3]);
         let found =
             audit_figures(&measures, &[&counted, &careless], &[], &areas(), &Effort::default()).unwrap();
-        let failed: Vec<String> =
-            found.iter().filter(|own| !own.finding.passes).map(|own| own.name.to_string()).collect();
-        assert_eq!(failed, ["measure `averages`, area N, period 2025-04, breakdown all: sum"]);
+        assert_eq!(failures(&found), ["measure `averages`, area N, period 2025-04, breakdown all: sum"]);
     }
 
     #[test]
@@ -571,10 +576,7 @@ mod tests {
             average("S", 8.0, 160.0),
             average("W", 49.0, 700.0),
         ];
-        let counted: Vec<Figure> = figures
-            .iter()
-            .map(|own| figure(&own.area, ALL, month(), (own.denominator.unwrap(), None)))
-            .collect();
+        let counted = cases(&figures);
         // An earlier release withheld the large ward under another name, so that it stays withheld and covers the small one.
         let mut earlier = counted.clone();
         for at in [1, 3] {
@@ -689,9 +691,7 @@ mod tests {
                 .collect();
             let measures = [Measure { id: "m", figures: &figures, rule: &rule, earlier: &[] }];
             let found = audit_figures(&measures, &[&careless], &[], &areas(), &Effort::default()).unwrap();
-            let failed: Vec<String> =
-                found.iter().filter(|own| !own.finding.passes).map(|own| own.name.to_string()).collect();
-            assert_eq!(failed, ["measure `m`, area C, period 2024-08, breakdown all: numerator"]);
+            assert_eq!(failures(&found), ["measure `m`, area C, period 2024-08, breakdown all: numerator"]);
         }
     }
 

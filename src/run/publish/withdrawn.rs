@@ -111,21 +111,12 @@ impl Publication<'_> {
         let Final { key, mut figure, confidence, release: name } = signed;
         let words = release.and_then(|release| release.measures.get(&key.0));
         if let Err(why) = self.may_be_shown(&key.0, words, name) {
-            let Figure { area, period, breakdown, vintage, synthetic, .. } = figure;
             figure = Figure {
-                area,
-                period,
-                breakdown,
-                numerator: None,
-                denominator: None,
-                value: None,
                 status: Status::NotCalculated,
-                synthetic,
+                synthetic: figure.synthetic,
                 note: why,
-                interval: None,
-                after_break: false,
-                basis: None,
-                vintage,
+                vintage: figure.vintage,
+                ..Figure::empty(&figure.area, &figure.breakdown, figure.period)
             };
         }
         let titles = release.map(|release| &release.area_titles);
