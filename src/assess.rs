@@ -126,8 +126,16 @@ impl Counted {
     }
 }
 
-/// What a SELECT says of whole periods, by area, breakdown and period.
-pub type Told = BTreeMap<(String, String), BTreeMap<Period, Parts>>;
+/// What a SELECT says of whole periods.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Told {
+    /// By area, breakdown and period. A period without an entry had no event and no case.
+    pub parts: BTreeMap<(String, String), BTreeMap<Period, Parts>>,
+    /// By area and period, where codes that are no more were counted for it.
+    pub carried: BTreeMap<String, BTreeMap<Period, Carried>>,
+    /// Why a period of an area cannot be told, though rows stand under the codes that make it up.
+    pub untold: BTreeMap<String, BTreeMap<Period, String>>,
+}
 
 /// Where the counts of a month come from when areas changed since.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -147,8 +155,7 @@ pub struct MonthlyCounts {
     pub ends: Vec<(Month, i32)>,
     /// By area, breakdown and month. A month without an entry had no event.
     pub counts: BTreeMap<(String, String), BTreeMap<Month, Counted>>,
-    /// Where the SELECT yields whole periods in place of months: what it says of each. A period without an entry had no
-    /// event and no case.
+    /// Where the SELECT yields whole periods in place of months: what it says of each.
     pub told: Option<Told>,
     /// The last month whose figures can be known, where they need time: a cohort is followed that long.
     pub mature: Option<(Month, u32)>,
@@ -305,7 +312,7 @@ pub fn figures(
             let series = Series::new(monthly, residents, area, first, last);
             for breakdown in breakdowns {
                 let counts = match &monthly.told {
-                    Some(told) => Counts::Told(told.get(&(area.to_string(), breakdown.clone()))),
+                    Some(told) => Counts::Told(told.parts.get(&(area.to_string(), breakdown.clone()))),
                     None => Counts::Sums(series.sums(monthly, area, breakdown)),
                 };
                 for period in &periods {
@@ -347,7 +354,7 @@ pub fn periods(
 /// The waves that a measure expects, and those that its SELECT tells of within the span, in order of their months.
 fn waves(config: &MeasureConfig, monthly: &MonthlyCounts) -> Vec<Period> {
     let expected = config.waves.iter().filter_map(|text| text.parse::<Period>().ok());
-    let told = monthly.told.iter().flat_map(BTreeMap::values).flat_map(BTreeMap::keys).copied();
+    let told = monthly.told.iter().flat_map(|told| told.parts.values().flat_map(BTreeMap::keys)).copied();
     let within =
         |wave: &Period| monthly.span.is_some_and(|(first, last)| wave.first >= first && wave.last <= last);
     let all = expected.chain(told.filter(within)).filter(|period| period.kind == PeriodKind::SurveyWave);
@@ -410,6 +417,7 @@ struct Series<'a> {
     synthetic: Vec<usize>,
     reasons: Option<&'a BTreeMap<Month, String>>,
     carried: Option<&'a BTreeMap<Month, Carried>>,
+    told: Option<&'a Told>,
     mature: Option<(Month, u32)>,
     residents: &'a Residents,
 }
@@ -447,6 +455,7 @@ impl<'a> Series<'a> {
             synthetic,
             reasons: monthly.reasons.get(area),
             carried: monthly.carried.get(area),
+            told: monthly.told.as_ref(),
             mature: monthly.mature,
             residents,
         }
@@ -564,6 +573,11 @@ impl<'a> Series<'a> {
             }
             return figure;
         }
+        let untold = self.told.and_then(|told| told.untold.get(area)?.get(&period));
+        if let Some(why) = untold {
+            figure.note.clone_from(why);
+            return figure;
+        }
         let parts = self.parts(config, area, period, counts);
         let valued = value::of(config, limits, &parts);
         figure.status = Status::Available;
@@ -586,10 +600,12 @@ impl<'a> Series<'a> {
 
     /// Says which codes a figure was counted for before areas changed.
     fn tell_origin(&self, figure: &mut Figure) {
-        let Some(carried) = self.carried else { return };
+        let months = figure.period.first..=figure.period.last;
+        let months = self.carried.into_iter().flat_map(|carried| carried.range(months.clone()));
+        let told = self.told.and_then(|told| told.carried.get(&figure.area)?.get(&figure.period));
         let mut codes: Vec<&str> = Vec::new();
         let mut estimated = false;
-        for (_, from) in carried.range(figure.period.first..=figure.period.last) {
+        for from in months.map(|(_, from)| from).chain(told) {
             codes.extend(from.codes.iter().map(String::as_str));
             estimated |= from.estimated;
         }

@@ -1,5 +1,7 @@
 //! One SQL file a measure: its SELECT counts by area and month; the product does the rest.
 
+mod carry;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -8,7 +10,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::assess::compare::cut_indices;
-use crate::assess::{self, Carried, Counted, Coverage, Figure, MonthlyCounts, Parts, Status};
+use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Parts, Status};
 use crate::config::settings::{
     DeliveryMode, FeedConfig, IntervalChoice, MeasureConfig, MeasureKind, TableConfig,
 };
@@ -470,7 +472,7 @@ pub fn evaluate(
 ) -> Result<Vec<Figure>, Withheld> {
     let mut monthly = counts(counted, measure, planned, areas, supply)?;
     supply.restore(measure, planned, areas, &mut monthly);
-    let told = monthly.told.iter().flat_map(BTreeMap::keys);
+    let told = monthly.told.iter().flat_map(|told| told.parts.keys());
     let breakdowns: BTreeSet<&String> =
         monthly.counts.keys().chain(told).map(|(_, breakdown)| breakdown).collect();
     monthly.breakdowns = breakdowns.into_iter().cloned().collect();
@@ -513,16 +515,14 @@ pub fn counts(
     let mut monthly = frame(&measure.config, planned, areas, supply);
     let (_, batches) = counted.map_err(|error| Withheld(fault_without_values(&error)))?;
     if batches.iter().any(|batch| batch.column_by_name("period").is_some()) {
-        monthly.told = Some(assess::Told::new());
+        monthly.told = Some(assess::Told::default());
     }
     let mut known: BTreeSet<&str> = areas.iter().map(String::as_str).collect();
-    if monthly.told.is_none() {
-        known.extend(areas.iter().flat_map(|area| supply.areas.predecessors(area)));
-    }
+    known.extend(areas.iter().flat_map(|area| supply.areas.predecessors(area)));
     for batch in &batches {
         count(&measure.config, batch, &known, &mut monthly)?;
     }
-    carry(areas, supply.areas, &mut monthly)?;
+    carry::over_changes(&measure.config, areas, supply.areas, &mut monthly)?;
     Ok(monthly)
 }
 
@@ -787,82 +787,13 @@ fn count(
                     return Err(wrong(&format!("`{}` is not among `periods`", period.kind.name())));
                 }
                 let parts = rows.parts(config, row).map_err(|why| wrong(&why))?;
-                told.entry(key).or_default().insert(period, parts).is_none()
+                told.parts.entry(key).or_default().insert(period, parts).is_none()
             }
         };
         if !new {
             return Err(wrong("the key stands twice"));
         }
     }
-    Ok(())
-}
-
-/// Counts what a supplier still sends under a code that is no more for the one area that came after it.
-fn rename(known: &Areas, monthly: &mut MonthlyCounts) -> Result<(), Withheld> {
-    let mut moved: Vec<(String, String, Month, Counted)> = Vec::new();
-    for ((code, breakdown), months) in &mut monthly.counts {
-        let ended: Vec<Month> =
-            months.keys().copied().filter(|month| known.ended(code, *month).is_some()).collect();
-        for month in ended {
-            let Some(area) = known.successor(code, month) else {
-                let why = known.ended(code, month).unwrap_or_default();
-                return Err(Withheld(format!("{code} {month}: {why}")));
-            };
-            if let Some(counted) = months.remove(&month) {
-                moved.push((area.to_owned(), breakdown.clone(), month, counted));
-            }
-        }
-    }
-    for (area, breakdown, month, counted) in moved {
-        let months = monthly.counts.entry((area, breakdown)).or_default();
-        months.entry(month).or_insert_with(|| Counted::new(0.0, None)).add(&counted, 1.0);
-    }
-    monthly.counts.retain(|_, months| !months.is_empty());
-    Ok(())
-}
-
-/// Counts what stands under codes that are no more for the areas that came after them, shared out by weights where one was
-/// split. A month in which an area has rows of its own is left as it is.
-fn carry(areas: &[String], known: &Areas, monthly: &mut MonthlyCounts) -> Result<(), Withheld> {
-    let Some((first, last)) = monthly.span else { return Ok(()) };
-    rename(known, monthly)?;
-    for area in areas {
-        let old: BTreeSet<&str> = known.predecessors(area).into_iter().collect();
-        if old.is_empty() {
-            continue;
-        }
-        let mut own: BTreeSet<Month> = BTreeSet::new();
-        for ((code, _), months) in &monthly.counts {
-            if code == area {
-                own.extend(months.keys());
-            }
-        }
-        let mut added: BTreeMap<(String, Month), Counted> = BTreeMap::new();
-        for month in first.through(last).filter(|month| !own.contains(month)) {
-            let parts = known.makeup(area, month);
-            if parts.iter().all(|part| part.code == *area) {
-                continue;
-            }
-            for part in &parts {
-                for ((code, breakdown), months) in &monthly.counts {
-                    if let Some(counted) = months.get(&month).filter(|_| *code == part.code) {
-                        let sum = added.entry((breakdown.clone(), month));
-                        sum.or_insert_with(|| Counted::new(0.0, None)).add(counted, part.weight);
-                    }
-                }
-            }
-            let origin = Carried {
-                codes: parts.iter().map(|part| part.code.clone()).collect(),
-                estimated: parts.iter().any(|part| part.weight < 1.0),
-            };
-            monthly.carried.entry(area.clone()).or_default().insert(month, origin);
-        }
-        for ((breakdown, month), counted) in added {
-            monthly.counts.entry((area.clone(), breakdown)).or_default().insert(month, counted);
-        }
-    }
-    let listed: BTreeSet<&str> = areas.iter().map(String::as_str).collect();
-    monthly.counts.retain(|(code, _), _| listed.contains(code.as_str()));
     Ok(())
 }
 

@@ -558,6 +558,23 @@ fn areas_that_were_merged_and_split_keep_their_series() {
         &format!("{kind}\nareas = [\"W04\", \"W06\", \"W07\"]"),
         &format!("SELECT {ward} AS area, month, count(*) AS numerator FROM asb GROUP BY {ward}, month"),
     );
+    // The same by quarter, as for persons who count once however often they come.
+    let quarter = "period_of(month, 'financial-quarter')";
+    let by_quarter = "periods = [\"financial-quarter\"]\npolarity = \"lower-is-better\"\nareas = [\"W04\", \"W06\", \"W07\"]";
+    write(
+        &world,
+        "carried-quarters",
+        &format!("kind = \"rate\"\nper = 1000\n{by_quarter}"),
+        &format!("SELECT {ward} AS area, {quarter} AS period, count(*) AS numerator FROM asb GROUP BY 1, 2"),
+    );
+    write(
+        &world,
+        "carried-medians",
+        &format!("kind = \"median\"\n{by_quarter}"),
+        &format!(
+            "SELECT {ward} AS area, {quarter} AS period, 5 AS value, count(*) AS denominator FROM asb GROUP BY 1, 2"
+        ),
+    );
     write(
         &world,
         "old-codes",
@@ -586,6 +603,23 @@ fn areas_that_were_merged_and_split_keep_their_series() {
     assert_eq!(cells(&part, &of), "1.5 | 1000.0 | 1.5 | counted for W03, shared out by weights");
     assert_eq!(cells(&figure(&world, "carried", "W07", "2023/24 Q1"), &of[..3]), "4.5 | 3000.0 | 1.5");
     assert_eq!(cells(&figure(&world, "carried", "W06", "2024/25 Q1"), &of), "3.0 | 1200.0 | 2.5 | -");
+    for area in ["W04", "W06", "W07"] {
+        for period in ["2023/24 Q1", "2024/25 Q1", "2025/26 Q1"] {
+            let of = ["numerator", "denominator", "value", "lower", "status", "note"];
+            let by_month = figure(&world, "carried", area, period);
+            assert_eq!(
+                cells(&figure(&world, "carried-quarters", area, period), &of),
+                cells(&by_month, &of),
+                "{area} {period}"
+            );
+        }
+    }
+    assert_eq!(
+        cells(&figure(&world, "carried-medians", "W04", "2024/25 Q1"), &["status", "value", "note"]),
+        "not_available | - | a median cannot be made of what is known of W01, W02, which made up the area"
+    );
+    let alone = figure(&world, "carried-medians", "W06", "2024/25 Q2");
+    assert_eq!(cells(&alone, &["status", "value"]), "available | 5.0");
     let change = compared(&world, "carried", "W04", "2025/26 Q1", "same_period_last_year");
     assert_eq!(change["reference_period"], "2024/25 Q1");
     // A ward that is no more has no zero.

@@ -30,6 +30,20 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// Adds so much of the sums of another; what is no sum (value, limits, base, design effect) is left as it is.
+    pub fn add(&mut self, other: &Self, weight: f64) {
+        for (own, more) in
+            [(&mut self.numerator, other.numerator), (&mut self.denominator, other.denominator)]
+        {
+            if let Some(more) = more {
+                *own = Some(own.unwrap_or_default() + more * weight);
+            }
+        }
+        for (own, more) in self.further.iter_mut().zip(other.further) {
+            *own += more * weight;
+        }
+    }
+
     /// What is left of a whole without a part of it. `None` where nothing, or less, is left, and for what has no counts.
     ///
     /// The rest of a survey's sample is held to have the design effect of the whole.
