@@ -117,7 +117,7 @@ enum Command {
     },
     /// Leads from a published value back to its SQL, datasets and deliveries.
     Explain {
-        /// The measure.
+        /// The measure; one that the project publishes no more is known by its final figures.
         measure: String,
         /// Code of the area; all of the measure's when absent.
         #[arg(long)]
@@ -125,6 +125,9 @@ enum Command {
         /// The period; the latest with a value when absent.
         #[arg(long)]
         period: Option<String>,
+        /// The release, or its name in the calendar; the current one when absent.
+        #[arg(long)]
+        release: Option<String>,
         /// How to print.
         #[arg(long, value_enum, default_value_t)]
         output: Format,
@@ -331,8 +334,9 @@ async fn obey(arguments: Arguments, clock: Clock) -> u8 {
         Command::Health => daemon::health(&root).await,
         Command::Status { output, check } => show_status(&root, now, output, check).await,
         Command::Query { sql, release, output } => query(&root, &sql, release.as_deref(), output).await,
-        Command::Explain { measure, area, period, output } => {
-            explain(&root, &measure, area.as_deref(), period.as_deref(), output).await
+        Command::Explain { measure, area, period, release, output } => {
+            let which = (&*measure, area.as_deref(), period.as_deref());
+            explain(&root, which, release.as_deref(), output).await
         }
         Command::Feed(Feed::Letter { feed, period, output }) => {
             letter::write(&root, &feed, period, now, output).await
@@ -597,17 +601,10 @@ async fn show_status(root: &std::path::Path, now: DateTime<Utc>, output: Format,
 }
 
 async fn query(root: &std::path::Path, sql: &str, release: Option<&str>, output: Format) -> u8 {
-    let answer = match release {
+    let answer = match release.map(|name| releases::folder(root, name)) {
         None => inspect::query(root, sql).await,
-        Some(name) => {
-            let (project, _) = crate::config::load(root);
-            let published = crate::release::Published::in_warehouse(&project.warehouse());
-            let folder = match releases::named(&project, &published, name) {
-                Ok(folder) => folder,
-                Err(code) => return code,
-            };
-            inspect::query_release(&folder, sql).await
-        }
+        Some(Ok(folder)) => inspect::query_release(&folder, sql).await,
+        Some(Err(code)) => return code,
     };
     match answer {
         Ok((schema, batches)) => print_batches(&schema, &batches, output),
@@ -621,17 +618,20 @@ async fn query(root: &std::path::Path, sql: &str, release: Option<&str>, output:
 
 async fn explain(
     root: &std::path::Path,
-    measure: &str,
-    area: Option<&str>,
-    period: Option<&str>,
+    (measure, area, period): (&str, Option<&str>, Option<&str>),
+    release: Option<&str>,
     output: Format,
 ) -> u8 {
-    match inspect::explain(root, measure, area, period).await {
+    let folder = match release.map(|name| releases::folder(root, name)).transpose() {
+        Ok(folder) => folder,
+        Err(code) => return code,
+    };
+    match inspect::explain(root, measure, area, period, folder.as_deref()).await {
         Err(error) => say_error(&error),
         Ok(None) => {
-            say(&format!(
-                "nothing matches: measure `{measure}`, area and period as given, in the current release"
-            ));
+            let release =
+                release.map_or_else(|| "the current release".to_owned(), |name| format!("release {name}"));
+            say(&format!("nothing matches: measure `{measure}`, area and period as given, in {release}"));
             code::NOTHING
         }
         Ok(Some(found)) if output == Format::Json => print_json(&found),

@@ -1,5 +1,7 @@
 //! Questions to what is stored: the state of the feeds, the way from a value back to its rows, the quarantine, and SQL.
 
+mod explain;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -23,6 +25,8 @@ use crate::publication::{self, Outlook};
 use crate::release::{self, Manifest, Published, tables};
 use crate::run::{RunError, look, open_warehouse, spans};
 use crate::waiver::Effect;
+
+pub use explain::{DatasetRead, Explanation, explain};
 
 /// What `outturn status` tells.
 #[derive(Debug, Clone, Serialize)]
@@ -263,156 +267,6 @@ pub enum QueryError {
     /// The SQL.
     #[error("{}", .0.message)]
     Sql(Box<crate::diagnose::Problem>),
-}
-
-/// The way from a value back to its rows.
-#[derive(Debug, Clone, Serialize)]
-pub struct Explanation {
-    /// The measure.
-    pub measure: String,
-    /// Wording of the plan.
-    pub title: String,
-    /// How the value follows from numerator and denominator.
-    pub kind: String,
-    /// The release that is explained.
-    pub release: String,
-    /// File of the SQL.
-    pub sql_file: String,
-    /// The SQL as it was run.
-    pub sql: String,
-    /// Tables that it reads.
-    pub reads: String,
-    /// The published figures that were asked for, the latest last.
-    pub figures: Vec<BTreeMap<String, String>>,
-    /// The datasets that it reads: table, version of its log, rows.
-    pub datasets: Vec<DatasetRead>,
-    /// The deliveries of the months of these figures.
-    pub deliveries: Vec<BTreeMap<String, String>>,
-}
-
-/// A dataset that a measure reads.
-#[derive(Debug, Clone, Serialize)]
-pub struct DatasetRead {
-    /// Its table.
-    pub table: String,
-    /// Version of its log in the release.
-    pub version: Option<u64>,
-    /// Rows.
-    pub rows: u64,
-    /// Files of the months of the figures.
-    pub files: Vec<String>,
-}
-
-/// Explains the figures of a measure for an area (all when `None`) and a period (the latest when `None`).
-///
-/// # Errors
-/// A project with problems; a release that cannot be read. `Ok(None)`: the selection matches nothing.
-pub async fn explain(
-    root: &Path,
-    measure: &str,
-    area: Option<&str>,
-    period: Option<&str>,
-) -> Result<Option<Explanation>, RunError> {
-    let checked = check_to_read(root).await.map_err(RunError::Invalid)?;
-    let published = Published::in_warehouse(&checked.project.warehouse());
-    let (Some(folder), Some(manifest)) = (published.current(), published.manifest()?) else {
-        return Ok(None);
-    };
-    let measures = rows(&folder, "measure", &[("measure", measure)])?;
-    let Some(about) = measures.first() else { return Ok(None) };
-    let field = |name: &str| about.get(name).cloned().unwrap_or_default();
-    let latest = field("latest_period");
-    let period = period.unwrap_or(&latest);
-    let mut wanted = vec![("measure", measure), ("period", period)];
-    wanted.extend(area.map(|area| ("area", area)));
-    let figures = rows(&folder, "outturn", &wanted)?;
-    if figures.is_empty() {
-        return Ok(None);
-    }
-    let months = rows(&folder, "period", &[("period", period)])?;
-    let month = |name: &str| -> Option<Month> { months.first()?.get(name)?.get(..7)?.parse().ok() };
-    let months: Vec<Month> = match (month("first_day"), month("last_day")) {
-        (Some(first), Some(last)) => first.through(last).collect(),
-        _ => Vec::new(),
-    };
-    let reads = field("reads");
-    let planned = checked.measures.get(measure).map(|(planned, _)| planned.clone());
-    let datasets: Vec<String> = planned.iter().flat_map(|planned| planned.datasets.iter().cloned()).collect();
-    let in_months = |file: &String| months.iter().any(|month| file.starts_with(&format!("month={month}/")));
-    let read = |table: &&String| reads.split(", ").any(|name| name == **table) || datasets.contains(*table);
-    let datasets_read = manifest
-        .datasets
-        .iter()
-        .filter(|(table, _)| read(table))
-        .map(|(table, version)| DatasetRead {
-            table: table.clone(),
-            version: version.version,
-            rows: version.rows,
-            files: version.files.iter().filter(|file| in_months(file)).cloned().collect(),
-        })
-        .collect();
-    let areas: Vec<String> = figures.iter().filter_map(|figure| figure.get("area").cloned()).collect();
-    let feeds: Vec<&str> = datasets
-        .iter()
-        .flat_map(|dataset| checked.project.feeds_of(dataset))
-        .filter(|feed| {
-            areas.iter().any(|area| feed.covers.iter().any(|whole| checked.areas.lies_in(area, whole)))
-        })
-        .map(|feed| feed.id.as_str())
-        .collect();
-    let deliveries = rows(&folder, "feed_delivery", &[])?
-        .into_iter()
-        .filter(|row| row.get("feed").is_some_and(|feed| feeds.contains(&feed.as_str())))
-        .filter(|row| {
-            row.get("period").and_then(|text| text.parse().ok()).is_some_and(|month| months.contains(&month))
-        })
-        .collect();
-    Ok(Some(Explanation {
-        measure: measure.to_owned(),
-        title: field("title"),
-        kind: field("kind"),
-        release: manifest.release,
-        sql_file: field("sql_file"),
-        sql: field("sql"),
-        reads,
-        figures,
-        datasets: datasets_read,
-        deliveries,
-    }))
-}
-
-/// Rows of a released table as texts by column, those in which every named column has the named value.
-fn rows(
-    folder: &Path,
-    table: &str,
-    wanted: &[(&str, &str)],
-) -> Result<Vec<BTreeMap<String, String>>, RunError> {
-    let (schema, mut batches) = release::read_table(folder, table)?;
-    for (column, value) in wanted {
-        batches = release::rows_where(&batches, column, value)?;
-    }
-    let mut rows = Vec::new();
-    for batch in &batches {
-        let columns = batch
-            .columns()
-            .iter()
-            .map(|column| {
-                arrow::util::display::ArrayFormatter::try_new(
-                    column,
-                    &arrow::util::display::FormatOptions::default(),
-                )
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        for row in 0..batch.num_rows() {
-            let texts = schema
-                .fields()
-                .iter()
-                .zip(&columns)
-                .map(|(field, column)| (field.name().clone(), column.value(row).to_string()));
-            rows.push(texts.filter(|(_, text)| !text.is_empty()).collect());
-        }
-    }
-    Ok(rows)
 }
 
 /// One row of the quarantine, with the line as the partner sent it.

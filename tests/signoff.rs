@@ -444,6 +444,33 @@ fn final_figures_of_a_measure_or_an_area_that_is_dropped_stay_readable_and_are_t
     let told = world.rows("revision", &[("measure", "northport-charged"), ("period", "2025-06")]);
     assert_eq!(told[0]["reason"], "withdrawn");
     assert!(told[0]["explanation"].contains("it is final, and stands in table `withdrawn`"), "{told:?}");
+    // The release that was signed says what they were counted from.
+    let explained = ["explain", "northport-charged", "--period", "2025/26 Q1", "--area", "P01"];
+    world
+        .outturn(&explained)
+        .exits(0)
+        .prints(&format!("Crimes with somebody charged (northport-charged), percentage, release {signed}"))
+        .prints("numerator 7.0, denominator 30.0 (available)")
+        .prints(&format!(
+            "withdrawn, as it was signed in release {signed}: the project has no such measure any more"
+        ))
+        .prints("count(*) FILTER (WHERE outcome = 'Charged') AS numerator")
+        .prints("northport-crime 2025-04 2025-04.csv accepted: received 10 = accepted 10");
+    world
+        .outturn(&[&explained[..], &["--release", &signed]].concat())
+        .exits(0)
+        .prints("denominator 30.0 (available)");
+    world.outturn(&["explain", "northport-charged"]).exits(0).prints("P01 2025-06 all");
+    world
+        .outturn(&["explain", "northport-asb", "--area", "W01", "--period", "2025-06"])
+        .exits(0)
+        .prints("W01 2025-06 all");
+    // One that was not signed is nowhere.
+    world.outturn(&["explain", "northport-charged", "--period", "2025-07"]).exits(4);
+    world
+        .outturn(&["explain", "northport-charged", "--release", "1999-01-01.1"])
+        .exits(4)
+        .says("there is no release");
     // What was never signed is told as withdrawn, and stands nowhere.
     let told = world.rows("revision", &[("measure", "northport-charged"), ("period", "2025-07")]);
     assert_eq!(

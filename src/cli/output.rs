@@ -127,6 +127,16 @@ pub(super) fn explanation(found: &Explanation) -> String {
         if let Some(note) = figure.get("note") {
             let _ = writeln!(text, "  {note}");
         }
+        if let Some(why) = figure.get("why") {
+            let _ =
+                writeln!(text, "  withdrawn, as it was signed in release {}: {why}", field("signed_release"));
+        }
+    }
+    if found.sql.is_empty() {
+        text.push_str(
+            "\nthe release that was signed is gone, and with it what the figures were counted from\n",
+        );
+        return text;
     }
     let _ = writeln!(text, "\n{} reads {}", found.sql_file, found.reads);
     for line in found.sql.lines() {

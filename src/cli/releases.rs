@@ -123,6 +123,12 @@ pub(super) fn named(project: &Project, published: &Published, name: &str) -> Res
     }
 }
 
+/// The folder of a release of a project, by either of its names; else what was said of it.
+pub(super) fn folder(root: &Path, name: &str) -> Result<PathBuf, u8> {
+    let (project, _) = crate::config::load(root);
+    named(&project, &Published::in_warehouse(&project.warehouse()), name)
+}
+
 /// Says that nothing was released yet.
 pub(super) fn no_release() -> u8 {
     say("there is no release yet");
