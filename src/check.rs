@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::agreement::{self, AgreementConfig};
-use crate::assess::small_numbers;
+use crate::assess::small_numbers::{self, Found};
 use crate::config::settings::FeedConfig;
 use crate::config::{self, Project};
 use crate::diagnose::{Problem, Source};
@@ -197,23 +197,13 @@ fn judged_areas(
 fn of_few(project: &Project) -> Vec<Problem> {
     let found = project.commentary.iter().flat_map(|said| {
         let body = said.source.text.get(said.begins..).unwrap_or_default();
-        small_numbers::find(body).into_iter().map(move |found| (said, found))
+        small_numbers::find(body).into_iter().filter(Found::is_small).map(move |found| (said, found))
     });
     found
         .map(|(said, found)| {
             let span = said.begins + found.at.start..said.begins + found.at.end;
-            let (message, help) = if found.small {
-                (
-                    "a number from 1 to 4 may tell of somebody",
-                    "write `fewer than five`, or leave it out, where it counts people",
-                )
-            } else {
-                (
-                    "a number in words is not held against what is withheld",
-                    "write it in digits; the public reads none of the text otherwise",
-                )
-            };
-            Problem::new(&said.source, span, message).help(help)
+            Problem::new(&said.source, span, "a number from 1 to 4 may tell of somebody")
+                .help("write `fewer than five`, or leave it out, where it counts people")
         })
         .collect()
 }

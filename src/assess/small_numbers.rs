@@ -2,22 +2,30 @@
 
 use std::ops::Range;
 
-/// A number in a text that keeps the text from the public.
+/// A number in a text that may tell of few people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Where it stands.
     pub at: Range<usize>,
-    /// It is one from 1 to 4. Otherwise it is a greater one, or zero, in words: digits are held against what is withheld,
-    /// words are not.
-    pub small: bool,
+    /// The number.
+    pub number: u32,
+}
+
+impl Found {
+    /// Whether it tells of few by itself, whatever is withheld.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        (1..=4).contains(&self.number)
+    }
 }
 
 /// The numbers in a text that may tell of few people, in their order: the digits 1 to 4 where they stand alone, not in a
-/// percentage, a date, a decimal, a reference such as `Q1`, or the number of a list item; and words from zero to nineteen
+/// percentage, a date, a decimal, a reference such as `Q1`, or the number of a list item; and words from zero to ninety-nine
 /// that count.
 #[must_use]
 pub fn find(text: &str) -> Vec<Found> {
-    let digits = small_digits(text).into_iter().map(|at| Found { at, small: true });
+    let digit = |at: &Range<usize>| text.get(at.clone()).and_then(|digit| digit.parse().ok());
+    let digits = small_digits(text).into_iter().filter_map(|at| Some(Found { number: digit(&at)?, at }));
     let mut all: Vec<Found> = digits.chain(counting_words(text)).collect();
     all.sort_by_key(|found| found.at.start);
     all
@@ -158,28 +166,50 @@ const NUMBERS: [&str; 20] = [
     "nineteen",
 ];
 
+/// Words for tens, from twenty.
+const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+
 /// The words for numbers that count somebody: before a word of [`COUNTED`] with at most two others between them (`three
 /// young people`, `two of the victims`), or before `was`, `were`, `has`, `have`, `had`, `of them` and `of whom` (`four were
-/// charged`). `single`, `couple` and `pair` are numbers too. Not a part of a greater number (`twenty-three`, `two
-/// hundred`) or of another word (`one-off`), and not `one` for somebody or something (`no one was`, `the new one has`).
+/// charged`). `single`, `couple` and `pair` are numbers too, and `twenty-three` is one. Not a part of another word
+/// (`one-off`) or of a number from a hundred up (`two hundred`), and not `one` for somebody or something (`no one was`,
+/// `the new one has`).
 fn counting_words(text: &str) -> Vec<Found> {
     let words = words(text);
     let word = |at: Option<usize>| at.and_then(|at| words.get(at)).map_or("", |(_, word)| word.as_str());
+    let between = |at: usize| {
+        let (one, next) = words.get(at).zip(words.get(at + 1))?;
+        text.get(one.0.end..next.0.start)
+    };
     // Words that follow each other with nothing but blanks, or marks of emphasis, between them.
     let adjoins = |at: usize| {
-        let between = words.get(at).zip(words.get(at + 1)).and_then(|(a, b)| text.get(a.0.end..b.0.start));
-        between.is_some_and(|between| between.chars().all(|c| c.is_whitespace() || c == '*' || c == '_'))
+        between(at).is_some_and(|text| text.chars().all(|c| c.is_whitespace() || c == '*' || c == '_'))
+    };
+    let place = |known: &[&str], word: &str| {
+        known.iter().position(|known| *known == word).and_then(|place| u32::try_from(place).ok())
+    };
+    // Tens, with a unit where one follows: the number, and where its last word stands.
+    let tens = |at: usize| {
+        let tens = 20 + 10 * place(&TENS, word(Some(at)))?;
+        let unit = place(&NUMBERS, word(Some(at + 1))).filter(|unit| (1..=9).contains(unit));
+        let joined = between(at) == Some("-") || adjoins(at);
+        Some(unit.filter(|_| joined).map_or((tens, at), |unit| (tens + unit, at + 1)))
     };
     let mut found = Vec::new();
-    for (at, (range, own)) in words.iter().enumerate() {
-        let number = match own.as_str() {
-            "single" => 1,
-            "couple" | "pair" => 2,
-            own => match NUMBERS.iter().position(|known| *known == own) {
+    for (at, (first, own)) in words.iter().enumerate() {
+        let (number, last) = match own.as_str() {
+            "single" => (1, at),
+            "couple" | "pair" => (2, at),
+            own => match place(&NUMBERS, own).map(|number| (number, at)).or_else(|| tens(at)) {
                 Some(number) => number,
                 None => continue,
             },
         };
+        if at.checked_sub(1).and_then(tens).is_some_and(|(_, last)| last == at) {
+            continue;
+        }
+        let Some((end, _)) = words.get(last) else { continue };
+        let range = first.start..end.end;
         let before = at.checked_sub(1).filter(|before| adjoins(*before));
         let two_before = before.and_then(|before| before.checked_sub(1)).filter(|at| adjoins(*at));
         let joined = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)) == Some(&b'-');
@@ -189,7 +219,7 @@ fn counting_words(text: &str) -> Vec<Found> {
             || greater(word(before))
             || (word(before) == "and" && greater(word(two_before)));
         let follows: Vec<&str> =
-            (at..).take_while(|at| adjoins(*at)).take(3).map(|at| word(Some(at + 1))).collect();
+            (last..).take_while(|at| adjoins(*at)).take(3).map(|at| word(Some(at + 1))).collect();
         if part || follows.first().is_some_and(|next| greater(next)) {
             continue;
         }
@@ -225,7 +255,7 @@ fn counting_words(text: &str) -> Vec<Found> {
             _ => false,
         };
         if told || follows.iter().any(is_counted) {
-            found.push(Found { at: range.clone(), small: (1..=4).contains(&number) });
+            found.push(Found { at: range, number });
         }
     }
     found
@@ -271,9 +301,14 @@ mod tests {
 
     #[test]
     fn a_number_in_words_is_found_where_it_counts_and_not_where_it_does_something_else() {
+        let all = |text: &str| -> Vec<(String, u32)> {
+            find(text).into_iter().map(|found| (text[found.at].to_owned(), found.number)).collect()
+        };
         let found = |text: &str| -> Vec<(String, bool)> {
-            let all = find(text).into_iter();
-            all.map(|found| (text[found.at].to_owned(), found.small)).collect()
+            find(text)
+                .into_iter()
+                .map(|found| (text[found.at.clone()].to_owned(), found.is_small()))
+                .collect()
         };
         for (text, word) in [
             ("Three people were cautioned.", "Three"),
@@ -290,18 +325,28 @@ mod tests {
             assert_eq!(found(text), [(word.to_owned(), true)], "{text}");
         }
         assert_eq!(
-            found("Seven children, zero murders and nineteen thefts."),
-            ["Seven", "zero", "nineteen"].map(|word| (word.to_owned(), false))
+            all(
+                "Seven children, zero murders, nineteen thefts, twenty-three young people, Ninety were charged; sixty one men."
+            ),
+            [
+                ("Seven", 7),
+                ("zero", 0),
+                ("nineteen", 19),
+                ("twenty-three", 23),
+                ("Ninety", 90),
+                ("sixty one", 61)
+            ]
+            .map(|(word, number)| (word.to_owned(), number))
         );
         for text in [
             "No one was hurt, and this one has ended; each one was new.",
             "One of the priorities is crime, and one could see it.",
-            "A one-off event, twenty-three people, two hundred residents, a hundred and three victims.",
+            "A one-off event, two hundred residents, a hundred and three victims, a hundred and twenty-three men.",
             "Three dozen people came over two years; four per cent fewer.",
             "The two authorities share three crime priorities, and one team.",
             "Everyone was told. Someone, none, often, weight: people.",
             "On the one hand, people report more. Of two, reports fell.",
-            "Twenty people and 45 victims.",
+            "45 victims, twenty-one priorities, thirty thousand people.",
         ] {
             assert!(found(text).is_empty(), "{text}: {:?}", found(text));
         }
