@@ -10,6 +10,8 @@ use arrow::datatypes::Float64Type;
 use crate::agreement::{self, Audience};
 use crate::assess::{Figure, Status};
 use crate::check::{Checked, check_to_read};
+use crate::config::SqlFile;
+use crate::config::settings::MeasureConfig;
 use crate::disclosure::figures::{Audited, Edition, Measure, Rule, audit_figures, numbers};
 use crate::disclosure::rules::round_to_base;
 use crate::disclosure::settings::{Applied, PublicConfig, unprotected};
@@ -17,6 +19,7 @@ use crate::period::Period;
 use crate::release::public::{EarlierSet, FOLDER, MeasureFigures};
 use crate::release::{self, Published, ReleaseError};
 use crate::run::RunError;
+use crate::run::amounts::Undominated;
 use crate::run::public::{Known, effort, of_table, rule_of, sums};
 
 /// What an audit of a release found.
@@ -34,9 +37,9 @@ pub struct Report {
     pub cover: usize,
     /// Measures that are withheld as a whole, each with the reason; nothing of them is audited.
     pub whole: Vec<(String, String)>,
-    /// Measures whose counts are rounded; that no count follows from rounded ones was proven when they were made.
+    /// Measures whose counts are rounded.
     pub rounded: Vec<String>,
-    /// What was found, one for each count that is withheld.
+    /// What was found, one for each count that is withheld or rounded.
     pub findings: Vec<Audited>,
     /// What is wrong, each in a line.
     pub failures: Vec<String>,
@@ -131,6 +134,14 @@ pub async fn audit(root: &Path, name: Option<&str>) -> Result<Report, ProofError
     let before: Vec<EarlierSet> = sets.into_iter().take_while(|set| set.release != release).collect();
     let mut counted = of_table(&folder)?;
     crate::release::public::cut(&mut counted, release::read_manifest(&public)?.public_until);
+    let undominated = Undominated::of_release(&checked.project.warehouse(), &release);
+    for own in &mut counted {
+        let is_amount = |file: &SqlFile<MeasureConfig>| file.config.dominance().is_some();
+        if undominated.has(&own.measure) && checked.project.measures.get(&own.measure).is_some_and(is_amount)
+        {
+            undominated.mark(&own.measure, &mut own.figures);
+        }
+    }
     let shown = of_table(&public)?;
     Auditor { checked: &checked, rules, results: results(&public)? }.go(
         &counted,
@@ -229,11 +240,14 @@ impl Auditor<'_> {
             for (figure, shown) in own.figures.iter().zip(&aligned) {
                 report.tell(id, &applied.rule, (figure, shown), rounding.is_some());
             }
-            match result.as_str() {
-                "withheld" if !aligned.iter().any(tells) => report.whole.push((id.to_owned(), detail)),
-                "rounded" => report.rounded.push(id.to_owned()),
-                _ => subjects.push(Subject { id, applied, counted: &own.figures, shown: aligned }),
+            if result == "withheld" && !aligned.iter().any(tells) {
+                report.whole.push((id.to_owned(), detail));
+                continue;
             }
+            report.rounded.extend(rounding.map(|_| id.to_owned()));
+            let mut applied = applied;
+            applied.rule.rounding = rounding;
+            subjects.push(Subject { id, applied, counted: &own.figures, shown: aligned });
         }
         self.solve(&subjects, before, report)
     }

@@ -1,5 +1,6 @@
 //! The main flow: one pass, from the feeds to a release.
 
+pub(crate) mod amounts;
 mod earlier;
 mod gaps;
 mod kept;

@@ -754,5 +754,53 @@ fn rounded_counts_are_multiples_and_their_values_follow_from_them() {
     }
     assert!(n > 60);
     assert_eq!(public(&world, "disclosure").iter().filter(|row| row["result"] == "rounded").count(), 1);
-    world.outturn(&["disclosure", "audit"]).exits(0).prints("is rounded");
+    let counts =
+        format!("{n} counts are rounded, of measures northport-asb: {n} of them cannot be told exactly");
+    world.outturn(&["disclosure", "audit"]).exits(0).prints(&counts);
+}
+
+#[test]
+fn measures_that_are_tied_by_sums_are_rounded_when_all_of_them_are_to_be() {
+    let reports = reports();
+    let (all, by_kind) = ("northport-asb", "northport-asb-by-kind");
+    let rounding = |measures: &[&str], base: usize, said: &str| {
+        let world = open(&reports);
+        fs::remove_file(world.path("sql/northport/northport-noise.sql")).unwrap();
+        for id in measures {
+            let setting = format!("[disclosure]\nrounding = {base}\n*/");
+            world.edit(&format!("sql/northport/{id}.sql"), "*/", &setting);
+        }
+        world.run().exits(0).says(said);
+        let rows = public(&world, "disclosure").into_iter();
+        let own = rows.filter(|row| row["measure"] == all || row["measure"] == by_kind);
+        let results: Vec<String> = own.map(|row| format!("{}: {}", row["result"], row["rule"])).collect();
+        (world, results)
+    };
+    // One of them alone cannot be rounded: the other would give it back.
+    let said = "counts are withheld and not rounded: sums tie it to measures that are not rounded";
+    let (_, results) = rounding(&[all], 10, said);
+    let rule = "protected: counts from 1 to 4 are withheld";
+    assert_eq!(results, [&format!("{rule}; not rounded, since that would tell counts"), rule]);
+    // To the nearest 5, months, quarters and rolling years narrow each other down too far.
+    let (_, results) = rounding(&[all, by_kind], 5, "counts could be told exactly, the first is measure");
+    assert!(
+        results.iter().all(|result| result.starts_with(rule) && result.contains("not rounded")),
+        "{results:?}"
+    );
+    let (world, results) = rounding(&[all, by_kind], 10, "");
+    assert_eq!(results, ["rounded: counts are rounded to the nearest 10"; 2]);
+    let rows: Vec<_> =
+        public(&world, "outturn").into_iter().filter(|row| row["measure"] == by_kind).collect();
+    assert!(rows.len() > 100);
+    for row in &rows {
+        let kind = row["breakdown"].strip_prefix("kind: ");
+        let truth = count(&reports, &parts(&row["area"], kind, &row["period"]));
+        assert_eq!(number(row, "numerator"), Some(((truth + 5) / 10 * 10) as f64), "{truth}: {row:?}");
+    }
+    world
+        .outturn(&["disclosure", "audit"])
+        .exits(0)
+        .prints("counts are rounded, of measures northport-asb, northport-asb-by-kind");
+    let told = world.outturn(&["disclosure", "audit", "--bounds", "--output", "csv"]).exits(0);
+    assert!(told.out.lines().filter(|line| line.starts_with(by_kind)).count() >= rows.len(), "{told}");
 }

@@ -743,6 +743,25 @@ fn an_amount_that_one_contributor_dominates_is_withheld_and_nobody_comes_near_to
     assert!(shown * 10 > told.len() * 8, "{shown} of {} are shown", told.len());
     world.outturn(&["disclosure", "audit"]).exits(0).prints(" 0 not protected");
 
+    // The proof knows from the program's own record which amount it is: nobody comes nearer to it than a third.
+    let margins = |world: &World| -> Vec<[f64; 2]> {
+        let csv = world.outturn(&["disclosure", "audit", "--bounds", "--output", "csv"]).exits(0).out;
+        let own = csv.lines().filter(|line| line.starts_with("cost,W03,2024-09,all,"));
+        own.map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            [fields[5], fields[6]].map(|bound| bound.parse().unwrap_or(f64::INFINITY))
+        })
+        .collect()
+    };
+    let amount = cost(of).round();
+    let near = |bounds: &[[f64; 2]]| {
+        bounds.len() == 1
+            && bounds[0][0] <= (amount * 2.0 / 3.0).ceil()
+            && bounds[0][1] >= (amount * 4.0 / 3.0).floor()
+    };
+    let bounds = margins(&world);
+    assert!(near(&bounds), "{amount}: {bounds:?}");
+
     // Who contributed stands nowhere: neither the column nor what it held, in files for anybody.
     for folder in ["warehouse/published/releases", "warehouse/published/public/releases"] {
         let files = world.files(folder, |path| fs::read(path).unwrap());
@@ -759,11 +778,24 @@ fn an_amount_that_one_contributor_dominates_is_withheld_and_nobody_comes_near_to
         }
     }
 
-    // Another release, in which nothing changed of amounts, withholds the same.
-    world.edit("sql/northport/ratio.sql", "title = \"ratio\"", "title = \"Calls for each visit\"");
-    world.run().exits(0);
+    // Another release, in which nothing changed of amounts, withholds the same without counting them anew.
+    let ratio = |from: &str, to: &str| world.edit("sql/northport/ratio.sql", from, to);
+    ratio("title = \"ratio\"", "title = \"Calls for each visit\"");
+    let steps = world.outturn(&["plan", "--output", "json"]).exits(0).json();
+    let computed = steps.as_array().unwrap().iter().filter(|step| step["action"] == "compute");
+    assert_eq!(computed.map(|step| step["what"].as_str().unwrap()).collect::<Vec<_>>(), ["ratio"], "{steps}");
+    let report = world.outturn(&["run", "--output", "json"]).exits(0).json();
+    assert_eq!(report["measures_computed"], 1, "{report}");
     assert_eq!(amounts(&world), told);
+    assert!(near(&margins(&world)));
+    // Without the record they are counted anew, and the same is withheld.
+    fs::remove_dir_all(world.path("warehouse/amounts")).unwrap();
     world.outturn(&["disclosure", "audit"]).exits(0);
+    ratio("title = \"Calls for each visit\"", "title = \"Calls a visit\"");
+    let report = world.outturn(&["run", "--output", "json"]).exits(0).json();
+    assert_eq!(report["measures_computed"], 2, "{report}");
+    assert_eq!(amounts(&world), told);
+    assert!(near(&margins(&world)));
 
     // What covers it is shown: it can be told closer than a third.
     let covers: Vec<_> = told

@@ -67,10 +67,11 @@ fn by_name(root: &Path, name: &str) -> Result<String, u8> {
 /// The proof in a few lines.
 fn in_words(report: &Report) -> String {
     let withheld = report.small + report.cover;
-    let by = |proof: Proof| {
-        report.findings.iter().filter(|own| own.finding.proof == proof && own.finding.passes).count()
-    };
-    let failed = report.findings.iter().filter(|own| !own.finding.passes).count();
+    let (rounded, hidden): (Vec<&Audited>, Vec<&Audited>) =
+        report.findings.iter().partition(|own| own.rounded);
+    let by =
+        |proof: Proof| hidden.iter().filter(|own| own.finding.proof == proof && own.finding.passes).count();
+    let failed = hidden.iter().filter(|own| !own.finding.passes).count();
     let mut lines = vec![
         format!("release {}, as the public has it", report.release),
         format!(
@@ -80,7 +81,7 @@ fn in_words(report: &Report) -> String {
         format!(
             "{} withheld counts, with what totals leave over: {} shown open by other tables that agree with everything \
              published, {} by linear programming, {failed} not protected",
-            report.findings.len(),
+            hidden.len(),
             by(Proof::Exhibited),
             by(Proof::Solved)
         ),
@@ -88,8 +89,13 @@ fn in_words(report: &Report) -> String {
     for (measure, why) in &report.whole {
         lines.push(format!("measure `{measure}` is withheld as a whole and not audited: {why}"));
     }
-    for measure in &report.rounded {
-        lines.push(format!("measure `{measure}` is rounded; its counts were held against the rounding only"));
+    if !report.rounded.is_empty() {
+        lines.push(format!(
+            "{} counts are rounded, of measures {}: {} of them cannot be told exactly",
+            rounded.len(),
+            report.rounded.join(", "),
+            rounded.iter().filter(|own| own.finding.passes).count()
+        ));
     }
     lines.push(match report.failures.len() {
         0 => "nothing that is withheld can be worked out".to_owned(),

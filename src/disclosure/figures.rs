@@ -14,16 +14,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::rules::{Dominance, Threshold, behind_rounded, round_to_base};
+use super::rules::{Dominance, Threshold, round_to_base, rounding_note};
 use super::{
-    Audit, Counts, DisclosureError, Effort, Finding, LARGEST, Need, Protection, Seen, audit, protect,
+    Audit, Counts, DisclosureError, Effort, Finding, LARGEST, Need, Proof, Protection, audit, protect,
 };
 use crate::assess::{self, Figure};
 use crate::geography::Area;
 use crate::period::Period;
 use counting::{Component, components, put_together};
 pub use counting::{Counting, numbers};
-use layout::{Layout, Named};
+use layout::Layout;
 use links::{Link, links};
 
 /// What protects the figures of a measure.
@@ -43,8 +43,8 @@ pub struct Rule {
     pub least_denominator: i64,
     /// The numerator is an amount, which few contributors must not dominate; a figure of which they do is marked so.
     pub dominance: Option<Dominance>,
-    /// Counts are rounded to the nearest multiple of this instead of being withheld, where nothing ties the measure to
-    /// others and no count can be worked out all the same.
+    /// Counts are rounded to the nearest multiple of this instead of being withheld, where all measures that sums tie
+    /// together are, and no count can be worked out all the same.
     pub rounding: Option<i64>,
 }
 
@@ -158,6 +158,8 @@ pub struct Protected {
     pub known_from_earlier: Vec<usize>,
     /// Its counts are rounded.
     pub rounded: bool,
+    /// Why its counts, or those of a measure that it is tied to, are not rounded though they were to be.
+    pub not_rounded: Option<String>,
     /// Why all of its figures are withheld; `None` where they are protected one by one.
     pub failed: Option<String>,
     /// The proof that it is part of, by place.
@@ -202,6 +204,8 @@ pub struct Audited {
     pub name: CellName,
     /// What was found.
     pub finding: Finding,
+    /// The audience has the count rounded.
+    pub rounded: bool,
 }
 
 /// The note of a figure that is withheld, the same for its own sake and for others'.
@@ -321,14 +325,17 @@ fn withheld_whole(measure: &Measure<'_>, why: &str) -> Protected {
         counts: Counts { secondary: measure.figures.iter().filter(counted).count(), ..Counts::default() },
         known_from_earlier: Vec::new(),
         rounded: false,
+        not_rounded: None,
         failed: Some(why.to_owned()),
         audit: None,
     }
 }
 
-/// Works out anew, from what an audience was shown, what it cannot rule out of each count that it was not shown.
+/// Works out anew, from what an audience was shown, what it cannot rule out of each count that it was not shown, or was
+/// shown rounded.
 ///
-/// `shown` has, by measure, what was published of its figures, in their order.
+/// `shown` has, by measure, what was published of its figures, in their order. A measure whose rule has a base of rounding
+/// was shown rounded to it.
 ///
 /// # Errors
 /// A sum over unknown measures, and figures that are none.
@@ -353,14 +360,20 @@ pub fn audit_figures(
     let work = |at: usize| -> Result<Vec<Audited>, FiguresError> {
         let Some(family) = families.get(at) else { return Ok(Vec::new()) };
         let mut layout = Layout::new(&tied, family)?;
-        layout.give_away()?;
-        let seen = layout.seen(family, &shown);
+        let rounded = tied.is_rounded(family);
+        let seen = if rounded {
+            layout.seen_rounded(&tied, family)
+        } else {
+            layout.give_away()?;
+            layout.seen(family, &shown)
+        };
         let found = audit(&layout.problem, &seen, effort).map_err(|source| FiguresError::Measures {
             measures: family.iter().filter_map(|at| Some(measures.get(*at)?.id.to_owned())).collect(),
             source,
         })?;
         let named = found.findings.into_iter();
-        Ok(named.map(|finding| Audited { name: layout.name(&tied, finding.cell), finding }).collect())
+        let audited = |finding: Finding| Audited { name: layout.name(&tied, finding.cell), finding, rounded };
+        Ok(named.map(audited).collect())
     };
     let found: Result<Vec<_>, _> = in_parallel(families.len(), effort.threads, work).into_iter().collect();
     Ok(found?.concat())
@@ -388,24 +401,35 @@ impl Tied<'_> {
     /// Protects a family: its measures in order, and the proof, where they are not withheld as a whole.
     fn protect(&self, family: &[usize], effort: &Effort) -> (Vec<Protected>, Option<Audit>) {
         let own: Vec<&Measure<'_>> = family.iter().filter_map(|at| self.measures.get(*at)).collect();
+        let mut not_rounded = None;
+        if self.is_rounded(family) {
+            not_rounded = self.not_rounded(family, effort);
+            if not_rounded.is_none() {
+                return (own.into_iter().map(rounded_whole).collect(), Some(Audit::default()));
+            }
+        } else if own.iter().any(|measure| measure.rule.rounding.is_some()) {
+            not_rounded = Some("sums tie it to measures that are not rounded".to_owned());
+        }
+        let (mut protected, audit) = self.withhold(family, own, effort);
+        for own in &mut protected {
+            own.not_rounded.clone_from(&not_rounded);
+        }
+        (protected, audit)
+    }
+
+    /// Withholds what must be withheld of a family: its measures in order, and the proof, where they are not withheld as a
+    /// whole.
+    fn withhold(
+        &self,
+        family: &[usize],
+        own: Vec<&Measure<'_>>,
+        effort: &Effort,
+    ) -> (Vec<Protected>, Option<Audit>) {
         match self.solve(family, effort) {
             Err(why) => (own.into_iter().map(|measure| withheld_whole(measure, &why)).collect(), None),
             Ok((layout, found)) => {
-                let rounded = self.rounded(family, effort);
-                let mut protected: Vec<Protected> = layout
-                    .measures
-                    .iter()
-                    .zip(own)
-                    .map(|(laid, measure)| laid.read(measure, &found))
-                    .collect();
-                let Some(figures) = rounded else { return (protected, Some(found.audit)) };
-                for own in &mut protected {
-                    own.figures.clone_from(&figures);
-                    own.rounded = true;
-                    let Counts { shown, primary, secondary } = own.counts;
-                    own.counts = Counts { shown: shown + primary + secondary, ..Counts::default() };
-                }
-                (protected, Some(Audit::default()))
+                let laid = layout.measures.iter().zip(own);
+                (laid.map(|(laid, measure)| laid.read(measure, &found)).collect(), Some(found.audit))
             }
         }
     }
@@ -459,30 +483,42 @@ impl Tied<'_> {
         Ok(found)
     }
 
-    /// The figures of a measure that stands alone with its counts rounded; `None` where it is not to be rounded, and
-    /// where a count could be worked out from rounded ones.
-    fn rounded(&self, family: &[usize], effort: &Effort) -> Option<Vec<Figure>> {
-        let [at] = family else { return None };
-        let measure = self.measures.get(*at)?;
-        let base = measure.rule.rounding?;
-        let alone = [Measure { earlier: &[], ..*measure }];
-        let tied = Tied { measures: &alone, components: &[], sums: &[], links: &[], areas: self.areas };
-        let mut layout = Layout::new(&tied, &[0]).ok()?;
-        let mut seen = Vec::with_capacity(layout.problem.cells.len());
-        for (cell, named) in layout.problem.cells.iter_mut().zip(&layout.names) {
-            seen.push(match (named, cell.count) {
-                (Named::Of { .. }, Some(count)) => {
-                    // No count is to be told exactly, whatever its size.
-                    cell.sensitive = true;
-                    cell.need = Need { at_least: 0, at_most: i64::MAX, width: 1 };
-                    let (low, high) = behind_rounded(round_to_base(count, base), base);
-                    Seen::Between(low, high)
-                }
-                _ => Seen::Unasked,
-            });
-        }
-        let passes = audit(&layout.problem, &seen, effort).ok()?.passes();
-        passes.then(|| measure.figures.iter().map(|figure| rounded(figure, measure.rule, base)).collect())
+    /// Whether all measures of a family are to be rounded.
+    fn is_rounded(&self, family: &[usize]) -> bool {
+        family.iter().all(|at| self.measures.get(*at).is_some_and(|own| own.rule.rounding.is_some()))
+    }
+
+    /// Why the counts of a family that are to be rounded cannot be: one of them could be worked out from the rounded ones and
+    /// what earlier releases showed. `None` where none could.
+    fn not_rounded(&self, family: &[usize], effort: &Effort) -> Option<String> {
+        let mut layout = match Layout::new(self, family) {
+            Ok(layout) => layout,
+            Err(error) => return Some(error.to_string()),
+        };
+        let seen = layout.seen_rounded(self, family);
+        let found = match audit(&layout.problem, &seen, effort) {
+            Ok(found) => found,
+            Err(error) => return Some(error.to_string()),
+        };
+        let first = found.failures().next()?;
+        let how = if first.proof == Proof::Undecided { "it is not known whether" } else { "" };
+        let (n, name) = (found.failures().count(), layout.name(self, first.cell));
+        Some(format!("{how} {n} counts could be told exactly, the first is {name}").trim().to_owned())
+    }
+}
+
+/// A measure with its counts rounded.
+fn rounded_whole(measure: &Measure<'_>) -> Protected {
+    let base = measure.rule.rounding.unwrap_or(1);
+    let counted = |figure: &&Figure| measure.rule.counting.has_counts(figure);
+    Protected {
+        figures: measure.figures.iter().map(|figure| rounded(figure, measure.rule, base)).collect(),
+        counts: Counts { shown: measure.figures.iter().filter(counted).count(), ..Counts::default() },
+        known_from_earlier: Vec::new(),
+        rounded: true,
+        not_rounded: None,
+        failed: None,
+        audit: None,
     }
 }
 
@@ -508,11 +544,10 @@ fn rounded(figure: &Figure, rule: &Rule, base: i64) -> Figure {
     if rule.part_of_denominator {
         figure.value = figure.value.map(|value| value.min(100.0));
     }
-    if figure.status == assess::Status::Available {
-        figure.note = format!("counts are rounded to the nearest {base}");
-        if figure.value.is_none() {
-            figure.status = assess::Status::NotApplicable;
-        }
+    let note = rounding_note(base);
+    figure.note = if figure.note.is_empty() { note } else { format!("{}; {note}", figure.note) };
+    if figure.status == assess::Status::Available && figure.value.is_none() {
+        figure.status = assess::Status::NotApplicable;
     }
     figure
 }
@@ -639,394 +674,4 @@ fn whole(number: f64) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::shape::ALL;
-    use super::*;
-    use crate::period::PeriodKind;
-
-    fn area(code: &str, level: &str, parent: &str) -> Area {
-        Area { code: code.into(), level: level.into(), title: code.into(), parent: parent.into() }
-    }
-
-    pub(super) fn areas() -> Vec<Area> {
-        vec![area("C", "csp", ""), area("N", "ward", "C"), area("S", "ward", "C"), area("W", "ward", "C")]
-    }
-
-    pub(super) fn period(kind: PeriodKind, last: &str) -> Period {
-        Period::ending(kind, last.parse().unwrap()).unwrap()
-    }
-
-    pub(super) fn figure(area: &str, breakdown: &str, period: Period, counts: (f64, Option<f64>)) -> Figure {
-        Figure {
-            area: area.into(),
-            period,
-            breakdown: breakdown.into(),
-            numerator: Some(counts.0),
-            denominator: counts.1,
-            value: Some(counts.1.map_or(counts.0, |denominator| 100.0 * counts.0 / denominator)),
-            status: assess::Status::Available,
-            synthetic: false,
-            note: String::new(),
-            interval: None,
-            after_break: false,
-            basis: None,
-            vintage: crate::assess::Vintage::default(),
-        }
-    }
-
-    pub(super) fn month() -> Period {
-        period(PeriodKind::Month, "2025-04")
-    }
-
-    fn counts(areas: &[(&str, f64)]) -> Vec<Figure> {
-        areas.iter().map(|(area, count)| figure(area, ALL, month(), (*count, None))).collect()
-    }
-
-    fn measure<'a>(id: &'a str, figures: &'a [Figure], rule: &'a Rule) -> Measure<'a> {
-        Measure { id, figures, rule, earlier: &[] }
-    }
-
-    fn run(measures: &[Measure<'_>], sums: &[MeasureSum]) -> Outcome {
-        let outcome = protect_figures(measures, sums, &areas(), &Effort::default()).unwrap();
-        assert!(outcome.audits.iter().all(Audit::passes));
-        outcome
-    }
-
-    fn shown(figures: &[Figure]) -> Vec<Option<f64>> {
-        figures.iter().map(|figure| figure.numerator).collect()
-    }
-
-    #[test]
-    fn a_small_ward_takes_the_next_ward_with_it_and_both_say_the_same() {
-        let figures = counts(&[("C", 52.0), ("N", 3.0), ("S", 40.0), ("W", 9.0)]);
-        let outcome = run(&[measure("m", &figures, &Rule::default())], &[]);
-        let found = &outcome.measures[0];
-        assert_eq!(shown(&found.figures), [Some(52.0), None, Some(40.0), None]);
-        for withheld in [&found.figures[1], &found.figures[3]] {
-            assert_eq!((withheld.value, withheld.status), (None, assess::Status::Suppressed));
-            assert_eq!(withheld.note, NOTE);
-        }
-        assert_eq!(found.counts, Counts { shown: 2, primary: 1, secondary: 1 });
-    }
-
-    #[test]
-    fn without_the_total_nothing_else_is_withheld() {
-        let figures = counts(&[("N", 3.0), ("S", 40.0), ("W", 9.0)]);
-        let outcome = run(&[measure("m", &figures, &Rule::default())], &[]);
-        assert_eq!(shown(&outcome.measures[0].figures), [None, Some(40.0), Some(9.0)]);
-    }
-
-    #[test]
-    fn wards_that_leave_a_small_rest_of_the_whole_give_it_away_and_are_withheld_for_it() {
-        let figures = counts(&[("C", 52.0), ("N", 9.0), ("S", 40.0)]);
-        let outcome = run(&[measure("m", &figures, &Rule::default())], &[]);
-        assert_eq!(shown(&outcome.measures[0].figures), [Some(52.0), None, Some(40.0)]);
-    }
-
-    #[test]
-    fn a_measure_that_must_be_published_is_shown_whatever_its_size() {
-        let figures = counts(&[("C", 5.0), ("N", 1.0), ("S", 4.0), ("W", 0.0)]);
-        let rule = Rule { threshold: None, ..Rule::default() };
-        let outcome = run(&[measure("asb-case-reviews", &figures, &rule)], &[]);
-        assert_eq!(outcome.measures[0].figures, figures);
-    }
-
-    #[test]
-    fn a_month_is_not_given_back_by_its_quarter_or_by_rolling_years() {
-        let month =
-            |offset: i32| Period::month("2024-04".parse::<crate::period::Month>().unwrap().plus(offset));
-        // The months of the published vector, the sixth being small.
-        let monthly = [12.0, 9.0, 14.0, 8.0, 11.0, 3.0, 10.0, 9.0, 13.0, 12.0, 10.0, 11.0, 9.0, 12.0];
-        let mut figures: Vec<Figure> =
-            (0..).zip(monthly).map(|(at, count)| figure("C", ALL, month(at), (count, None))).collect();
-        for (kind, length) in [(PeriodKind::FinancialQuarter, 3), (PeriodKind::Rolling12Months, 12)] {
-            for last in length..=14 {
-                if let Some(period) = Period::ending(kind, month(last - 1).last) {
-                    let at = usize::try_from(last).unwrap();
-                    let sum = monthly[at - usize::try_from(length).unwrap()..at].iter().sum();
-                    figures.push(figure("C", ALL, period, (sum, None)));
-                }
-            }
-        }
-        let rule = Rule::default();
-        let outcome = run(&[measure("m", &figures, &rule)], &[]);
-        let found = &outcome.measures[0];
-        assert_eq!(found.figures[5].numerator, None);
-        assert!(found.counts.secondary >= 1 && found.counts.secondary <= 3, "{:?}", found.counts);
-        // By the two steps of the vectors nothing can be recovered: every shown total lacks two months or none.
-        for total in found.figures.iter().skip(14).filter(|figure| figure.numerator.is_some()) {
-            let hidden = found.figures.iter().take(14).filter(|figure| {
-                figure.numerator.is_none()
-                    && total.period.months().any(|month| Period::month(month) == figure.period)
-            });
-            assert_ne!(hidden.count(), 1, "{}", total.period);
-        }
-    }
-
-    #[test]
-    fn a_breakdown_and_its_whole_in_wards_and_their_whole_are_protected_together() {
-        let table = [("N", [3.0, 14.0, 25.0]), ("S", [20.0, 12.0, 18.0]), ("W", [9.0, 31.0, 44.0])];
-        let mut figures = Vec::new();
-        for (area, counts) in table {
-            for (breakdown, count) in ["a", "b", "c"].into_iter().zip(counts) {
-                figures.push(figure(area, breakdown, month(), (count, None)));
-            }
-            figures.push(figure(area, ALL, month(), (counts.iter().sum(), None)));
-        }
-        for (breakdown, count) in ["a", "b", "c", ALL].into_iter().zip([32.0, 57.0, 87.0, 176.0]) {
-            figures.push(figure("C", breakdown, month(), (count, None)));
-        }
-        let outcome = run(&[measure("m", &figures, &Rule::default())], &[]);
-        assert_eq!(outcome.measures[0].counts, Counts { shown: 12, primary: 1, secondary: 3 });
-        let totals = outcome.measures[0].figures.iter().filter(|f| f.area == "C" || f.breakdown == ALL);
-        assert!(totals.into_iter().all(|figure| figure.numerator.is_some()));
-    }
-
-    #[test]
-    fn measures_that_add_up_to_another_protect_one_another() {
-        let (all, some, rest) = (counts(&[("C", 60.0)]), counts(&[("C", 58.0)]), counts(&[("C", 2.0)]));
-        let rule = Rule::default();
-        let measures =
-            [measure("all", &all, &rule), measure("some", &some, &rule), measure("rest", &rest, &rule)];
-        let sum = MeasureSum { whole: "all".into(), parts: vec!["some".into(), "rest".into()] };
-        let outcome = run(&measures, std::slice::from_ref(&sum));
-        assert_eq!(shown(&outcome.measures[2].figures), [None]);
-        assert_eq!(shown(&outcome.measures[1].figures), [None]);
-        let apart = run(&measures, &[]);
-        assert_eq!(shown(&apart.measures[1].figures), [Some(58.0)]);
-        let unknown = MeasureSum { whole: "all".into(), parts: vec!["sums".into()] };
-        let error = protect_figures(&measures, &[unknown], &areas(), &Effort::default()).unwrap_err();
-        assert_eq!(error, FiguresError::NoMeasure { measure: "sums".into() });
-    }
-
-    #[test]
-    fn a_dominated_amount_is_covered_by_what_leaves_room_for_its_margin_and_amounts_are_no_whole_numbers() {
-        let rule = Rule {
-            dominance: Some(Dominance { contributors: 1, share_pct: 75.0, margin_pct: 100.0 / 3.0 }),
-            ..Rule::default()
-        };
-        // Three amounts, of which the first is dominated, and their whole, which an earlier release showed.
-        let hidden = |amounts: [f64; 3]| -> Vec<usize> {
-            let whole = amounts.iter().sum();
-            let mut figures =
-                counts(&[("C", whole), ("N", amounts[0]), ("S", amounts[1]), ("W", amounts[2])]);
-            let dominated = assess::Basis { dominated: true, ..assess::Basis::default() };
-            figures[1].basis = Some(Box::new(dominated));
-            let earlier = counts(&[("C", whole)]);
-            let release = [Edition { shown: &earlier, counted: None }];
-            let outcome = run(&[Measure { earlier: &release, ..measure("m", &figures, &rule) }], &[]);
-            assert_eq!(outcome.measures[0].failed, None);
-            let withheld = shown(&outcome.measures[0].figures).into_iter().enumerate();
-            withheld.filter(|(_, count)| count.is_none()).map(|(at, _)| at).collect()
-        };
-        // A third of 3,000.4 is 1,000: 1,400 leave room for it, 900 do not, and 600 and 700 do together.
-        assert_eq!(hidden([3000.4, 1400.4, 900.4]), [1, 2]);
-        assert_eq!(hidden([3000.4, 900.4, 1400.4]), [1, 3]);
-        assert_eq!(hidden([3000.4, 600.4, 700.4]), [1, 2, 3]);
-        assert_eq!(need(&rule, Some(3000)), Need { at_least: 4000, at_most: 2000, width: 1 });
-        assert_eq!(need(&rule, None), Need::threshold(5));
-    }
-
-    #[test]
-    fn a_percentage_loses_its_denominator_only_where_that_would_tell_its_numerator() {
-        let rule = Rule { part_of_denominator: true, ..Rule::default() };
-        let large = vec![figure("C", ALL, month(), (3.0, Some(80.0)))];
-        let outcome = run(&[measure("m", &large, &rule)], &[]);
-        let found = &outcome.measures[0].figures[0];
-        assert_eq!((found.numerator, found.denominator, found.value), (None, Some(80.0), None));
-        let small = vec![figure("C", ALL, month(), (3.0, Some(4.0)))];
-        let outcome = run(&[measure("m", &small, &rule)], &[]);
-        let found = &outcome.measures[0].figures[0];
-        assert_eq!((found.numerator, found.denominator, found.value), (None, None, None));
-    }
-
-    #[test]
-    fn all_but_a_few_of_a_denominator_are_withheld_where_the_rule_asks_for_it() {
-        let figures = vec![figure("C", ALL, month(), (97.0, Some(100.0)))];
-        let rule = Rule { part_of_denominator: true, ..Rule::default() };
-        assert_eq!(shown(&run(&[measure("m", &figures, &rule)], &[]).measures[0].figures), [Some(97.0)]);
-        let rule = Rule { complements: true, ..rule };
-        let outcome = run(&[measure("m", &figures, &rule)], &[]);
-        assert_eq!(outcome.measures[0].figures[0].value, None);
-    }
-
-    #[test]
-    fn what_an_earlier_release_showed_is_no_cover_now_and_a_small_count_it_showed_is_named() {
-        let figures = counts(&[("C", 52.0), ("N", 3.0), ("S", 40.0), ("W", 9.0)]);
-        let earlier = counts(&[("C", 52.0), ("W", 9.0)]);
-        let rule = Rule::default();
-        let release = [Edition { shown: &earlier, counted: None }];
-        let outcome = run(&[Measure { earlier: &release, ..measure("m", &figures, &rule) }], &[]);
-        assert_eq!(shown(&outcome.measures[0].figures), [Some(52.0), None, None, Some(9.0)]);
-        let earlier = counts(&[("N", 3.0)]);
-        let release = [Edition { shown: &earlier, counted: None }];
-        let outcome = run(&[Measure { earlier: &release, ..measure("m", &figures, &rule) }], &[]);
-        assert_eq!(outcome.measures[0].known_from_earlier, [1]);
-        assert_eq!(outcome.measures[0].figures[1].numerator, None);
-    }
-
-    #[test]
-    fn totals_of_two_releases_that_differ_give_a_month_back_only_where_nothing_else_is_withheld() {
-        // The earlier release had W at 8 and 51 in all; with S shown in both, N follows from either.
-        let figures = counts(&[("C", 52.0), ("N", 3.0), ("S", 40.0), ("W", 9.0)]);
-        let mut earlier = counts(&[("C", 51.0), ("S", 40.0), ("W", 8.0)]);
-        let mut withheld = figure("N", ALL, month(), (0.0, None));
-        (withheld.numerator, withheld.value) = (None, None);
-        earlier.push(withheld);
-        let rule = Rule::default();
-        let release = [Edition { shown: &earlier, counted: None }];
-        let measure = Measure { earlier: &release, ..measure("m", &figures, &rule) };
-        let outcome = run(&[measure], &[]);
-        assert_eq!(outcome.measures[0].known_from_earlier, [1]);
-        assert_eq!(outcome.measures[0].figures[1].numerator, None);
-    }
-
-    #[test]
-    fn what_is_the_same_in_one_area_and_not_in_another_is_the_same_by_chance() {
-        let rule = Rule::default();
-        let burglary = counts(&[("N", 3.0), ("S", 40.0)]);
-        let arson = counts(&[("N", 3.0), ("S", 41.0)]);
-        let burglary_again = counts(&[("N", 3.0), ("S", 40.0)]);
-        let found = links(&[measure("b", &burglary, &rule), measure("a", &arson, &rule)]);
-        assert!(found.is_empty(), "{found:?}");
-        // The third is the first, though it is the same as the second in one area too.
-        let all = [
-            measure("a", &arson, &rule),
-            measure("b", &burglary, &rule),
-            measure("c", &burglary_again, &rule),
-        ];
-        let found: Vec<_> =
-            links(&all).iter().map(|link| (link.whole.measure, link.part.measure, link.whole.area)).collect();
-        assert_eq!(found, [(1, 2, "N"), (1, 2, "S")]);
-    }
-
-    #[test]
-    fn a_count_under_two_names_is_withheld_under_both_and_covered_once() {
-        // A rate has the numerators of a count; in the count, but not in the rate, other wards make up the whole.
-        let wards = [("C", 52.0), ("N", 3.0), ("S", 40.0), ("W", 9.0)];
-        let months = [period(PeriodKind::Month, "2025-05"), month()];
-        let of = |areas: &[(&str, f64)]| -> Vec<Figure> {
-            let figures = areas.iter().flat_map(|(area, count)| {
-                months.iter().map(move |month| figure(area, ALL, *month, (*count, None)))
-            });
-            figures.collect()
-        };
-        let (count, rate) = (of(&wards), of(&[("W", 9.0), ("S", 40.0)]));
-        let rule = Rule::default();
-        let outcome = run(&[measure("count", &count, &rule), measure("rate", &rate, &rule)], &[]);
-        let of_ward = |own: usize, ward: &str| -> Vec<Option<f64>> {
-            let figures = outcome.measures[own].figures.iter().filter(|figure| figure.area == ward);
-            figures.map(|figure| figure.numerator).collect()
-        };
-        assert_eq!(of_ward(0, "N"), [None, None]);
-        for ward in ["W", "S"] {
-            assert_eq!(of_ward(0, ward), of_ward(1, ward), "{ward}");
-        }
-        assert_eq!(outcome.audits.len(), 1);
-    }
-
-    #[test]
-    fn a_sum_over_wards_and_one_over_kinds_hold_at_once_and_what_is_in_no_ward_is_protected_too() {
-        let total = counts(&[("C", 60.0)]);
-        let wards = counts(&[("N", 20.0), ("S", 25.0), ("W", 12.0)]);
-        let kinds: Vec<Figure> = [("kind: a", 31.0), ("kind: b", 29.0)]
-            .into_iter()
-            .map(|(kind, count)| figure("C", kind, month(), (count, None)))
-            .collect();
-        let rule = Rule::default();
-        let measures = [
-            measure("total", &total, &rule),
-            measure("wards", &wards, &rule),
-            measure("kinds", &kinds, &rule),
-        ];
-        let sum = |part: &str| MeasureSum { whole: "total".into(), parts: vec![part.into()] };
-        let outcome = run(&measures, &[sum("wards"), sum("kinds")]);
-        // Three are in no ward, which the total and all wards would tell: a ward is withheld, or the total with its kinds.
-        let hidden = outcome.measures.iter().flat_map(|own| &own.figures).filter(|f| f.numerator.is_none());
-        assert!(hidden.count() >= 1);
-        let apart = run(&measures, &[sum("kinds")]);
-        assert!(apart.measures.iter().flat_map(|own| &own.figures).all(|figure| figure.numerator.is_some()));
-        let one = MeasureSum { whole: "wards".into(), parts: vec!["kinds/kind: a".into()] };
-        assert_eq!(one.parts, [Part { measure: "kinds".into(), breakdown: Some("kind: a".into()) }]);
-    }
-
-    mod properties {
-        use proptest::collection::vec;
-        use proptest::prelude::*;
-
-        use super::*;
-
-        /// Figures of wards and the whole, of kinds and all, for six months and two quarters.
-        fn town(cells: &[f64]) -> (Vec<Figure>, Vec<Figure>) {
-            let at = |ward: usize, kind: usize, month: usize| cells[(ward * 2 + kind) * 6 + month];
-            let stretches: Vec<(Period, std::ops::Range<usize>)> = (0..6)
-                .map(|month| {
-                    let last = "2025-04"
-                        .parse::<crate::period::Month>()
-                        .unwrap()
-                        .plus(i32::try_from(month).unwrap());
-                    (Period::month(last), month..month + 1)
-                })
-                .chain(
-                    [("2025-06", 0..3), ("2025-09", 3..6)]
-                        .map(|(last, months)| (period(PeriodKind::FinancialQuarter, last), months)),
-                )
-                .collect();
-            let (mut all, mut by_kind) = (Vec::new(), Vec::new());
-            for (area, wards) in [("C", 0..3), ("N", 0..1), ("S", 1..2), ("W", 2..3)] {
-                for (breakdown, kinds) in [(ALL, 0..2), ("kind: a", 0..1), ("kind: b", 1..2)] {
-                    for (period, months) in &stretches {
-                        let mut count = 0.0;
-                        for ward in wards.clone() {
-                            for kind in kinds.clone() {
-                                count += months.clone().map(|month| at(ward, kind, month)).sum::<f64>();
-                            }
-                        }
-                        let into = if breakdown == ALL { &mut all } else { &mut by_kind };
-                        into.push(figure(area, breakdown, *period, (count, None)));
-                    }
-                }
-            }
-            (all, by_kind)
-        }
-
-        proptest! {
-            #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-            #[test]
-            fn what_is_shown_is_true_and_not_small_and_the_audit_from_what_is_shown_agrees(
-                cells in vec(prop_oneof![3 => 5u8..40, 1 => 0u8..5], 36),
-            ) {
-                let cells: Vec<f64> = cells.into_iter().map(f64::from).collect();
-                let (all, by_kind) = town(&cells);
-                let rule = Rule::default();
-                let measures = [measure("all", &all, &rule), measure("kinds", &by_kind, &rule)];
-                let sum = MeasureSum { whole: "all".into(), parts: vec!["kinds".into()] };
-                let sums = std::slice::from_ref(&sum);
-                let outcome = protect_figures(&measures, sums, &areas(), &Effort::default()).unwrap();
-                for (own, counted) in outcome.measures.iter().zip([&all, &by_kind]) {
-                    prop_assert!(own.failed.is_none(), "{:?}", own.failed);
-                    for (shown, counted) in own.figures.iter().zip(counted) {
-                        prop_assert!(shown.numerator.is_none() || shown.numerator == counted.numerator);
-                        prop_assert!(!shown.numerator.is_some_and(|count| (1.0..5.0).contains(&count)));
-                        prop_assert_eq!(shown.numerator.is_none(), shown.value.is_none());
-                    }
-                }
-                let shown: Vec<&[Figure]> = outcome.measures.iter().map(|own| own.figures.as_slice()).collect();
-                let found = audit_figures(&measures, &shown, sums, &areas(), &Effort::default()).unwrap();
-                prop_assert!(found.iter().all(|own| own.finding.passes));
-                // The next release, of the same counts, knows what this one showed, and shows the same.
-                let before: Vec<[Edition<'_>; 1]> =
-                    shown.iter().map(|shown| [Edition { shown, counted: None }]).collect();
-                let again = [
-                    Measure { earlier: &before[0], ..measures[0] },
-                    Measure { earlier: &before[1], ..measures[1] },
-                ];
-                let second = protect_figures(&again, sums, &areas(), &Effort::default()).unwrap();
-                for (first, second) in outcome.measures.iter().zip(&second.measures) {
-                    prop_assert_eq!(&first.figures, &second.figures);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -79,6 +79,20 @@ pub fn round_to_base(count: i64, base: i64) -> i64 {
     if base < 1 { count } else { (count + base / 2) / base * base }
 }
 
+/// What is said beside a figure whose counts are rounded to a base.
+#[must_use]
+pub fn rounding_note(base: i64) -> String {
+    format!("{ROUNDED}{base}")
+}
+
+const ROUNDED: &str = "counts are rounded to the nearest ";
+
+/// The base to which the counts of a figure with this note were rounded; `None` where they were not.
+#[must_use]
+pub fn rounded_to(note: &str) -> Option<i64> {
+    note.rsplit_once(ROUNDED)?.1.parse().ok()
+}
+
 /// The counts that are shown as `rounded`, from the least to the largest.
 #[must_use]
 pub fn behind_rounded(rounded: i64, base: i64) -> (i64, i64) {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Counting, Rule};
-use super::rules::{Dominance, Threshold};
+use super::rules::{Dominance, Threshold, rounding_note};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 
 /// `[public]` of `outturn.toml`: a second set of tables for everybody, in which small counts are withheld. Absent: tables
@@ -45,8 +45,8 @@ pub struct MeasureDisclosureConfig {
     /// medians, scores and surveys that stand on fewer.
     pub least_denominator: Option<u32>,
     /// Counts, and rates and percentages of them, are shown rounded to the nearest multiple of it instead of being withheld;
-    /// at least 3. Where rounded figures
-    /// would tell a count all the same, and where the measure is tied to others by sums, counts are withheld nevertheless.
+    /// at least 3. Where rounded figures would tell a count all the same, and where the measure is tied by sums to one that
+    /// is not rounded, counts are withheld nevertheless.
     pub rounding: Option<u32>,
     /// For a count of amounts, such as pounds or minutes: they are withheld where few contributors make up most of them.
     /// The SELECT then yields a further column, `largest`, that is never published.
@@ -104,6 +104,16 @@ pub struct Applied {
     pub words: String,
     /// Why the measure has rules of its own; empty where it has none.
     pub reason: String,
+}
+
+impl Applied {
+    /// What protects it where rounding would tell a count.
+    #[must_use]
+    pub fn without_rounding(&self) -> Self {
+        let rule = Rule { rounding: None, ..self.rule.clone() };
+        let words = format!("{}; not rounded, since that would tell counts", words(&rule));
+        Self { rule, words, reason: self.reason.clone() }
+    }
 }
 
 /// What protects a measure: the project's rule, what the measure says otherwise, and at least what those demand whose
@@ -185,7 +195,7 @@ pub fn unprotected(measure: &MeasureConfig, columns: &[String]) -> Option<String
 fn words(rule: &Rule) -> String {
     let Some(threshold) = rule.threshold else { return "published whatever its size".to_owned() };
     if let Some(base) = rule.rounding {
-        return format!("counts are rounded to the nearest {base}");
+        return rounding_note(base);
     }
     let mut words = match (threshold.below, threshold.zeros) {
         (..=0, _) | (1, false) => "no count is withheld for its size".to_owned(),

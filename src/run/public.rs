@@ -18,7 +18,7 @@ use crate::agreement::{self, Audience};
 use crate::assess::commentary::Commentary;
 use crate::assess::compare::Subject;
 use crate::assess::settings::{FrameworkItem, TargetConfig, TargetsConfig};
-use crate::assess::small_numbers;
+use crate::assess::small_numbers::{self, Found};
 use crate::assess::{self, Figure, Status};
 use crate::config::SqlFile;
 use crate::config::settings::{MeasureConfig, MeasureKind};
@@ -255,22 +255,11 @@ impl Publication<'_> {
             let mut counted = by_measure.remove(id).unwrap_or_else(none);
             let applied = rule_of(project, public, &row.file.config, &reads);
             if applied.rule.dominance.is_some() {
-                self.mark_dominated(&mut counted);
+                self.undominated.mark(id, &mut counted.figures);
             }
             candidates.push(Candidate { file: row.file, planned, applied, counted, refused });
         }
         candidates
-    }
-
-    /// Marks the figures of amounts that few contributors dominate, or of which it is not known that they do not.
-    fn mark_dominated(&self, counted: &mut MeasureFigures) {
-        let open = self.undominated.get(&counted.measure);
-        for figure in &mut counted.figures {
-            let key = (figure.area.clone(), figure.breakdown.clone(), figure.period);
-            if figure.numerator.is_some() && open.is_none_or(|open| !open.contains(&key)) {
-                figure.basis.get_or_insert_default().dominated = true;
-            }
-        }
     }
 
     fn try_public_set(
@@ -473,7 +462,7 @@ impl Publication<'_> {
             };
         }
         for milestone in project.milestones.values_mut() {
-            if !small_numbers::find(&milestone.config.note).is_empty() {
+            if small_numbers::find(&milestone.config.note).iter().any(Found::is_small) {
                 "[c]".clone_into(&mut milestone.config.note);
             }
         }
@@ -647,7 +636,11 @@ impl Publication<'_> {
 }
 
 /// The rows of a measure that is protected figure by figure.
-fn for_public(candidate: Candidate<'_>, mut own: Protected) -> ForPublic<'_> {
+fn for_public(mut candidate: Candidate<'_>, mut own: Protected) -> ForPublic<'_> {
+    if let Some(why) = own.not_rounded.as_ref().filter(|_| candidate.applied.rule.rounding.is_some()) {
+        warn!("measure `{}`: counts are withheld and not rounded: {why}", candidate.id());
+        candidate.applied = candidate.applied.without_rounding();
+    }
     if candidate.file.config.kind == MeasureKind::RankOfRate {
         rank_anew(&mut own.figures);
     }
@@ -755,11 +748,13 @@ fn is_open(said: &Commentary, own: &ForPublic<'_>) -> bool {
         row.figure.period == said.period && said.area.as_ref().is_none_or(|area| *area == row.figure.area)
     };
     let withheld = own.rows.iter().filter(of_figure).any(|row| !row.as_it_was);
-    if own.candidate.refused.is_some() || withheld || !small_numbers::find(&said.text).is_empty() {
+    let found = small_numbers::find(&said.text);
+    if own.candidate.refused.is_some() || withheld || found.iter().any(Found::is_small) {
         return false;
     }
     let below = own.candidate.applied.rule.threshold.map_or(0, |threshold| threshold.below);
-    let numbers = numbers(&said.text);
+    let mut numbers = numbers(&said.text);
+    numbers.extend(found.iter().map(|found| f64::from(found.number)));
     let tells = |number: &f64| {
         (*number >= 5.0 && *number < below as f64)
             || own.withheld().any(|figure| {

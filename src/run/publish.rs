@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::amounts::Undominated;
 use super::earlier::{Earlier, Fingerprints, Kept, Past};
 use super::gaps::{accepted, all_reports, delivery_gaps, expired_waivers, fault_lines, table_gaps};
 use super::{Run, RunError, RunReport, Stored, feed_ages, kept, public, stopped};
@@ -83,8 +84,9 @@ pub(super) struct Publication<'a> {
     /// How each feed stands, by its id.
     standings: BTreeMap<&'a str, Vec<Standing>>,
     outturn: Vec<RecordBatch>,
-    /// By measure of amounts: area, breakdown and period of the figures that no few contributors dominate. No table says it.
-    pub(super) undominated: BTreeMap<String, BTreeSet<(String, String, Period)>>,
+    /// Which amounts no few contributors dominate, in this release and in the one before.
+    pub(super) undominated: Undominated,
+    undominated_before: Undominated,
     pub(super) judged: Judged,
     pub(super) measures: Vec<MeasureRow<'a>>,
     pub(super) periods: BTreeSet<Period>,
@@ -134,7 +136,8 @@ impl Run<'_> {
             before: Earlier::of(&self.published, current, &fingerprints),
             fingerprints,
             past,
-            undominated: BTreeMap::new(),
+            undominated: Undominated::default(),
+            undominated_before: Undominated::before(&self.place, current),
             pending: (Vec::new(), Vec::new()),
             definitions: definitions(checked),
             name: draft.name().to_owned(),
@@ -178,9 +181,10 @@ impl Run<'_> {
         let public = publication.public_set(&mut draft, &outturn, &deliveries, &row, &manifest)?;
         manifest.public_gaps = public::add_losses(&mut draft, public)?;
         gaps.extend(manifest.public_gaps.iter().cloned());
-        let Publication { name, computed, .. } = publication;
+        let Publication { name, computed, undominated, .. } = publication;
         if self.remade.is_none() {
             kept::keep(&self.project, &self.place).map_err(RunError::Landing)?;
+            undominated.write(&self.place, &name, &self.published.names()).map_err(RunError::Landing)?;
         }
         draft.finish(manifest)?;
         info!(release = %name, "release {name} is current");
@@ -337,8 +341,8 @@ impl<'a> Publication<'a> {
             let Some(file) = run.project.measures.get(id) else { continue };
             let feeds = agreement::reads(&run.project, &planned.datasets, Some((&checked.areas, areas)));
             let at_hand = match agreement::allows(&feeds, file.config.purpose.as_deref(), &file.partnership) {
-                // Who contributed to amounts stands in no table that could be lent.
-                Ok(()) if run.project.settings.public.is_some() && file.config.dominance().is_some() => None,
+                // Who contributed to amounts stands in no table that could be lent, but in a record.
+                Ok(()) if file.config.dominance().is_some() && !self.undominated_before.has(id) => None,
                 Ok(()) => self.before.measure(id, &self.fingerprints)?.map(Counts::Kept),
                 Err(why) => Some(Counts::Refused(why.to_string())),
             };
@@ -403,6 +407,7 @@ impl<'a> Publication<'a> {
                 self.periods.extend(self.supply.periods(file, planned, areas));
                 self.periods.extend(waves(&file.config, &kept.rows));
                 self.synthetic |= kept.synthetic;
+                self.undominated.take(id, &mut self.undominated_before);
                 self.measures.push(row(String::new(), kept.latest, &self.fingerprints));
                 return Ok(());
             }
@@ -420,9 +425,7 @@ impl<'a> Publication<'a> {
             }
         };
         if file.config.dominance().is_some() {
-            let open = figures.iter().filter(|figure| figure.numerator.is_some() && !figure.is_dominated());
-            let open = open.map(|figure| (figure.area.clone(), figure.breakdown.clone(), figure.period));
-            self.undominated.insert(id.clone(), open.collect());
+            self.undominated.add(id, &figures);
         }
         // What is final stands, unless the agreement of a feed no longer lets the measure be published.
         if !refused {

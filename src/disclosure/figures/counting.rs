@@ -370,6 +370,7 @@ pub(super) fn put_together(measure: &Measure<'_>, parts: Vec<(&Component<'_>, Pr
         counts,
         known_from_earlier: told.into_iter().collect(),
         rounded: false,
+        not_rounded: None,
         failed: None,
         audit: parts.first().and_then(|(_, own)| own.audit),
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::net::index;
-use super::super::{Cell, Counts, Problem, Protection, Relation, Seen, Standing, Status, recoverable};
+use super::super::rules::{behind_rounded, round_to_base, rounded_to};
+use super::super::{Cell, Counts, Need, Problem, Protection, Relation, Seen, Standing, Status, recoverable};
 use super::shape::{Addend, Along, Grid, Rest, Series};
 use super::{
     CellName, Component, Edition, Figure, FiguresError, Hidden, Key, Measure, MeasureSum, Protected, Rule,
@@ -35,6 +36,8 @@ pub(super) struct Layout {
     /// What each cell is, in their order.
     pub(super) names: Vec<Named>,
     pub(super) measures: Vec<Laid>,
+    /// Cells that earlier releases showed rounded: as what, and to which base.
+    rounded: Vec<(u32, i64, i64)>,
 }
 
 /// What a cell is.
@@ -50,7 +53,12 @@ pub(super) enum Named {
 
 impl Layout {
     pub(super) fn new(tied: &Tied<'_>, family: &[usize]) -> Result<Self, FiguresError> {
-        let mut layout = Self { problem: Problem::default(), names: Vec::new(), measures: Vec::new() };
+        let mut layout = Self {
+            problem: Problem::default(),
+            names: Vec::new(),
+            measures: Vec::new(),
+            rounded: Vec::new(),
+        };
         let mut sides: BTreeMap<(usize, Side), Grid<'_>> = BTreeMap::new();
         let mut rests: Vec<((usize, Side), Vec<Rest<'_>>)> = Vec::new();
         for at in family {
@@ -251,6 +259,9 @@ impl Layout {
             let any_shown = edition.shown.iter().any(|figure| figure.numerator.is_some());
             for figure in edition.shown {
                 let Some(place) = finder.place(&key(figure)) else { continue };
+                if rounded_to(&figure.note).is_some() {
+                    continue;
+                }
                 let count = side.of(figure).and_then(whole);
                 let marks = match count {
                     Some(_) if counts.get(place) == Some(&count) => &mut shown_before,
@@ -366,8 +377,8 @@ impl Layout {
         areas: &[Area],
     ) {
         let Some(Edition { shown, counted }) = measure.earlier.get(edition).copied() else { return };
-        let hidden: BTreeSet<Key<'_>> =
-            shown.iter().filter(|figure| side.of(figure).is_none()).map(key).collect();
+        let is_open = |figure: &Figure| side.of(figure).is_some() && rounded_to(&figure.note).is_none();
+        let hidden: BTreeSet<Key<'_>> = shown.iter().filter(|figure| !is_open(figure)).map(key).collect();
         let counted: HashMap<Key<'_>, i64> = counted
             .unwrap_or_default()
             .iter()
@@ -381,10 +392,18 @@ impl Layout {
             let current = finder.place(&key(figure)).and_then(|place| now.cell(place));
             let count =
                 current.and_then(|cell| self.problem.cells.get(cell as usize)).and_then(|cell| cell.count);
-            let seen = side.of(figure).and_then(whole);
-            let before = seen.or_else(|| counted.get(&key(figure)).copied());
+            let told = side.of(figure).and_then(whole);
+            let rounded = told.zip(rounded_to(&figure.note));
+            let seen = told.filter(|_| rounded.is_none());
+            let fits = |count: i64| rounded.is_none_or(|(told, base)| round_to_base(count, base) == told);
+            let before = seen.or_else(|| counted.get(&key(figure)).copied().filter(|count| fits(*count)));
+            // Of a rounded count of which nothing else is known, and which is none that stands now, what was told is taken.
+            let before = before.or_else(|| told.filter(|_| !count.is_some_and(fits)));
             // What was withheld then is held to be what it is now, where nothing else is known.
             let Some(before) = before.filter(|before| count != Some(*before)) else {
+                if let (Some(cell), Some((told, base))) = (current, rounded) {
+                    self.rounded.push((cell, told, base));
+                }
                 cells.push(current);
                 continue;
             };
@@ -397,11 +416,13 @@ impl Layout {
                 order: 0,
                 count: Some(before),
                 standing: if seen.is_some() { Standing::Known } else { Standing::Unpublished },
-                sensitive: seen.is_none() && is_small,
+                sensitive: told.is_none() && is_small,
                 need: need(measure.rule, None),
                 weight: 1,
             };
-            cells.push(Some(self.cell(named, cell)));
+            let cell = self.cell(named, cell);
+            self.rounded.extend(rounded.map(|(told, base)| (cell, told, base)));
+            cells.push(Some(cell));
         }
         if changed {
             let mut grid = Grid::new(shown, areas);
@@ -524,6 +545,37 @@ impl Layout {
                     }
                 }
             }
+        }
+        seen
+    }
+
+    /// What an audience sees of each cell when all counts of a family are rounded; none of them is to be told exactly,
+    /// whatever its size, but those that it knows already.
+    pub(super) fn seen_rounded(&mut self, tied: &Tied<'_>, family: &[usize]) -> Vec<Seen> {
+        let mut told = self.rounded.clone();
+        for (laid, at) in self.measures.iter().zip(family) {
+            let Some(base) = tied.measures.get(*at).and_then(|own| own.rule.rounding) else { continue };
+            for cell in laid.cells.iter().flat_map(|(numerator, denominator)| [*numerator, *denominator]) {
+                let count = cell.and_then(|cell| self.problem.cells.get(cell as usize)?.count);
+                told.extend(cell.zip(count).map(|(cell, count)| (cell, round_to_base(count, base), base)));
+            }
+        }
+        let is_known = |cell: &Cell| cell.standing == Standing::Known;
+        let cells = &mut self.problem.cells;
+        let mut seen: Vec<Seen> =
+            cells.iter().map(|cell| if is_known(cell) { Seen::Exactly } else { Seen::Unasked }).collect();
+        for (cell, rounded, base) in told {
+            let (Some(seen), Some(cell)) = (seen.get_mut(cell as usize), cells.get_mut(cell as usize)) else {
+                continue;
+            };
+            let (low, high) = behind_rounded(rounded, base);
+            *seen = match *seen {
+                Seen::Exactly => continue,
+                Seen::Between(least, most) => Seen::Between(low.max(least), high.min(most)),
+                Seen::Hidden | Seen::Unasked => Seen::Between(low, high),
+            };
+            cell.sensitive = true;
+            cell.need = Need { at_least: 0, at_most: i64::MAX, width: 1 };
         }
         seen
     }
@@ -732,6 +784,14 @@ impl Laid {
             .collect();
         let mut known_from_earlier: Vec<usize> = self.told.iter().map(|(figure, _)| *figure).collect();
         known_from_earlier.dedup();
-        Protected { figures, counts, known_from_earlier, rounded: false, failed: None, audit: None }
+        Protected {
+            figures,
+            counts,
+            known_from_earlier,
+            rounded: false,
+            not_rounded: None,
+            failed: None,
+            audit: None,
+        }
     }
 }
