@@ -264,9 +264,10 @@ fn run(method: &Method, file: &File) -> FileResult {
         fault: None,
     };
     for case in &file.cases {
-        let differences = match (method.compute)(&case.input) {
+        let input = plain(&case.input);
+        let differences = match (method.compute)(&input) {
             Ok(computed) => (method.accept)(&Comparison {
-                input: &case.input,
+                input: &input,
                 expected: &case.expected,
                 computed: &computed,
                 tolerance: &file.tolerance,
@@ -285,6 +286,37 @@ fn run(method: &Method, file: &File) -> FileResult {
         result.misses.extend(misses);
     }
     result
+}
+
+/// An input as methods take it: a field that is `null` is one that is not there, and whole numbers are so however they are
+/// written, since many programs write 12.0 for 12.
+fn plain(input: &Value) -> Value {
+    match input {
+        Value::Object(fields) => {
+            let given = fields.iter().filter(|(_, value)| !value.is_null());
+            given.map(|(name, value)| (name.clone(), whole_where_whole(value))).collect()
+        }
+        other => whole_where_whole(other),
+    }
+}
+
+fn whole_where_whole(value: &Value) -> Value {
+    /// Beyond it not every whole number is one of floating point.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Array(all) => all.iter().map(whole_where_whole).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), whole_where_whole(value))).collect()
+        }
+        Value::Number(number) => match number.as_f64() {
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number within the bounds is exact")]
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < EXACT => {
+                Value::from(float as i64)
+            }
+            _ => value.clone(),
+        },
+        other => other.clone(),
+    }
 }
 
 /// The input of a case as the fields that a method takes.
@@ -333,6 +365,28 @@ mod tests {
         assert!(check_file("torn", b"{").unwrap().fault.unwrap().starts_with("not JSON"));
         let later = check_file("later", br#"{"schema": "outturn-vectors/2"}"#).unwrap();
         assert!(!later.passed());
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_as_fractions_and_what_is_null_may_be_left_out() {
+        let file = |method: &str, input: &str, expected: &str| {
+            let text = format!(
+                "{{\"schema\": \"outturn-vectors/1\", \"name\": \"{method}\", \"cases\": [{{\"id\": \"a\", \"input\": {input}, \
+                 \"expected\": {expected}}}]}}"
+            );
+            check_file(method, text.as_bytes()).unwrap()
+        };
+        for (method, input, expected) in [
+            ("round_to_base", r#"{"values": [12.0, 3], "base": 5.0}"#, r#"{"rounded": [10, 5]}"#),
+            (
+                "benchmark_ci",
+                r#"{"value": 10.0, "lower": 9, "upper": 11.5, "benchmark": 12, "polarity": null, "method": null}"#,
+                r#"{"outcome": "lower"}"#,
+            ),
+        ] {
+            let result = file(method, input, expected);
+            assert!(result.passed(), "{result:?}");
+        }
     }
 
     #[test]

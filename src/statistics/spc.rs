@@ -324,6 +324,12 @@ impl Limits {
     }
 }
 
+/// Whether a value lies on the mean. Both are decimal fractions that binary numbers only come near to: a mean that is 1.6
+/// may be worked out as the number next to it.
+fn is_on(value: f64, mean: f64) -> bool {
+    (value - mean).abs() <= 1e-13 * value.abs().max(mean.abs())
+}
+
 /// Every rule that each value fits, in order of priority.
 fn rules_of(
     values: &[Option<f64>],
@@ -337,7 +343,9 @@ fn rules_of(
     };
     let outside = of_value(&|value| limits.map_or(0, |limits| limits.outside(value)));
     let close = of_value(&|value| limits.map_or(0, |limits| limits.close(value)));
-    let side = of_value(&|value| centre.map_or(0, |centre| sign(value - centre)));
+    let side = of_value(&|value| {
+        centre.map_or(0, |centre| if is_on(value, centre) { 0 } else { sign(value - centre) })
+    });
     // The step from each point to the next.
     let steps: Vec<i8> = values
         .iter()
@@ -428,7 +436,8 @@ fn assurance(last: &Point, settings: &Settings) -> Option<Assurance> {
 
 fn suggested_rebase(points: &[Point], settings: &Settings) -> Option<usize> {
     let side = |point: &Point| -> Option<Ordering> {
-        point.value?.partial_cmp(&point.mean?).filter(|side| side.is_ne())
+        let (value, mean) = point.value.zip(point.mean).filter(|(value, mean)| !is_on(*value, *mean))?;
+        value.partial_cmp(&mean).filter(|side| side.is_ne())
     };
     let last = points.last()?;
     let last_side = side(last)?;
@@ -514,6 +523,25 @@ mod tests {
         values.push(20.0);
         let found = chart(&values, &Settings::default());
         assert_eq!(found.points[20].rules, [Rule::BelowLower, Rule::ShiftBelow]);
+    }
+
+    #[test]
+    fn a_value_that_is_the_mean_in_decimals_breaks_a_run() {
+        // The mean is 38.4 / 24 = 1.6, and the thirteenth value lies on it.
+        let values = [
+            1.2, 0.8, 1.5, 1.6, 0.1, 0.4, 1.4, 0.4, 0.0, 1.7, 2.5, 1.9, 1.6, 2.3, 3.4, 2.6, 0.4, 2.3, 4.0,
+            1.9, 3.6, 1.5, 0.7, 0.6,
+        ];
+        let values = values.map(Some);
+        let tenths: i64 =
+            [12, 8, 15, 16, 1, 4, 14, 4, 0, 17, 25, 19, 16, 23, 34, 26, 4, 23, 40, 19, 36, 15, 7, 6]
+                .iter()
+                .sum();
+        assert_eq!(tenths, 16 * 24);
+        let limits = None;
+        let centre = mean(&values.iter().flatten().copied().collect::<Vec<_>>());
+        let fired = rules_of(&values, centre, limits, &Settings::default());
+        assert!(fired.iter().all(Vec::is_empty), "{fired:?}");
     }
 
     #[test]

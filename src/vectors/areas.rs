@@ -28,7 +28,7 @@ fn interval(lower: Option<f64>, upper: Option<f64>) -> Option<Interval> {
 
 #[derive(Deserialize)]
 struct Compared {
-    method: String,
+    method: Option<String>,
     value: Option<f64>,
     lower: Option<f64>,
     upper: Option<f64>,
@@ -41,7 +41,7 @@ struct Compared {
 pub(super) fn benchmark_ci(case: &Value) -> Result<Value, String> {
     let given: Compared = input(case)?;
     let area = interval(given.lower, given.upper).filter(|_| given.value.is_some());
-    let position = match given.method.as_str() {
+    let position = match given.method.as_deref().unwrap_or("ci_vs_value") {
         "ci_vs_value" => {
             area.zip(given.benchmark).map(|(area, benchmark)| benchmark::interval_to_value(area, benchmark))
         }
