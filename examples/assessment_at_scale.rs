@@ -96,7 +96,8 @@ fn counts(seed: usize, codes: &[String]) -> MonthlyCounts {
     let mut monthly = MonthlyCounts { span: Some((first, last)), ..MonthlyCounts::default() };
     monthly.breakdowns = (0..CATEGORIES).map(|category| format!("category: {category}")).collect();
     for code in codes {
-        let delivered = first.through(last).map(|month| (month, Coverage::Delivered { synthetic: false }));
+        let delivered =
+            first.through(last).map(|month| (month, Coverage::Delivered { synthetic: false, nil: false }));
         monthly.coverage.insert(code.clone(), delivered.collect());
         for breakdown in &monthly.breakdowns {
             let months = first.through(last).map(|month| {

@@ -105,7 +105,8 @@ fn figures(number: usize, wards: &[String]) -> Vec<Figure> {
     }
     let names: Vec<&str> = std::iter::once(WHOLE).chain(wards.iter().map(String::as_str)).collect();
     for name in &names {
-        let delivered = first.through(last).map(|month| (month, Coverage::Delivered { synthetic: false }));
+        let delivered =
+            first.through(last).map(|month| (month, Coverage::Delivered { synthetic: false, nil: false }));
         monthly.coverage.insert((*name).to_owned(), delivered.collect());
     }
     assess::figures(&config, &names, &monthly, &Residents::default())

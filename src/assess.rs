@@ -1,6 +1,7 @@
 //! What a measure's counts mean: sums over the periods of the plan, values with their intervals, and why a cell is
 //! empty; what each figure is held against, what its series signals, and what the board's page says of it.
 
+pub mod absence;
 pub mod commentary;
 pub mod compare;
 pub mod interval;
@@ -24,6 +25,7 @@ use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::geography::Residents;
 use crate::period::{Month, Period, PeriodKind};
 use crate::signoff::SignOff;
+pub use absence::{Absence, Reason};
 use commentary::Commentary;
 use compare::{Comparer, Comparison, Subject};
 use interval::CountLimits;
@@ -87,10 +89,12 @@ impl Status {
 /// What was delivered for an area and month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
-    /// Everything; `synthetic` when some of it was made by the simulator.
+    /// Everything.
     Delivered {
-        /// Made by the simulator.
+        /// Some of it was made by the simulator.
         synthetic: bool,
+        /// The suppliers said that there was nothing.
+        nil: bool,
     },
     /// Not everything.
     Missing,
@@ -133,6 +137,8 @@ pub struct Told {
     pub parts: BTreeMap<(String, String), BTreeMap<Period, Parts>>,
     /// By area and period, where codes that are no more were counted for it.
     pub carried: BTreeMap<String, BTreeMap<Period, Carried>>,
+    /// By area, breakdown and period, where the supplier did not give the number.
+    pub not_given: BTreeMap<(String, String), BTreeMap<Period, Absence>>,
     /// Why a period of an area cannot be told, though rows stand under the codes that make it up.
     pub untold: BTreeMap<String, BTreeMap<Period, String>>,
 }
@@ -155,6 +161,8 @@ pub struct MonthlyCounts {
     pub ends: Vec<(Month, i32)>,
     /// By area, breakdown and month. A month without an entry had no event.
     pub counts: BTreeMap<(String, String), BTreeMap<Month, Counted>>,
+    /// By area, breakdown and month, where the supplier did not give the number.
+    pub not_given: BTreeMap<(String, String), BTreeMap<Month, Absence>>,
     /// Where the SELECT yields whole periods in place of months: what it says of each.
     pub told: Option<Told>,
     /// The last month whose figures can be known, where they need time: a cohort is followed that long.
@@ -166,7 +174,7 @@ pub struct MonthlyCounts {
     /// By area and month; a month without an entry is missing.
     pub coverage: BTreeMap<String, BTreeMap<Month, Coverage>>,
     /// Why months are missing, by area.
-    pub reasons: BTreeMap<String, BTreeMap<Month, String>>,
+    pub reasons: BTreeMap<String, BTreeMap<Month, Reason>>,
 }
 
 /// One published figure.
@@ -186,6 +194,8 @@ pub struct Figure {
     pub value: Option<f64>,
     /// Why it is, or is not, there.
     pub status: Status,
+    /// Why it has no value, or stands at nothing; `None` where a value was counted.
+    pub absence: Option<Absence>,
     /// Some of what it was counted from was made by the simulator.
     pub synthetic: bool,
     /// What a reader should know.
@@ -234,6 +244,7 @@ impl Figure {
             denominator: None,
             value: None,
             status: Status::NotAvailable,
+            absence: Some(Absence::NotSupplied),
             synthetic: false,
             note: String::new(),
             interval: None,
@@ -315,8 +326,10 @@ pub fn figures(
                     Some(told) => Counts::Told(told.parts.get(&(area.to_string(), breakdown.clone()))),
                     None => Counts::Sums(series.sums(monthly, area, breakdown)),
                 };
+                let not_given = NotGiven::of(monthly, area, breakdown);
                 for period in &periods {
-                    figures.push(series.figure(config, &limits, (area, breakdown), *period, &counts));
+                    let place = (*area, breakdown.as_str());
+                    figures.push(series.figure(config, &limits, place, *period, (&counts, &not_given)));
                 }
             }
         }
@@ -374,19 +387,17 @@ fn with_whole<'a>(config: &MeasureConfig, monthly: &'a MonthlyCounts) -> Cow<'a,
     let reasons = monthly.reasons.get(whole);
     for (area, coverage) in &mut shares.coverage {
         for (month, own) in coverage.iter_mut() {
-            match known.and_then(|months| months.get(month)) {
-                Some(Coverage::Delivered { synthetic: true }) if *own != Coverage::Missing => {
-                    *own = Coverage::Delivered { synthetic: true };
+            if let Some(Coverage::Delivered { synthetic: made, .. }) = known.and_then(|all| all.get(month)) {
+                if let Coverage::Delivered { synthetic, .. } = own {
+                    *synthetic |= made;
                 }
-                Some(Coverage::Delivered { .. }) => {}
-                _ => {
-                    *own = Coverage::Missing;
-                    let why =
-                        reasons.and_then(|months| months.get(month)).map_or("not supplied", String::as_str);
-                    let own = shares.reasons.entry(area.clone()).or_default();
-                    own.entry(*month).or_insert_with(|| format!("{whole}: {why}"));
-                }
+                continue;
             }
+            *own = Coverage::Missing;
+            let why = reasons.and_then(|months| months.get(month)).cloned();
+            let Reason { absence, note } = why.unwrap_or_else(Reason::not_supplied);
+            let own = shares.reasons.entry(area.clone()).or_default();
+            own.entry(*month).or_insert_with(|| Reason::new(absence, format!("{whole}: {note}")));
         }
     }
     let areas: Vec<String> = monthly.coverage.keys().cloned().collect();
@@ -397,6 +408,10 @@ fn with_whole<'a>(config: &MeasureConfig, monthly: &'a MonthlyCounts) -> Cow<'a,
             for month in first.through(last) {
                 let all = of_whole.and_then(|months| months.get(&month)).map_or(0.0, |all| all.numerator);
                 own.entry(month).or_insert_with(|| Counted::new(0.0, None)).denominator = Some(all);
+            }
+            if let Some(not_given) = monthly.not_given.get(&(whole.clone(), breakdown.clone())) {
+                let own = shares.not_given.entry((area.clone(), breakdown.clone())).or_default();
+                own.extend(not_given);
             }
         }
     }
@@ -415,7 +430,8 @@ struct Series<'a> {
     last: Month,
     delivered: Vec<usize>,
     synthetic: Vec<usize>,
-    reasons: Option<&'a BTreeMap<Month, String>>,
+    nil: Vec<usize>,
+    reasons: Option<&'a BTreeMap<Month, Reason>>,
     carried: Option<&'a BTreeMap<Month, Carried>>,
     told: Option<&'a Told>,
     mature: Option<(Month, u32)>,
@@ -430,6 +446,38 @@ enum Counts<'a> {
     Told(Option<&'a BTreeMap<Period, Parts>>),
 }
 
+/// The months, or periods, of one area and breakdown of which the supplier did not give the number.
+enum NotGiven<'a> {
+    Nothing,
+    Months(&'a BTreeMap<Month, Absence>),
+    Periods(&'a BTreeMap<Period, Absence>),
+}
+
+impl<'a> NotGiven<'a> {
+    fn of(monthly: &'a MonthlyCounts, area: &str, breakdown: &str) -> Self {
+        let (months, periods) = (&monthly.not_given, monthly.told.as_ref().map(|told| &told.not_given));
+        if months.is_empty() && periods.is_none_or(BTreeMap::is_empty) {
+            return Self::Nothing;
+        }
+        let key = (area.to_owned(), breakdown.to_owned());
+        let months = months.get(&key).map(Self::Months);
+        months.or_else(|| Some(Self::Periods(periods?.get(&key)?))).unwrap_or(Self::Nothing)
+    }
+
+    /// What the supplier did, and in how many of the months of a period.
+    fn within(&self, period: Period) -> Option<(Absence, usize)> {
+        match self {
+            Self::Nothing => None,
+            Self::Months(months) => {
+                let mut found = months.range(period.first..=period.last).map(|(_, absence)| *absence);
+                let first = found.next()?;
+                Some((first, 1 + found.count()))
+            }
+            Self::Periods(periods) => Some((*periods.get(&period)?, period.months().count())),
+        }
+    }
+}
+
 impl<'a> Series<'a> {
     fn new(
         monthly: &'a MonthlyCounts,
@@ -439,20 +487,26 @@ impl<'a> Series<'a> {
         last: Month,
     ) -> Self {
         let coverage = monthly.coverage.get(area);
-        let (mut delivered, mut synthetic) = (vec![0], vec![0]);
+        let [mut delivered, mut synthetic, mut nil] = [(); 3].map(|()| vec![0]);
+        let add = |to: &mut Vec<usize>, one: bool| {
+            to.push(to.last().copied().unwrap_or_default() + usize::from(one));
+        };
         for month in first.through(last) {
-            let (d, s) = match coverage.and_then(|months| months.get(&month)) {
-                Some(Coverage::Delivered { synthetic }) => (1, usize::from(*synthetic)),
-                _ => (0, 0),
+            let coverage = coverage.and_then(|months| months.get(&month)).copied();
+            let (made, none) = match coverage {
+                Some(Coverage::Delivered { synthetic, nil }) => (synthetic, nil),
+                _ => (false, false),
             };
-            delivered.push(delivered.last().copied().unwrap_or_default() + d);
-            synthetic.push(synthetic.last().copied().unwrap_or_default() + s);
+            add(&mut delivered, matches!(coverage, Some(Coverage::Delivered { .. })));
+            add(&mut synthetic, made);
+            add(&mut nil, none);
         }
         Self {
             first,
             last,
             delivered,
             synthetic,
+            nil,
             reasons: monthly.reasons.get(area),
             carried: monthly.carried.get(area),
             told: monthly.told.as_ref(),
@@ -546,7 +600,7 @@ impl<'a> Series<'a> {
         limits: &CountLimits,
         (area, breakdown): (&str, &str),
         period: Period,
-        counts: &Counts<'_>,
+        (counts, not_given): (&Counts<'_>, &NotGiven<'_>),
     ) -> Figure {
         let mut figure = Figure::empty(area, breakdown, period);
         figure.vintage.definition_version = config.version;
@@ -558,38 +612,59 @@ impl<'a> Series<'a> {
         if let Some((_, months)) = self.mature.filter(|(mature, _)| period.last > *mature) {
             let day = known_from(period.last, months);
             figure.note = format!("can be known from {}", day.format("%-d %B %Y"));
+            figure.absence = Some(Absence::NotMature);
             return figure;
         }
         let wanted = to - from;
         let delivered = between(&self.delivered, from, to);
         if delivered < wanted {
+            let reason = self.reasons.and_then(|months| period.months().find_map(|month| months.get(&month)));
+            let reason = reason.cloned().unwrap_or_else(Reason::not_supplied);
+            figure.absence = Some(reason.absence);
             if delivered > 0 {
                 figure.status = Status::Incomplete;
                 figure.note = format!("{delivered} of {wanted} months were delivered");
             } else {
-                let reason =
-                    self.reasons.and_then(|months| period.months().find_map(|month| months.get(&month)));
-                figure.note = reason.cloned().unwrap_or_else(|| "not supplied".to_owned());
+                figure.note = reason.note;
             }
+            return figure;
+        }
+        if let Some((absence, months)) = not_given.within(period) {
+            figure.absence = Some(absence);
+            figure.status = match absence {
+                Absence::NotApplicable => Status::NotApplicable,
+                _ if months < wanted => Status::Incomplete,
+                _ => Status::NotAvailable,
+            };
+            let what = absence.by_supplier();
+            figure.note = if months < wanted {
+                format!("{months} of {wanted} months are {what}")
+            } else {
+                what.to_owned()
+            };
             return figure;
         }
         let untold = self.told.and_then(|told| told.untold.get(area)?.get(&period));
         if let Some(why) = untold {
             figure.note.clone_from(why);
+            figure.absence = Some(Absence::AreaChanged);
             return figure;
         }
         let parts = self.parts(config, area, period, counts);
         let valued = value::of(config, limits, &parts);
         figure.status = Status::Available;
+        let is_nil = between(&self.nil, from, to) == wanted && parts.numerator == Some(0.0);
+        figure.absence = is_nil.then_some(Absence::NilReturn);
         (figure.numerator, figure.denominator) = (parts.numerator, parts.denominator);
         (figure.value, figure.interval, figure.basis) = (valued.value, valued.interval, valued.basis);
         if figure.value.is_none() {
             figure.status = Status::NotApplicable;
-            figure.note = value::why_none(config, &parts);
+            let why = value::why_none(config, &parts);
+            (figure.absence, figure.note) = (Some(why.absence), why.note);
         } else if let Some((base, needed)) =
             value::base(config, &parts).filter(|(base, needed)| base < needed)
         {
-            figure.status = Status::BaseTooSmall;
+            (figure.status, figure.absence) = (Status::BaseTooSmall, Some(Absence::BaseTooSmall));
             figure.note = format!("a base of {base}, where a value needs {needed}");
             (figure.value, figure.interval) = (None, None);
         } else {

@@ -10,14 +10,15 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::assess::compare::cut_indices;
-use crate::assess::{self, Counted, Coverage, Figure, MonthlyCounts, Parts, Status};
+use crate::assess::{self, Absence, Counted, Coverage, Figure, MonthlyCounts, Parts, Reason, Status};
 use crate::config::settings::{
     DeliveryMode, FeedConfig, IntervalChoice, MeasureConfig, MeasureKind, TableConfig,
 };
 use crate::config::{Project, SqlFile, front_matter_span};
 use crate::diagnose::{Problem, Source};
 use crate::engine::{Engine, Origin, Selected, fault_without_values, statement_span};
-use crate::feed::{FeedState, expected_months};
+use crate::feed::{self, FeedState, expected_months};
+use crate::freshness;
 use crate::geography::{Areas, Residents};
 use crate::lineage::{self, SourceColumn};
 use crate::normalise::{DeliveryReport, DeliveryStatus, drift};
@@ -121,6 +122,9 @@ struct Wanted {
 /// What the largest contributors to an amount come to. It is never published.
 const LARGEST: &str = "largest";
 
+/// Column of a SELECT with the word of the supplier for a number that is NULL, where it yields one.
+const ABSENCE: &str = "absence";
+
 fn wanted(config: &MeasureConfig) -> Wanted {
     let of = |needed| Wanted { needed, one_of: &[], may: &[] };
     match config.kind {
@@ -167,8 +171,12 @@ fn columns(measure: &SqlFile<MeasureConfig>, plan: &LogicalPlan) -> Vec<Problem>
     if !numbers.may.is_empty() {
         said = format!("{said} and, if it likes, {}", numbers.may.join(", "));
     }
-    let known =
-        |name: &str| wanted.contains(&name) || numbers.one_of.contains(&name) || numbers.may.contains(&name);
+    let known = |name: &str| {
+        wanted.contains(&name)
+            || numbers.one_of.contains(&name)
+            || numbers.may.contains(&name)
+            || name == ABSENCE
+    };
     let at = |message: String| Problem::new(&measure.source, span.clone(), message);
     for name in wanted.iter().filter(|name| !found.contains(name)) {
         let message = format!("the SELECT has no column `{name}`");
@@ -249,7 +257,10 @@ pub struct Supply<'a> {
 }
 
 /// Coverage of one area: delivered months and the reasons for the others.
-type Covered = (BTreeMap<Month, Coverage>, BTreeMap<Month, String>);
+type Covered = (BTreeMap<Month, Coverage>, BTreeMap<Month, Reason>);
+
+/// What came for a month: whether some of it was made by the simulator, and whether the supplier said that there was nothing.
+type Came = (bool, bool);
 
 impl Supply<'_> {
     /// First and last month that a measure over these datasets is published for in these areas.
@@ -310,8 +321,9 @@ impl Supply<'_> {
         let mut coverage = BTreeMap::new();
         let mut reasons = BTreeMap::new();
         for month in first.through(last) {
-            let mut synthetic = false;
-            let mut reason: Option<String> = self.areas.ended(area, month);
+            let (mut synthetic, mut nil) = (false, true);
+            let ended = self.areas.ended(area, month);
+            let mut reason = ended.map(|why| Reason::new(Absence::AreaChanged, why));
             // Before areas changed, all that made it up must be there.
             let parts = self.areas.makeup(area, month);
             for (dataset, part) in
@@ -332,21 +344,25 @@ impl Supply<'_> {
                     any = true;
                     if month.last_day() >= self.as_of {
                         // Rows may have come already, but part of a month is not the month.
-                        reason = Some("the month is not over".to_owned());
+                        reason = Some(Reason::new(Absence::NotOver, "the month is not over"));
                         continue;
                     }
                     match self.delivered(dataset, feed, end) {
-                        Ok(made) => synthetic |= made,
+                        Ok((made, none)) => {
+                            synthetic |= made;
+                            nil &= none;
+                        }
                         Err(why) => reason = Some(why),
                     }
                 }
                 if !any {
-                    reason.get_or_insert_with(|| "no feed covers the area in this month".to_owned());
+                    let why = "no feed covers the area in this month";
+                    reason.get_or_insert_with(|| Reason::new(Absence::NotCovered, why));
                 }
             }
             match reason {
                 None => {
-                    coverage.insert(month, Coverage::Delivered { synthetic });
+                    coverage.insert(month, Coverage::Delivered { synthetic, nil });
                 }
                 Some(reason) => {
                     coverage.insert(month, Coverage::Missing);
@@ -395,7 +411,7 @@ impl Supply<'_> {
                     Err(why) => {
                         monthly.coverage.entry(area.clone()).or_default().insert(month, Coverage::Missing);
                         let reasons = monthly.reasons.entry(area.clone()).or_default();
-                        reasons.entry(month).or_insert_with(|| why.to_owned());
+                        reasons.entry(month).or_insert_with(|| Reason::new(Absence::Erased, why));
                     }
                 }
             }
@@ -403,42 +419,69 @@ impl Supply<'_> {
         monthly.counts.retain(|_, series| !series.is_empty());
     }
 
-    /// Whether everything that a feed sent for a month is in the dataset, and whether it is synthetic; else why not.
-    fn delivered(&self, dataset: &str, feed: &FeedConfig, month: Month) -> Result<bool, String> {
+    /// What came of a feed for a month, where everything that it sent is in the dataset; else why not.
+    fn delivered(&self, dataset: &str, feed: &FeedConfig, month: Month) -> Result<Came, Reason> {
         let state = self.feeds.get(feed.id.as_str());
         let known = state.and_then(|state| state.missing.get(&month));
         let reports = self.reports.get(dataset).and_then(|months| months.get(&month));
         let reports = reports.into_iter().flatten().filter(|report| report.delivery.feed == feed.id);
+        let came = |report: &DeliveryReport| match drift::partial(report) {
+            Some(why) => Err(Reason::new(Absence::Partial, why)),
+            None => Ok((report.delivery.synthetic, report.received == 0)),
+        };
+        let both = |(made, nil): Came, (also_made, also_nil): Came| (made | also_made, nil & also_nil);
         if feed.mode != DeliveryMode::Month {
             // What was erased stands among the slots too.
             let last = state.and_then(|state| state.slots.keys().map(|(month, _)| *month).max());
             return match known {
-                Some(reason) => Err(reason.clone()),
-                None if last.is_none_or(|last| month > last) => Err("not supplied".to_owned()),
+                Some(_) => Err(self.missing(feed, month)),
+                None if last.is_none_or(|last| month > last) => Err(self.missing(feed, month)),
                 // A month without a report is one of which the contract says that it had no rows.
-                None => reports.filter(|report| report.status == DeliveryStatus::Accepted).try_fold(
-                    false,
-                    |synthetic, report| match drift::partial(report) {
-                        Some(why) => Err(why.to_owned()),
-                        None => Ok(synthetic | report.delivery.synthetic),
-                    },
-                ),
+                None => reports
+                    .filter(|report| report.status == DeliveryStatus::Accepted)
+                    .try_fold((false, true), |all, report| Ok(both(all, came(report)?))),
             };
         }
-        let mut files: BTreeMap<&str, Result<bool, &str>> = BTreeMap::new();
+        let mut files: BTreeMap<&str, Result<Came, Reason>> = BTreeMap::new();
         for report in reports {
-            let file = files.entry(&report.delivery.file).or_insert(Err(&report.note));
+            let absence = match report.status {
+                DeliveryStatus::Held => Absence::Held,
+                _ => Absence::Refused,
+            };
+            let turned_down = Reason::new(absence, report.note.as_str());
+            let file = files.entry(&report.delivery.file).or_insert(Err(turned_down));
             if report.status == DeliveryStatus::Accepted {
-                *file = drift::partial(report).map_or(Ok(report.delivery.synthetic), Err);
+                *file = came(report);
             }
         }
         if files.is_empty() {
-            return Err(known.cloned().unwrap_or_else(|| "not supplied".to_owned()));
+            return Err(self.missing(feed, month));
         }
-        files.values().try_fold(false, |synthetic, file| match file {
-            Ok(made) => Ok(synthetic | made),
-            Err(note) => Err((*note).to_owned()),
-        })
+        files.into_values().try_fold((false, true), |all, file| Ok(both(all, file?)))
+    }
+
+    /// Why nothing of a feed stands for a month.
+    fn missing(&self, feed: &FeedConfig, month: Month) -> Reason {
+        let state = self.feeds.get(feed.id.as_str());
+        let Some((state, why)) = state.and_then(|state| Some((state, state.missing.get(&month)?))) else {
+            return Reason { absence: self.not_supplied(feed, month), ..Reason::not_supplied() };
+        };
+        let turned_down = |status: DeliveryStatus| why.starts_with(&format!("{}: ", status.name()));
+        let absence = match state.absence(month) {
+            feed::Absence::KnownGap => Absence::KnownGap,
+            feed::Absence::Stopped => Absence::NotPermitted,
+            feed::Absence::BeyondRetention => Absence::Erased,
+            feed::Absence::NotSupplied if turned_down(DeliveryStatus::Held) => Absence::Held,
+            feed::Absence::NotSupplied if turned_down(DeliveryStatus::Refused) => Absence::Refused,
+            feed::Absence::NotSupplied => self.not_supplied(feed, month),
+        };
+        Reason::new(absence, why.as_str())
+    }
+
+    /// Whether what did not come is late.
+    fn not_supplied(&self, feed: &FeedConfig, month: Month) -> Absence {
+        let is_late = self.as_of > freshness::due_on(feed, Period::month(month));
+        if is_late { Absence::Late } else { Absence::NotSupplied }
     }
 
     /// How the periods end for which the feeds of these datasets bring figures in these areas: a month in which one ends,
@@ -472,9 +515,9 @@ pub fn evaluate(
 ) -> Result<Vec<Figure>, Withheld> {
     let mut monthly = counts(counted, measure, planned, areas, supply)?;
     supply.restore(measure, planned, areas, &mut monthly);
-    let told = monthly.told.iter().flat_map(|told| told.parts.keys());
-    let breakdowns: BTreeSet<&String> =
-        monthly.counts.keys().chain(told).map(|(_, breakdown)| breakdown).collect();
+    let told = monthly.told.iter().flat_map(|told| told.parts.keys().chain(told.not_given.keys()));
+    let counted = monthly.counts.keys().chain(monthly.not_given.keys());
+    let breakdowns: BTreeSet<&String> = counted.chain(told).map(|(_, breakdown)| breakdown).collect();
     monthly.breakdowns = breakdowns.into_iter().cloned().collect();
     if !measure.config.breakdowns.is_empty() {
         // A final figure has its row though what it was counted from is gone.
@@ -542,6 +585,7 @@ pub fn withheld(
     for figure in &mut figures {
         (figure.numerator, figure.denominator, figure.value) = (None, None, None);
         (figure.status, figure.note) = (Status::NotCalculated, why.to_string());
+        figure.absence = Some(Absence::NotCalculated);
     }
     figures
 }
@@ -581,8 +625,8 @@ fn reach(config: &MeasureConfig, (first, last): (Month, Month), (coverage, mut r
         if let Some(needed) = lacks(month) {
             reached.insert(month, Coverage::Missing);
             let why = if needed < first || needed > last { None } else { reasons.get(&needed).cloned() };
-            let why = why.unwrap_or_else(|| "not supplied".to_owned());
-            reasons.insert(month, format!("it takes {needed} to tell: {why}"));
+            let Reason { absence, note } = why.unwrap_or_else(Reason::not_supplied);
+            reasons.insert(month, Reason::new(absence, format!("it takes {needed} to tell: {note}")));
         }
     }
     (reached, reasons)
@@ -594,6 +638,7 @@ struct Rows<'a> {
     area: ArrayRef,
     time: ArrayRef,
     breakdowns: Vec<(&'a str, ArrayRef)>,
+    absence: Option<ArrayRef>,
     numbers: BTreeMap<&'a str, ArrayRef>,
 }
 
@@ -613,6 +658,11 @@ impl<'a> Rows<'a> {
             area: of("area", DataType::Utf8)?,
             time: of(time, DataType::Utf8)?,
             breakdowns: breakdowns.collect::<Result<_, Withheld>>()?,
+            absence: batch
+                .column_by_name(ABSENCE)
+                .filter(|_| !config.breakdowns.iter().any(|name| name == ABSENCE))
+                .map(|column| cast(column, &DataType::Utf8).map_err(|error| Withheld(error.to_string())))
+                .transpose()?,
             numbers: given
                 .map(|name| Ok((*name, of(name, DataType::Float64)?)))
                 .collect::<Result<_, Withheld>>()?,
@@ -639,6 +689,13 @@ impl<'a> Rows<'a> {
             })
             .collect();
         if parts.is_empty() { "all".to_owned() } else { parts.join("; ") }
+    }
+
+    /// Why the supplier did not give the numbers of a row, where one that is needed is NULL and the SELECT says why.
+    fn absence(&self, config: &MeasureConfig, row: usize) -> Option<Absence> {
+        let word = self.absence.as_ref()?.as_string::<i32>();
+        let lacks = wanted(config).needed.iter().any(|name| self.number(name, row).is_none());
+        if lacks && word.is_valid(row) { Absence::of_supplier(word.value(row)) } else { None }
     }
 
     /// A number; `None` where it is NULL, or the SELECT has no such column.
@@ -770,9 +827,17 @@ fn count(
             return Err(wrong("the area is not one of the measure's"));
         }
         let key = (code.to_owned(), rows.breakdown(row));
+        let absence = rows.absence(config, row);
         let new = match &mut monthly.told {
             None => {
                 let month: Month = text.parse().map_err(|error| Withheld(format!("{code}: {error}")))?;
+                if let Some(absence) = absence {
+                    let new = monthly.not_given.entry(key).or_default().insert(month, absence).is_none();
+                    if new {
+                        continue;
+                    }
+                    return Err(wrong("the key stands twice"));
+                }
                 let parts = rows.parts(config, row).map_err(|why| wrong(&why))?;
                 let counted = Counted {
                     numerator: parts.numerator.unwrap_or_default(),
@@ -785,6 +850,13 @@ fn count(
                 let period: Period = text.parse().map_err(|error| Withheld(format!("{code}: {error}")))?;
                 if !config.periods.contains(&period.kind) {
                     return Err(wrong(&format!("`{}` is not among `periods`", period.kind.name())));
+                }
+                if let Some(absence) = absence {
+                    let new = told.not_given.entry(key).or_default().insert(period, absence).is_none();
+                    if new {
+                        continue;
+                    }
+                    return Err(wrong("the key stands twice"));
                 }
                 let parts = rows.parts(config, row).map_err(|why| wrong(&why))?;
                 told.parts.entry(key).or_default().insert(period, parts).is_none()

@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
 
 use crate::agreement::{self, Audience};
-use crate::assess::{Figure, Status};
+use crate::assess::{Absence, Figure, Status};
 use crate::check::{Checked, check_to_read};
 use crate::config::SqlFile;
 use crate::config::settings::MeasureConfig;
@@ -312,6 +312,7 @@ fn nothing_of(figure: &Figure) -> Figure {
         interval: None,
         basis: None,
         status: Status::Suppressed,
+        absence: Some(Absence::Suppressed),
         ..figure.clone()
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::assess::interval::{FigureInterval, known_method};
-use crate::assess::{Basis, Figure, Status};
+use crate::assess::{Absence, Basis, Figure, Status};
 use crate::durable;
 use crate::period::{InvalidPeriod, Period};
 use crate::release::revision::{Key, Shown};
@@ -152,6 +152,7 @@ pub struct Signed {
     denominator: Option<f64>,
     value: Option<f64>,
     status: Status,
+    absence: Option<Absence>,
     note: String,
     interval: Option<FigureInterval>,
     basis: Option<Box<Basis>>,
@@ -166,7 +167,7 @@ impl Signed {
     /// Puts it in the place of a figure.
     fn put(&self, figure: &mut Figure) {
         (figure.numerator, figure.denominator) = (self.numerator, self.denominator);
-        (figure.value, figure.status) = (self.value, self.status);
+        (figure.value, figure.status, figure.absence) = (self.value, self.status, self.absence);
         figure.note.clone_from(&self.note);
         figure.interval = self.interval;
         figure.basis.clone_from(&self.basis);
@@ -435,6 +436,7 @@ fn rows(batch: &RecordBatch) -> Option<Vec<(Key, Signed)>> {
     let some = |column: &arrow::array::Float64Array, row| column.is_valid(row).then(|| column.value(row));
     let is = |column: &BooleanArray, row| column.is_valid(row) && column.value(row);
     let bases = tables::Bases::of(batch);
+    let absences = tables::Absences::of(batch);
     let of = |row: usize| {
         let limits = some(lower, row).zip(some(upper, row));
         let method = method.is_valid(row).then(|| known_method(method.value(row)));
@@ -448,6 +450,7 @@ fn rows(batch: &RecordBatch) -> Option<Vec<(Key, Signed)>> {
             denominator: some(denominator, row),
             value: some(value, row),
             status: Status::named(status.value(row))?,
+            absence: absences.at(row),
             note: if note.is_valid(row) { note.value(row).to_owned() } else { String::new() },
             interval,
             basis: bases.at(row),

@@ -514,16 +514,107 @@ fn a_cohort_is_told_when_it_is_mature_and_a_repeat_when_its_look_back_is_there()
     // Whoever entered on 31 March 2024 is followed to 30 September 2025; it is 12 August.
     let young = figure(&world, "reoffending", "P01", "2023/24 Q4");
     assert_eq!(
-        cells(&young, &["status", "value", "numerator", "note"]),
-        "not_available | - | - | can be known from 30 September 2025"
+        cells(&young, &["status", "absence", "value", "numerator", "note"]),
+        "not_available | not_mature | - | - | can be known from 30 September 2025"
     );
-    assert_eq!(figure(&world, "reoffending", "P01", "2023/24 Q3")["status"], "not_applicable");
+    let nobody = figure(&world, "reoffending", "P01", "2023/24 Q3");
+    assert_eq!(cells(&nobody, &["status", "absence"]), "not_applicable | denominator_zero");
 
     assert_eq!(cells(&figure(&world, "marac-repeats", "P01", "2025/26 Q1"), &of[..2]), "2.0 | 3.0");
     assert_eq!(cells(&figure(&world, "marac-repeats", "P01", "2024/25 Q1"), &of), "0.0 | 1.0 | 0.0");
     // Nobody knows what came before the first month.
     let early = figure(&world, "marac-repeats", "P01", "2023/24 Q4");
     assert_eq!(cells(&early, &["status", "note"]), "not_available | it takes 2023-01 to tell: not supplied");
+}
+
+#[test]
+fn every_absence_has_a_word_and_none_of_them_is_a_zero() {
+    let world = World::complete();
+    feed(
+        &world,
+        "placed",
+        "2025-02",
+        "\n[[column]]\nname = \"ward\"\nfrom = \"Ward\"\ntype = \"text\"\nrequired = true\n\n\
+         [[column]]\nname = \"n\"\nfrom = \"Placed\"\ntype = \"integer\"\nsuppressed-markers = [\"[c]\"]\n\
+         not-applicable-markers = [\"[z]\"]\n",
+        "\"Day\", \"Ward\", \"Placed\"",
+    );
+    let path = "pipelines/northport/feeds/northport-placed.toml";
+    let text = world.read(path);
+    let gap = "\n[[gap]]\nfrom = \"2025-02\"\nto = \"2025-02\"\nreason = \"the register began in March\"\n";
+    world.write(path, format!("{text}{gap}"));
+    // March breaks the contract, in June nobody was placed, July did not come.
+    world.send("placed", "2025-03", "Day,Ward\n2025-03-01,W01\n");
+    world.send(
+        "placed",
+        "2025-04",
+        "Day,Ward,Placed\n2025-04-01,W01,5\n2025-04-01,W02,[c]\n2025-04-01,W03,[z]\n",
+    );
+    world.send(
+        "placed",
+        "2025-05",
+        "Day,Ward,Placed\n2025-05-01,W01,6\n2025-05-01,W02,4\n2025-05-01,W03,0\n",
+    );
+    world.send("placed", "2025-06", "Day,Ward,Placed\n");
+    let areas = "areas = [\"P01/ward\"]\npolarity = \"context\"";
+    write(
+        &world,
+        "placed",
+        &format!("kind = \"count\"\n{areas}\nperiods = [\"month\", \"financial-quarter\"]"),
+        "SELECT ward AS area, month, n AS numerator, n_status AS absence FROM placed",
+    );
+    // By whole periods, as where nothing adds up.
+    write(
+        &world,
+        "placed-median",
+        &format!("kind = \"median\"\n{areas}\nperiods = [\"month\"]"),
+        "SELECT ward AS area, month AS period, n AS value, 9 AS denominator, n_status AS absence FROM placed",
+    );
+    // Who is not known is not taken for nobody, nor for what a supplier withheld: nothing says why it is NULL.
+    write(
+        &world,
+        "placed-untold",
+        &format!("kind = \"count\"\n{areas}\nperiods = [\"month\"]"),
+        "SELECT ward AS area, month, n AS numerator FROM placed",
+    );
+    world.run().exits(3);
+    let of = ["status", "absence", "value", "note"];
+    let told = |area: &str, period: &str| cells(&figure(&world, "placed", area, period), &of);
+    assert_eq!(told("W01", "2025-02"), "not_available | known_gap | - | the register began in March");
+    assert!(
+        told("W01", "2025-03").starts_with("not_available | refused | - | "),
+        "{}",
+        told("W01", "2025-03")
+    );
+    assert_eq!(told("W01", "2025-04"), "available | - | 5.0 | -");
+    assert_eq!(
+        told("W02", "2025-04"),
+        "not_available | suppressed_by_supplier | - | withheld by the supplier"
+    );
+    assert_eq!(
+        told("W03", "2025-04"),
+        "not_applicable | not_applicable | - | not applicable, as the supplier says"
+    );
+    // A 0 that was counted, and one that the supplier told by sending nothing.
+    assert_eq!(told("W03", "2025-05"), "available | - | 0.0 | -");
+    assert_eq!(told("W03", "2025-06"), "available | nil_return | 0.0 | -");
+    assert_eq!(told("W01", "2025-07"), "not_available | late | - | not supplied");
+    assert_eq!(told("W01", "2025/26 Q1"), "available | - | 11.0 | -");
+    assert_eq!(
+        told("W02", "2025/26 Q1"),
+        "incomplete | suppressed_by_supplier | - | 1 of 3 months are withheld by the supplier"
+    );
+    let median = |area: &str| cells(&figure(&world, "placed-median", area, "2025-04"), &of);
+    assert_eq!(median("W01"), "available | - | 5.0 | -");
+    assert_eq!(median("W02"), "not_available | suppressed_by_supplier | - | withheld by the supplier");
+    let untold = row(&world, "measure", &[("measure", "placed-untold")]);
+    assert!(untold["reason"].contains("the numerator is NULL"), "{untold:?}");
+    assert_eq!(figure(&world, "placed-untold", "W01", "2025-04")["absence"], "not_calculated");
+    let words = world.rows("outturn", &[]);
+    assert!(
+        words.iter().all(|row| row.contains_key("value") || row.contains_key("absence")),
+        "each says why"
+    );
 }
 
 #[test]
@@ -615,8 +706,8 @@ fn areas_that_were_merged_and_split_keep_their_series() {
         }
     }
     assert_eq!(
-        cells(&figure(&world, "carried-medians", "W04", "2024/25 Q1"), &["status", "value", "note"]),
-        "not_available | - | a median cannot be made of what is known of W01, W02, which made up the area"
+        cells(&figure(&world, "carried-medians", "W04", "2024/25 Q1"), &["absence", "value", "note"]),
+        "area_changed | - | a median cannot be made of what is known of W01, W02, which made up the area"
     );
     let alone = figure(&world, "carried-medians", "W06", "2024/25 Q2");
     assert_eq!(cells(&alone, &["status", "value"]), "available | 5.0");
@@ -625,8 +716,8 @@ fn areas_that_were_merged_and_split_keep_their_series() {
     // A ward that is no more has no zero.
     let ended = figure(&world, "old-codes", "W01", "2025-06");
     assert_eq!(
-        cells(&ended, &["status", "value", "note"]),
-        "not_available | - | the code ended with 2025-05; see W04"
+        cells(&ended, &["status", "absence", "value", "note"]),
+        "not_available | area_changed | - | the code ended with 2025-05; see W04"
     );
 }
 

@@ -538,6 +538,7 @@ impl<'a> Comparer<'a> {
             denominator: parts.denominator,
             value: Some(valued.value?),
             status: Status::Available,
+            absence: None,
             synthetic: part.synthetic,
             interval: valued.interval,
             after_break: false,
@@ -832,6 +833,7 @@ pub fn cut_indices(config: &MeasureConfig, figures: &mut [Figure], breaks: &[Bre
             if found.parts(base, figure.period) && found.concerns(&figure.area, areas) {
                 (figure.value, figure.interval) = (None, None);
                 figure.status = Status::NotApplicable;
+                figure.absence = Some(super::Absence::BaseYear);
                 figure.note =
                     format!("a break in the series lies between the base year {base} and this period");
             }

@@ -3,7 +3,7 @@
 use super::commentary::Commentary;
 use super::compare::{Comparer, Comparison, ComparisonKind, Subject, decimals};
 use super::signal::Signal;
-use super::{Figure, Status};
+use super::{Absence, Figure, Status};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::period::{Period, PeriodKind};
 use crate::signoff::SignOff;
@@ -136,6 +136,7 @@ pub fn shown(config: &MeasureConfig, figure: &Figure) -> String {
     let cell = match (figure.status, figure.value) {
         (Status::Available, Some(value)) => Shown::Value(value),
         (Status::Suppressed, _) => Shown::Confidential,
+        _ if figure.absence == Some(Absence::SuppressedBySupplier) => Shown::Confidential,
         (Status::NotApplicable, _) => Shown::NotApplicable,
         (Status::BaseTooSmall, _) => Shown::LowReliability,
         _ => Shown::NotAvailable,

@@ -194,6 +194,7 @@ mod tests {
                 denominator: None,
                 value: *value,
                 status: if value.is_some() { Status::Available } else { Status::NotAvailable },
+                absence: None,
                 synthetic: false,
                 note: String::new(),
                 interval: None,

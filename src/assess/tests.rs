@@ -61,8 +61,10 @@ fn year() -> MonthlyCounts {
         .map(|m| (m, Counted::new(10.0, Some(20.0))))
         .collect();
     monthly.counts.insert(("A".into(), "all".into()), counts);
-    let delivered =
-        first.through(last).map(|m| (m, Coverage::Delivered { synthetic: m.number() == 1 })).collect();
+    let delivered = first
+        .through(last)
+        .map(|m| (m, Coverage::Delivered { synthetic: m.number() == 1, nil: false }))
+        .collect();
     monthly.coverage.insert("A".into(), delivered);
     monthly
 }
@@ -118,7 +120,7 @@ fn a_delivered_month_without_events_is_zero_and_sums_go_over_it() {
 fn a_missing_month_is_not_available_and_makes_its_quarter_and_year_incomplete() {
     let mut monthly = year();
     monthly.coverage.get_mut("A").unwrap().remove(&month("2024-05"));
-    monthly.reasons.insert("A".into(), [(month("2024-05"), "held".to_owned())].into());
+    monthly.reasons.insert("A".into(), [(month("2024-05"), Reason::new(Absence::Held, "held"))].into());
     let figures = figures(&config(MeasureKind::Count), &["A"], &monthly, &Residents::default());
     let may = of(&figures, "2024-05");
     assert_eq!(
@@ -136,7 +138,10 @@ fn a_measure_by_parts_without_any_count_still_tells_why_its_cells_are_empty() {
     let mut monthly = year();
     monthly.counts.clear();
     monthly.coverage.clear();
-    monthly.reasons.insert("A".into(), [(month("2024-05"), "the force publishes nothing".to_owned())].into());
+    monthly.reasons.insert(
+        "A".into(),
+        [(month("2024-05"), Reason::new(Absence::KnownGap, "the force publishes nothing"))].into(),
+    );
     let mut config = config(MeasureKind::Count);
     config.breakdowns = vec!["crime_type".to_owned()];
     let figures = figures(&config, &["A"], &monthly, &Residents::default());
@@ -179,6 +184,7 @@ fn places_are_counted_from_the_lowest_rate_and_ties_share_one() {
             denominator: None,
             value: Some(*value),
             status: Status::Available,
+            absence: None,
             synthetic: false,
             note: String::new(),
             interval: None,

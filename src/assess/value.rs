@@ -1,5 +1,6 @@
 //! From what was counted to a value: how each kind of measure is made, and what it stands on.
 
+use super::absence::{Absence, Reason};
 use super::interval::{self, CountLimits, FigureInterval};
 use super::{Basis, Counted};
 use crate::config::settings::{MeasureConfig, MeasureKind};
@@ -191,23 +192,24 @@ pub(super) fn spread(parts: &Parts) -> Option<(f64, f64)> {
     Some((n, deviation))
 }
 
-/// Why parts give no value, in words.
-pub(super) fn why_none(config: &MeasureConfig, parts: &Parts) -> String {
+/// Why parts give no value.
+pub(super) fn why_none(config: &MeasureConfig, parts: &Parts) -> Reason {
     match config.kind {
         MeasureKind::Rate | MeasureKind::RankOfRate if parts.denominator.is_none() => {
-            "residents are not known".to_owned()
-        }
-        MeasureKind::Index if parts.denominator.is_none() => {
-            format!("the base year {} is not complete", config.base.as_deref().unwrap_or_default())
+            Reason::new(Absence::ResidentsUnknown, "residents are not known")
         }
         MeasureKind::Index => {
-            format!("the base year {} had none", config.base.as_deref().unwrap_or_default())
+            let year = config.base.as_deref().unwrap_or_default();
+            match parts.denominator {
+                None => Reason::new(Absence::BaseYear, format!("the base year {year} is not complete")),
+                Some(_) => Reason::new(Absence::DenominatorZero, format!("the base year {year} had none")),
+            }
         }
-        MeasureKind::Gap => "one of the groups has nobody in it".to_owned(),
-        MeasureKind::Median => "there was no case".to_owned(),
-        MeasureKind::Score => "no score was given".to_owned(),
-        MeasureKind::Survey => "nobody answered".to_owned(),
-        _ => "the denominator is zero".to_owned(),
+        MeasureKind::Score => Reason::new(Absence::NotSupplied, "no score was given"),
+        MeasureKind::Gap => Reason::new(Absence::DenominatorZero, "one of the groups has nobody in it"),
+        MeasureKind::Median => Reason::new(Absence::DenominatorZero, "there was no case"),
+        MeasureKind::Survey => Reason::new(Absence::DenominatorZero, "nobody answered"),
+        _ => Reason::new(Absence::DenominatorZero, "the denominator is zero"),
     }
 }
 

@@ -541,6 +541,8 @@ fn rounded(figure: &Figure, rule: &Rule, base: i64) -> Figure {
         };
     }
     figure.interval = None;
+    // That a supplier said that there was nothing tells a 0 that is not rounded.
+    figure.absence = figure.absence.filter(|absence| *absence != assess::Absence::NilReturn);
     if rule.part_of_denominator {
         figure.value = figure.value.map(|value| value.min(100.0));
     }
@@ -548,6 +550,7 @@ fn rounded(figure: &Figure, rule: &Rule, base: i64) -> Figure {
     figure.note = if figure.note.is_empty() { note } else { format!("{}; {note}", figure.note) };
     if figure.status == assess::Status::Available && figure.value.is_none() {
         figure.status = assess::Status::NotApplicable;
+        figure.absence = Some(assess::Absence::DenominatorZero);
     }
     figure
 }
@@ -649,7 +652,7 @@ fn withheld(figure: &Figure, hidden: Hidden) -> Figure {
         // From an interval, and from a standard error, the count follows.
         figure.interval = None;
         figure.basis = figure.basis.and_then(|basis| counting::without(*basis, hidden));
-        figure.status = assess::Status::Suppressed;
+        (figure.status, figure.absence) = (assess::Status::Suppressed, Some(assess::Absence::Suppressed));
         NOTE.clone_into(&mut figure.note);
     }
     figure

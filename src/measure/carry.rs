@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Withheld;
-use crate::assess::{self, Carried, Counted, MonthlyCounts, Parts, Told};
+use crate::assess::{self, Absence, Carried, Counted, MonthlyCounts, Parts, Told};
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::geography::Areas;
 use crate::period::{Month, Period};
@@ -91,7 +91,37 @@ fn months(areas: &[String], known: &Areas, monthly: &mut MonthlyCounts) -> Resul
     }
     let listed: BTreeSet<&str> = areas.iter().map(String::as_str).collect();
     monthly.counts.retain(|(code, _), _| listed.contains(code.as_str()));
+    let is_part = |area: &str, code: &str, month: Month| {
+        known.makeup(area, month).iter().any(|part| part.code == code)
+            || (known.ended(code, month).is_some() && known.successor(code, month) == Some(area))
+    };
+    monthly.not_given = not_given(areas, known, &monthly.not_given, is_part);
     Ok(())
+}
+
+/// What suppliers did not give for the codes that make up each area, as not given for the area.
+fn not_given<T: Copy + Ord>(
+    areas: &[String],
+    known: &Areas,
+    given: &BTreeMap<(String, String), BTreeMap<T, Absence>>,
+    is_part: impl Fn(&str, &str, T) -> bool,
+) -> BTreeMap<(String, String), BTreeMap<T, Absence>> {
+    let mut carried: BTreeMap<(String, String), BTreeMap<T, Absence>> = BTreeMap::new();
+    if given.is_empty() {
+        return carried;
+    }
+    for area in areas {
+        let mut codes = known.predecessors(area);
+        codes.push(area);
+        for ((code, breakdown), times) in given.iter().filter(|((code, _), _)| codes.contains(&code.as_str()))
+        {
+            for (time, absence) in times.iter().filter(|(time, _)| is_part(area, code, **time)) {
+                let own = carried.entry((area.clone(), breakdown.clone())).or_default();
+                own.entry(*time).or_insert(*absence);
+            }
+        }
+    }
+    carried
 }
 
 /// What may make up an area in a period: the row of a code, with the share of it that belongs to the area.
@@ -189,6 +219,10 @@ fn periods(
             carried.parts.entry((area.clone(), breakdown.clone())).or_default();
         }
     }
+    let is_part = |area: &str, code: &str, period: Period| {
+        sources(area, known, period, &renamed).iter().any(|source| source.code == code)
+    };
+    carried.not_given = not_given(areas, known, &told.not_given, is_part);
     *told = carried;
     Ok(())
 }

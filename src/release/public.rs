@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::{Manifest, Published, ReleaseError, point, prepare, read_manifest, tables};
-use crate::assess::{Figure, FigureInterval, Status, Vintage, interval, is_same};
+use crate::assess::{Absence, Figure, FigureInterval, Status, Vintage, interval, is_same};
 use crate::durable;
 use crate::period::{Month, Period};
 use crate::signoff::SignOff;
@@ -65,6 +65,7 @@ pub fn figures(batch: &RecordBatch) -> Result<Vec<MeasureFigures>, ReleaseError>
     let sign_off = batch.column_by_name("sign_off").and_then(|c| c.as_string_opt::<i32>());
     let revised = batch.column_by_name("revised").and_then(|c| c.as_boolean_opt());
     let bases = tables::Bases::of(batch);
+    let absences = tables::Absences::of(batch);
     let at = |column: &Float64Array, row: usize| column.is_valid(row).then(|| column.value(row));
     let mut found: Vec<MeasureFigures> = Vec::new();
     for row in 0..batch.num_rows() {
@@ -84,6 +85,7 @@ pub fn figures(batch: &RecordBatch) -> Result<Vec<MeasureFigures>, ReleaseError>
             denominator: at(denominator, row),
             value: at(value, row),
             status: Status::named(status.value(row)).ok_or_else(|| in_row("has an unknown status"))?,
+            absence: absences.at(row),
             synthetic: synthetic.is_valid(row) && synthetic.value(row),
             note: if note.is_valid(row) { note.value(row).to_owned() } else { String::new() },
             interval,
@@ -238,6 +240,9 @@ pub fn outturn(batch: &RecordBatch, rows: &[PublicRow]) -> Result<RecordBatch, A
             "other_denominator" => numbers(|figure| figure.basis.as_ref()?.other_denominator),
             "breakdown" => tables::text(rows.iter().map(|row| row.figure.breakdown.as_str())),
             "status" => tables::text(rows.iter().map(|row| row.figure.status.name())),
+            "absence" => {
+                tables::some_text(rows.iter().map(|row| row.figure.absence.map_or("", Absence::name)))
+            }
             "note" => tables::some_text(rows.iter().map(|row| row.figure.note.as_str())),
             name if PLAIN.contains(&name) => take(column, &plain, None)?,
             _ => take(column, &untouched, None)?,

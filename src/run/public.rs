@@ -19,7 +19,7 @@ use crate::assess::commentary::Commentary;
 use crate::assess::compare::Subject;
 use crate::assess::settings::{FrameworkItem, TargetConfig, TargetsConfig};
 use crate::assess::small_numbers::{self, Found};
-use crate::assess::{self, Figure, Status};
+use crate::assess::{self, Absence, Figure, Status};
 use crate::config::SqlFile;
 use crate::config::settings::{MeasureConfig, MeasureKind};
 use crate::disclosure::figures::{self, Edition, Measure, MeasureSum, Protected};
@@ -690,6 +690,7 @@ fn not_permitted(candidate: Candidate<'_>) -> ForPublic<'_> {
             figure: Figure {
                 synthetic: figure.synthetic,
                 note: why.clone(),
+                absence: Some(Absence::NotPermitted),
                 after_break: figure.after_break,
                 vintage: figure.vintage,
                 ..Figure::empty(&figure.area, "all", figure.period)

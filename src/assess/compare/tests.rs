@@ -54,6 +54,7 @@ fn figure(config: &MeasureConfig, area: &str, of: &str, cell: Cell) -> Figure {
         denominator,
         value,
         status: if cell.is_some() { Status::Available } else { Status::Incomplete },
+        absence: None,
         synthetic: false,
         note: String::new(),
         interval: value.and_then(|value| interval::of(config, &limits, &parts, value)),
@@ -500,6 +501,7 @@ fn made(config: &MeasureConfig, area: &str, of: &str, parts: Parts) -> Figure {
         interval: valued.interval,
         basis: valued.basis,
         status: Status::Available,
+        absence: None,
         ..figure(config, area, of, None)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::Float64Type;
 use chrono::NaiveDate;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::assess::interval::confidence;
 use crate::assess::settings::FrameworkItem;
-use crate::assess::{Basis, Figure};
+use crate::assess::{Absence, Basis, Figure};
 use crate::config::SqlFile;
 use crate::config::settings::MeasureConfig;
 use crate::definition;
@@ -54,6 +54,12 @@ pub const OUTTURN: Table = Table {
             "status",
             Text,
             "available, not_available, incomplete, not_applicable, base_too_small, not_calculated or suppressed",
+        ),
+        Column(
+            "absence",
+            Text,
+            "Why there is no value, as a word: not_supplied, late, suppressed_by_supplier and so on; nil_return where a value \
+             of 0 is what suppliers said; else empty",
         ),
         Column("note", Text, "Why a cell is empty, or what a reader should know; empty otherwise"),
         Column(
@@ -247,6 +253,7 @@ pub fn outturn(
         number(|figure| figure.denominator),
         number(|figure| figure.value),
         text(figures.iter().map(|figure| figure.status.name())),
+        some_text(figures.iter().map(|figure| figure.absence.map_or("", Absence::name))),
         some_text(figures.iter().map(|figure| figure.note.as_str())),
         number(|figure| figure.interval.map(|own| own.limits.lower)),
         number(|figure| figure.interval.map(|own| own.limits.upper)),
@@ -266,6 +273,24 @@ pub fn outturn(
         days(std::iter::repeat_n(as_of, rows)),
         same(release, rows),
     ])
+}
+
+/// Why figures of table `outturn` have no value, read back from its rows.
+pub struct Absences<'a>(Option<&'a StringArray>);
+
+impl<'a> Absences<'a> {
+    /// Those of rows; releases of earlier versions of the program do not say.
+    #[must_use]
+    pub fn of(batch: &'a RecordBatch) -> Self {
+        Self(batch.column_by_name("absence").and_then(|column| column.as_string_opt()))
+    }
+
+    /// That of a row.
+    #[must_use]
+    pub fn at(&self, row: usize) -> Option<Absence> {
+        let column = self.0.filter(|column| column.is_valid(row))?;
+        Absence::named(column.value(row))
+    }
 }
 
 /// What figures of table `outturn` stand on, read back from its rows.
@@ -462,6 +487,7 @@ mod basis_tests {
                 denominator: Some(4.0),
                 value: Some(75.0),
                 status: Status::Available,
+                absence: None,
                 synthetic: false,
                 note: String::new(),
                 interval: None,

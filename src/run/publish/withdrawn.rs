@@ -7,7 +7,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 
 use super::Publication;
 use crate::agreement;
-use crate::assess::{Figure, Status};
+use crate::assess::{Absence, Figure, Status};
 use crate::engine::quarantine_table;
 use crate::release::revision::Gone;
 use crate::release::tables::{self, WithdrawnRow};
@@ -113,6 +113,7 @@ impl Publication<'_> {
         if let Err(why) = self.may_be_shown(&key.0, words, name) {
             figure = Figure {
                 status: Status::NotCalculated,
+                absence: Some(Absence::NotPermitted),
                 synthetic: figure.synthetic,
                 note: why,
                 vintage: figure.vintage,
