@@ -10,11 +10,11 @@ mod links;
 mod shape;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::rules::{Dominance, Threshold, round_to_base, rounding_note};
+use super::rules::{Dominance, Threshold, round_to_base, rounded_to, rounding_note};
 use super::{
     Audit, Counts, DisclosureError, Effort, Finding, LARGEST, Need, Proof, Protection, audit, protect,
 };
@@ -261,7 +261,8 @@ pub fn protect_figures(
     let laid = as_measures(&components, &earlier, measures);
     let links = links(&laid);
     let families = families(&laid, sums, &links)?;
-    let tied = Tied { measures: &laid, components: &components, sums, links: &links, areas };
+    let all: Vec<WithEarlier<'_>> = laid.iter().map(WithEarlier::of).collect();
+    let tied = Tied { measures: &laid, all: &all, components: &components, sums, links: &links, areas };
     let found = in_parallel(families.len(), effort.threads, |at| {
         families.get(at).map(|family| tied.protect(family, effort)).unwrap_or_default()
     });
@@ -356,7 +357,8 @@ pub fn audit_figures(
     let shown: Vec<&[Figure]> = shown.iter().map(|own| &**own).collect();
     let links = links(&laid);
     let families = families(&laid, sums, &links)?;
-    let tied = Tied { measures: &laid, components: &components, sums, links: &links, areas };
+    let all: Vec<WithEarlier<'_>> = laid.iter().map(WithEarlier::of).collect();
+    let tied = Tied { measures: &laid, all: &all, components: &components, sums, links: &links, areas };
     let work = |at: usize| -> Result<Vec<Audited>, FiguresError> {
         let Some(family) = families.get(at) else { return Ok(Vec::new()) };
         let mut layout = Layout::new(&tied, family)?;
@@ -382,10 +384,44 @@ pub fn audit_figures(
 /// How often more is withheld where no cover was found, before a measure is withheld as a whole.
 const WIDER: usize = 3;
 
+/// The figures of a measure, and behind them those that earlier releases showed at places where it has none any more, of
+/// each the latest: with what stands now they still make sums.
+struct WithEarlier<'a> {
+    figures: Cow<'a, [Figure]>,
+    /// Of those behind, the edition and the figure in it.
+    from: Vec<(usize, usize)>,
+}
+
+impl<'a> WithEarlier<'a> {
+    fn of(measure: &Measure<'a>) -> Self {
+        let mut own = Self { figures: Cow::Borrowed(measure.figures), from: Vec::new() };
+        if measure.earlier.is_empty() {
+            return own;
+        }
+        let mut known: HashSet<Key<'_>> = measure.figures.iter().map(key).collect();
+        let mut further = Vec::new();
+        for (edition, told) in measure.earlier.iter().enumerate().rev() {
+            for (at, figure) in told.shown.iter().enumerate() {
+                let is_told = figure.numerator.is_some() && rounded_to(&figure.note).is_none();
+                if is_told && known.insert(key(figure)) {
+                    further.push(figure.clone());
+                    own.from.push((edition, at));
+                }
+            }
+        }
+        if !further.is_empty() {
+            own.figures.to_mut().extend(further);
+        }
+        own
+    }
+}
+
 /// Measures with all that ties them.
 struct Tied<'a> {
     /// Components as measures.
     measures: &'a [Measure<'a>],
+    /// Of each of these the figures, with those that stand no more.
+    all: &'a [WithEarlier<'a>],
     components: &'a [Component<'a>],
     sums: &'a [MeasureSum],
     links: &'a [Link<'a>],
@@ -437,6 +473,15 @@ impl Tied<'_> {
     /// What of a family is withheld; the reason where it cannot be protected.
     fn solve(&self, family: &[usize], effort: &Effort) -> Result<(Layout, Protection), String> {
         let mut layout = Layout::new(self, family).map_err(|error| error.to_string())?;
+        if let Some(sum) = layout.untied.first().and_then(|at| self.sums.get(*at)) {
+            let parts: Vec<&str> = sum.parts.iter().map(|part| part.measure.as_str()).collect();
+            return Err(format!(
+                "`sum-of` of measure `{}` ties none of its figures to those of {}: they have no area, breakdown and period in \
+                 common, so that the sum cannot be defended; give them some, or take it away",
+                sum.whole,
+                parts.join(", ")
+            ));
+        }
         let mut found = self.cover(&mut layout, effort)?;
         // Sums go with their bases, and want cover of their own; each turn withholds more.
         while let Ok(protection) = &found
@@ -527,19 +572,22 @@ fn rounded(figure: &Figure, rule: &Rule, base: i64) -> Figure {
     let mut figure = figure.clone();
     let near = |count: f64| whole(count).map(|count| round_to_base(count, base) as f64);
     let Some(before) = figure.numerator else { return figure };
+    // What a plain fraction is multiplied with, such as 100 or 1,000: a whole number.
+    let unit = match (figure.value, figure.denominator) {
+        (Some(value), Some(of)) if before > 0.0 => (value * of / before).round(),
+        (_, None) => 1.0,
+        _ => 0.0,
+    };
     figure.numerator = near(before);
-    // First the product, so that a count that is its own value is a whole number again.
-    let scaled = |(value, to): (f64, f64)| if before > 0.0 { value * to / before } else { value };
-    figure.value = figure.value.zip(figure.numerator).map(scaled);
-    if rule.lays_denominator()
-        && let Some(before) = figure.denominator
-    {
-        figure.denominator = near(before);
-        figure.value = match figure.denominator {
-            Some(after) if after > 0.0 => figure.value.map(|value| value * before / after),
-            _ => None,
-        };
+    if rule.lays_denominator() {
+        figure.denominator = figure.denominator.and_then(near);
     }
+    // From the rounded counts alone: the last digits of anything else would tell what they were.
+    figure.value = match (figure.value, figure.numerator, figure.denominator) {
+        (Some(_), Some(rounded), None) => Some(rounded),
+        (Some(_), Some(rounded), Some(of)) if of > 0.0 => Some(rounded * unit / of),
+        _ => None,
+    };
     figure.interval = None;
     // That a supplier said that there was nothing tells a 0 that is not rounded.
     figure.absence = figure.absence.filter(|absence| *absence != assess::Absence::NilReturn);

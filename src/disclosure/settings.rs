@@ -150,7 +150,11 @@ pub fn applied(
         counts_denominator,
         complements: part && own.complements.unwrap_or(public.complements),
         least_denominator: i64::from(least_denominator),
-        rounding: own.rounding.filter(|_| off.is_none()).map(i64::from),
+        // A rank is no count, and is made of unrounded ones.
+        rounding: own
+            .rounding
+            .filter(|_| off.is_none() && measure.kind != MeasureKind::RankOfRate)
+            .map(i64::from),
         dominance: own.dominance.filter(|_| off.is_none()).map(DominanceConfig::rule),
         counting,
     };

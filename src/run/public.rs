@@ -59,6 +59,9 @@ const NOT_PUBLIC: [(&str, &str); 2] = [
     ("waiver", "tells of single rows of deliveries"),
 ];
 
+/// What the public is told of a measure that is withheld as a whole, though it may see it.
+const NOT_PROTECTED: &str = "its small counts could not be protected";
+
 /// What protects a measure, with at least what the feeds that it reads demand.
 pub(crate) fn rule_of(
     project: &crate::config::Project,
@@ -80,7 +83,7 @@ pub(crate) fn rule_of(
     applied(public, measure, &sources)
 }
 
-/// The sums that measures declare, as far as all of them are there.
+/// The sums that measures declare, with those of their parts that are there.
 pub(crate) fn sums<'a>(
     measures: impl Iterator<Item = &'a MeasureConfig>,
     published: &BTreeSet<&str>,
@@ -88,8 +91,11 @@ pub(crate) fn sums<'a>(
     let mut sums = Vec::new();
     for measure in measures.filter(|measure| published.contains(measure.id.as_str())) {
         for parts in &measure.sum_of {
-            let parts: Vec<figures::Part> = parts.iter().map(|part| part.as_str().into()).collect();
-            if parts.iter().all(|part| published.contains(part.measure.as_str())) {
+            // What is not published of it is what the others leave.
+            let parts = parts.iter().map(|part| part.as_str().into());
+            let parts: Vec<figures::Part> =
+                parts.filter(|part: &figures::Part| published.contains(part.measure.as_str())).collect();
+            if !parts.is_empty() {
                 sums.push(MeasureSum { whole: measure.id.clone(), parts });
             }
         }
@@ -304,7 +310,11 @@ impl Publication<'_> {
         self.declared_for_public(&measures, until, &mut set)?;
         self.described_for_public(&measures, deliveries, row, (shown_before, until), &mut set)?;
         let disclosure: Vec<DisclosureRow> = measures.iter().map(|own| own.row.clone()).collect();
-        set.write(&tables::DISCLOSURE, vec![tables::disclosure(&disclosure, true, &self.name)?])?;
+        let mut told = disclosure.clone();
+        for row in told.iter_mut().filter(|row| row.result == "withheld") {
+            NOT_PROTECTED.clone_into(&mut row.detail);
+        }
+        set.write(&tables::DISCLOSURE, vec![tables::disclosure(&told, true, &self.name)?])?;
         let withheld_tables = self.tables_for_public(draft, partnership, until, &mut set)?;
         let manifest = Manifest {
             as_of: self.run.as_of,
@@ -487,7 +497,8 @@ impl Publication<'_> {
             let latest = measure::latest(&own.figures()).map(|period| period.to_string());
             let reason = match &own.candidate.refused {
                 Some(why) => why.clone(),
-                None if !own.row.detail.is_empty() => own.row.detail.clone(),
+                // The reason may name a small count.
+                None if !own.row.detail.is_empty() => NOT_PROTECTED.to_owned(),
                 // The reason may quote a count.
                 None if !row.reason.is_empty() => {
                     "it could not be computed or did not pass its checks".to_owned()

@@ -38,6 +38,10 @@ pub(super) struct Layout {
     pub(super) measures: Vec<Laid>,
     /// Cells that earlier releases showed rounded: as what, and to which base.
     rounded: Vec<(u32, i64, i64)>,
+    /// Counts that are no whole numbers, because areas were shared out by weights, by cell.
+    fractions: HashMap<u32, f64>,
+    /// Sums that measures declare and of which no figure is told by the others, by place.
+    pub(super) untied: Vec<usize>,
 }
 
 /// What a cell is.
@@ -58,6 +62,8 @@ impl Layout {
             names: Vec::new(),
             measures: Vec::new(),
             rounded: Vec::new(),
+            fractions: HashMap::new(),
+            untied: Vec::new(),
         };
         let mut sides: BTreeMap<(usize, Side), Grid<'_>> = BTreeMap::new();
         let mut rests: Vec<((usize, Side), Vec<Rest<'_>>)> = Vec::new();
@@ -86,11 +92,23 @@ impl Layout {
             }
             sides.insert((*at, Side::Numerator), numerators);
         }
-        for sum in tied.sums {
-            for of_sums in [false, true] {
-                let own = layout.measure_sum(sum, of_sums, tied, &sides);
+        for (number, sum) in tied.sums.iter().enumerate() {
+            let known = layout.problem.relations.len();
+            for (of_sums, side) in
+                [(false, Side::Numerator), (true, Side::Numerator), (false, Side::Denominator)]
+            {
+                let own = layout.measure_sum(sum, (of_sums, side), tied, &sides);
                 let whole = tied.place(&sum.whole, of_sums);
-                rests.extend(whole.map(|whole| ((whole, Side::Numerator), own)));
+                rests.extend(whole.map(|whole| ((whole, side), own)));
+            }
+            let has_counts = |id: &str| {
+                let own = tied.place(id, false).filter(|place| family.contains(place));
+                own.and_then(|place| sides.get(&(place, Side::Numerator)))
+                    .is_some_and(|grid| grid.iter().next().is_some())
+            };
+            let stands = has_counts(&sum.whole) && sum.parts.iter().all(|part| has_counts(&part.measure));
+            if stands && layout.problem.relations.len() == known {
+                layout.untied.push(number);
             }
         }
         layout.tell();
@@ -163,7 +181,7 @@ impl Layout {
     fn measure_sum<'a>(
         &mut self,
         sum: &MeasureSum,
-        of_sums: bool,
+        (of_sums, side): (bool, Side),
         tied: &Tied<'_>,
         sides: &BTreeMap<(usize, Side), Grid<'a>>,
     ) -> Vec<Rest<'a>> {
@@ -171,7 +189,10 @@ impl Layout {
         if of_sums && sum.parts.iter().any(|part| place(&part.measure).is_none()) {
             return Vec::new();
         }
-        let of = |id: &str| place(id).and_then(|place| sides.get(&(place, Side::Numerator)));
+        let of = |id: &str| place(id).and_then(|place| sides.get(&(place, side)));
+        if sum.parts.iter().any(|part| of(&part.measure).is_none()) {
+            return Vec::new();
+        }
         let (Some(wholes), Some(whole)) =
             (of(&sum.whole), place(&sum.whole).and_then(|place| tied.measures.get(place)))
         else {
@@ -238,10 +259,13 @@ impl Layout {
             return Ok((Grid::new(&[], tied.areas), Vec::new()));
         };
         let rule = measure.rule;
-        let mut grid = Grid::new(measure.figures, tied.areas);
+        let Some(all) = tied.all.get(number) else {
+            return Ok((Grid::new(&[], tied.areas), Vec::new()));
+        };
+        let mut grid = Grid::new(&all.figures, tied.areas);
         let mut counts: Vec<Option<i64>> = vec![None; grid.places()];
         for (place, count) in counts.iter_mut().enumerate() {
-            let Some(figure) = grid.figure(place).and_then(|at| measure.figures.get(at)) else { continue };
+            let Some(figure) = grid.figure(place).and_then(|at| all.figures.get(at)) else { continue };
             let Some(told) = side.of(figure) else { continue };
             *count = Some(whole(told).ok_or_else(|| FiguresError::BadCount {
                 measure: measure.id.to_owned(),
@@ -276,7 +300,19 @@ impl Layout {
         let shared = self.shared(tied, family, number, side);
         for (place, count) in counts.iter().enumerate() {
             let (Some(count), Some(at)) = (*count, grid.figure(place)) else { continue };
-            let Some(figure) = measure.figures.get(at) else { continue };
+            let Some(figure) = measure.figures.get(at) else {
+                let from = at.checked_sub(measure.figures.len()).and_then(|at| all.from.get(at));
+                if let Some((edition, figure)) = from {
+                    let (edition, figure) = (index(*edition), index(*figure));
+                    let cell = self.known_before(
+                        Named::Before { measure: index(number), edition, figure },
+                        count,
+                        rule,
+                    );
+                    grid.set(place, cell);
+                }
+                continue;
+            };
             let mut sensitive = rule.threshold.is_some_and(|rule| rule.is_sensitive(count));
             let denominator = figure.denominator.and_then(whole).unwrap_or(i64::MAX);
             sensitive |= denominator > 0 && denominator < rule.least_denominator;
@@ -304,6 +340,9 @@ impl Layout {
                 None => self.cell(Named::Of { measure: index(number), figure: index(at), side }, own),
             };
             grid.set(place, cell);
+            if let Some(told) = side.of(figure).filter(|told| told.fract() != 0.0) {
+                self.fractions.insert(cell, told);
+            }
             let Some(laid) = self.measures.last_mut() else { continue };
             if sensitive && rule.threshold.is_some() {
                 laid.sensitive.push((at, side));
@@ -323,6 +362,19 @@ impl Layout {
             self.earlier(number, measure, edition, side, &grid, tied.areas);
         }
         Ok((grid, rests))
+    }
+
+    /// What an earlier release showed at a place where nothing stands any more.
+    fn known_before(&mut self, named: Named, count: i64, rule: &Rule) -> u32 {
+        let cell = Cell {
+            order: 0,
+            count: Some(count),
+            standing: Standing::Known,
+            sensitive: false,
+            need: need(rule, None),
+            weight: 1,
+        };
+        self.cell(named, cell)
     }
 
     /// By figure, the cell that it has already under another name.
@@ -630,6 +682,11 @@ impl Layout {
         self.problem.cells.get(cell as usize).and_then(|cell| cell.count).unwrap_or_default()
     }
 
+    /// A count as it is, where it is no whole number.
+    fn exact(&self, cell: u32) -> f64 {
+        self.fractions.get(&cell).copied().unwrap_or_else(|| self.count(cell) as f64)
+    }
+
     /// What published parts leave of their total; negative where they overlap.
     fn rest(&self, total: u32, parts: &[u32]) -> i64 {
         self.count(total) - parts.iter().map(|part| self.count(*part)).sum::<i64>()
@@ -645,7 +702,9 @@ impl Layout {
         (protect_rest, may_leave): (bool, bool),
     ) -> Option<u32> {
         let rest = self.rest(total, parts);
-        if parts.is_empty() || rest < 0 || (rest > 0 && rest <= slack(rule, parts.len())) {
+        let left_over = self.exact(total) - parts.iter().map(|part| self.exact(*part)).sum::<f64>();
+        let is_exact = !self.fractions.is_empty() && left_over.abs() < 1e-6;
+        if parts.is_empty() || rest < 0 || (rest > 0 && (is_exact || rest <= slack(rule, parts.len()))) {
             if !parts.is_empty() {
                 self.tie(Relation::sum(total, parts.to_vec()), rule);
             }
@@ -705,10 +764,13 @@ impl Layout {
     fn tie(&mut self, mut relation: Relation, rule: &Rule) {
         let sum = |cells: &[u32]| cells.iter().map(|cell| self.count(*cell)).sum::<i64>();
         let over = sum(&relation.parts) - sum(&relation.whole);
+        let exact = |cells: &[u32]| cells.iter().map(|cell| self.exact(*cell)).sum::<f64>();
+        let is_exact =
+            !self.fractions.is_empty() && (exact(&relation.parts) - exact(&relation.whole)).abs() < 1e-6;
         let cells: BTreeSet<u32> = relation.whole.iter().chain(&relation.parts).copied().collect();
         let is_plain = cells.len() == relation.whole.len() + relation.parts.len();
         let overlap = rule.stands_for_sums() && over > 0;
-        let may_differ = overlap || over.abs() <= slack(rule, cells.len());
+        let may_differ = overlap || is_exact || over.abs() <= slack(rule, cells.len());
         let is_sum = !relation.whole.is_empty() && !relation.parts.is_empty();
         if over == 0 || !may_differ || !is_plain || !is_sum {
             self.relate(relation);

@@ -37,8 +37,12 @@ pub(super) struct Link<'a> {
     pub(super) figures: Vec<(usize, usize)>,
 }
 
-/// How many of the latest periods of a kind are compared first.
+/// How many of the latest, and of the earliest, periods of a kind are compared first: a count that is known later than
+/// another has the same beginning.
 const TAIL: usize = 8;
+
+/// Of so few periods every beginning is compared.
+const FEW: usize = 12;
 
 /// Counts that are the same in two measures, or on two sides of one, wherever both stand: one count under two names, so
 /// that what is withheld of the one must not be shown by the other.
@@ -151,19 +155,27 @@ fn counted<'a>(figures: &'a [Figure], run: &Run<'_>) -> impl Iterator<Item = (Pe
         .filter_map(move |(at, figure)| Some((figure.period, (at, side.of(figure).and_then(whole)?))))
 }
 
-/// Digests of the latest counts of a run, one for each kind of period.
+/// Digests of the latest and the earliest counts of a run, for each kind of period.
 fn tails(figures: &[Figure], run: &Run<'_>) -> Vec<u64> {
     let mut by_kind: BTreeMap<PeriodKind, Vec<(Period, i64)>> = BTreeMap::new();
     for (period, (_, count)) in counted(figures, run) {
         by_kind.entry(period.kind).or_default().push((period, count));
     }
-    let digest = |counts: &Vec<(Period, i64)>| {
-        let tail = counts.get(counts.len().saturating_sub(TAIL)..).unwrap_or_default();
+    let digest = |counts: &[(Period, i64)]| {
         let mut hasher = DefaultHasher::new();
-        (run.area, tail).hash(&mut hasher);
+        (run.area, counts).hash(&mut hasher);
         hasher.finish()
     };
-    by_kind.values().map(digest).collect()
+    let mut digests = BTreeSet::new();
+    for counts in by_kind.values() {
+        let shortest = if counts.len() <= FEW { 2 } else { TAIL };
+        let longest = if counts.len() <= FEW { counts.len() } else { TAIL };
+        let heads = (shortest..=longest).filter_map(|length| counts.get(..length));
+        let tail = counts.get(counts.len().saturating_sub(TAIL)..);
+        let telling = heads.chain(tail).filter(|part| part.iter().any(|(_, count)| *count > 0));
+        digests.extend(telling.map(digest));
+    }
+    digests.into_iter().collect()
 }
 
 /// The figures of two runs that have the same count; `None` where the runs differ in one, or are nothing throughout.

@@ -396,15 +396,21 @@ fn steps(periods: &[Period], there: &[bool]) -> Vec<Step> {
         stretches.sort_by_key(|(period, _)| std::cmp::Reverse(period.last));
     }
     let months = |period: &Period| period.last.since(period.first);
+    let mut unmade: Vec<(Period, usize)> = Vec::new();
     for (total, whole) in &series {
+        let known = steps.len();
         if let Some(parts) = tiles(*total, &from) {
             steps.push(Step { whole: vec![*whole], parts });
             continue;
         }
+        // Each of these tells its total by others that are shorter, or as long and before it.
         let same = series
             .iter()
             .find(|(other, _)| other < total && other.first == total.first && other.last == total.last);
-        steps.extend(same.map(|(_, other)| Step { whole: vec![*whole], parts: vec![*other] }));
+        if let Some((_, other)) = same {
+            steps.push(Step { whole: vec![*whole], parts: vec![*other] });
+            continue;
+        }
         let before = series.iter().find(|(other, _)| {
             other.kind == total.kind
                 && other.last.plus(1) == total.last
@@ -416,6 +422,51 @@ fn steps(periods: &[Period], there: &[bool]) -> Vec<Step> {
             && let (Some((_, left)), Some((_, came))) = (month(before.first), month(total.last))
         {
             steps.push(Step { whole: vec![*whole, *left], parts: vec![*place, *came] });
+        }
+        if steps.len() == known {
+            unmade.push((*total, *whole));
+        }
+    }
+    steps.extend(detours(unmade));
+    steps
+}
+
+/// The sums among stretches that no other sum makes up. Each stretch leads from the beginning of its first month to the end of
+/// its last one; one whose ends others connect already, forwards and backwards, is told by these. With the sums that are known
+/// these are all that there are: whatever adds up and takes away stretches to nothing goes round and round between such ends.
+fn detours(mut stretches: Vec<(Period, usize)>) -> Vec<Step> {
+    stretches.sort_by_key(|(period, place)| (period.last.since(period.first), *place));
+    let mut steps = Vec::new();
+    // By end, the stretches that lead away from it: to which end, the place, and whether forwards.
+    let mut ways: BTreeMap<Month, Vec<(Month, usize, bool)>> = BTreeMap::new();
+    for (period, place) in stretches {
+        let (begin, end) = (period.first, period.last.plus(1));
+        let mut came: BTreeMap<Month, (Month, usize, bool)> = BTreeMap::new();
+        let mut waiting = vec![begin];
+        while let Some(at) = waiting.pop() {
+            for (to, by, forwards) in ways.get(&at).into_iter().flatten() {
+                if *to != begin && !came.contains_key(to) {
+                    came.insert(*to, (at, *by, *forwards));
+                    waiting.push(*to);
+                }
+            }
+        }
+        if came.contains_key(&end) {
+            let (mut whole, mut parts) = (vec![place], Vec::new());
+            let mut at = end;
+            while at != begin {
+                let Some((from, by, forwards)) = came.get(&at).copied() else { break };
+                if forwards {
+                    parts.push(by)
+                } else {
+                    whole.push(by)
+                }
+                at = from;
+            }
+            steps.push(Step { whole, parts });
+        } else {
+            ways.entry(begin).or_default().push((end, place, true));
+            ways.entry(end).or_default().push((begin, place, false));
         }
     }
     steps

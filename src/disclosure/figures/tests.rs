@@ -359,6 +359,175 @@ fn a_count_that_two_releases_tell_by_rounding_it_otherwise_is_not_rounded_again(
     assert_eq!(now.counts, Counts { shown: 1, primary: 1, secondary: 1 });
 }
 
+/// Figures of one area: periods by kind and last month, each with its count.
+fn along(area: &str, counts: &[(PeriodKind, &str, f64)]) -> Vec<Figure> {
+    counts.iter().map(|(kind, last, count)| figure(area, ALL, period(*kind, last), (*count, None))).collect()
+}
+
+#[test]
+fn running_totals_without_months_do_not_give_a_quarter_back() {
+    use PeriodKind::{FinancialQuarter, FinancialYear, FinancialYearToDate};
+    // The longest stretch within the year is that to February, and no March stands behind it.
+    let figures = along(
+        "W",
+        &[
+            (FinancialQuarter, "2024-06", 21.0),
+            (FinancialQuarter, "2024-09", 3.0),
+            (FinancialQuarter, "2024-12", 24.0),
+            (FinancialQuarter, "2025-03", 26.0),
+            (FinancialYearToDate, "2024-06", 21.0),
+            (FinancialYearToDate, "2025-02", 65.0),
+            (FinancialYear, "2025-03", 74.0),
+        ],
+    );
+    let outcome = run(&[measure("m", &figures, &Rule::default())], &[]);
+    let told = shown(&outcome.measures[0].figures);
+    assert_eq!(told[1], None);
+    let others = [told[0].or(told[4]), told[2], told[3], told[6]];
+    assert!(others.contains(&None), "74 - 21 - 24 - 26 is 3: {told:?}");
+    // Rolling years tell by turns: from one to the other, forwards and backwards.
+    let turns = along(
+        "W",
+        &[
+            (FinancialYearToDate, "2025-05", 13.0),
+            (FinancialYearToDate, "2025-06", 16.0),
+            (PeriodKind::CalendarQuarter, "2025-06", 16.0),
+            (PeriodKind::Month, "2025-06", 3.0),
+        ],
+    );
+    let outcome = run(&[measure("m", &turns, &Rule::default())], &[]);
+    let told = shown(&outcome.measures[0].figures);
+    assert!(told[3].is_none() && (told[0].is_none() || (told[1].is_none() && told[2].is_none())), "{told:?}");
+}
+
+#[test]
+fn what_earlier_releases_showed_at_places_that_stand_no_more_is_tied_to_what_stands_now() {
+    use PeriodKind::{FinancialQuarter, Month};
+    let rule = Rule::default();
+    let check = |earlier: &[Figure], now: &[Figure], small: usize| {
+        let release = [Edition { shown: earlier, counted: None }];
+        let own = Measure { earlier: &release, ..measure("m", now, &rule) };
+        let outcome = run(&[own], &[]);
+        let told = shown(&outcome.measures[0].figures);
+        let hidden = told.iter().filter(|count| count.is_none()).count();
+        assert!(told[small].is_none() && hidden > 1, "{told:?}");
+        let figures = outcome.measures[0].figures.clone();
+        let found = audit_figures(&[own], &[&figures], &[], &areas(), &Effort::default()).unwrap();
+        assert!(found.iter().all(|own| own.finding.passes));
+        // Without cover the proof finds it.
+        let mut bare = now.to_vec();
+        bare[small].numerator = None;
+        let found = audit_figures(&[own], &[&bare], &[], &areas(), &Effort::default()).unwrap();
+        assert!(found.iter().any(|own| !own.finding.passes), "{found:?}");
+    };
+    check(&counts(&[("C", 38.0)]), &counts(&[("N", 20.0), ("S", 15.0), ("W", 3.0)]), 2);
+    check(
+        &along("W", &[(FinancialQuarter, "2025-06", 23.0)]),
+        &along("W", &[(Month, "2025-04", 3.0), (Month, "2025-05", 10.0), (Month, "2025-06", 10.0)]),
+        0,
+    );
+    let kinds = [("kind: x", 3.0), ("kind: y", 12.0)];
+    let kinds = kinds.map(|(kind, count)| figure("N", kind, month(), (count, None)));
+    check(&counts(&[("N", 15.0)]), &kinds, 0);
+}
+
+#[test]
+fn a_count_that_ends_earlier_under_another_name_is_the_same_count() {
+    use PeriodKind::{FinancialQuarter, Month};
+    let entered = along(
+        "W",
+        &[
+            (Month, "2025-04", 3.0),
+            (Month, "2025-05", 10.0),
+            (Month, "2025-06", 10.0),
+            (FinancialQuarter, "2025-06", 23.0),
+        ],
+    );
+    let mut mature = along("W", &[(Month, "2025-04", 3.0), (Month, "2025-05", 10.0)]);
+    for figure in &mut mature {
+        figure.denominator = figure.numerator.replace(0.0);
+    }
+    let (rule, share) = (Rule::default(), Rule { part_of_denominator: true, ..Rule::default() });
+    let outcome = run(&[measure("entered", &entered, &rule), measure("mature", &mature, &share)], &[]);
+    let told = shown(&outcome.measures[0].figures);
+    let denominators: Vec<_> = outcome.measures[1].figures.iter().map(|figure| figure.denominator).collect();
+    assert!(told[0].is_none() && denominators[0].is_none());
+    assert_eq!(told[1].is_none(), denominators[1].is_none(), "{told:?} {denominators:?}");
+    assert!(told[1..].contains(&None), "{told:?}");
+}
+
+#[test]
+fn a_declared_sum_that_ties_nothing_keeps_its_measures_back() {
+    use PeriodKind::{FinancialQuarter, Month};
+    let monthly = along("W", &[(Month, "2025-04", 3.0), (Month, "2025-05", 10.0), (Month, "2025-06", 12.0)]);
+    let yearly = along("W", &[(FinancialQuarter, "2025-06", 25.0)]);
+    let rule = Rule::default();
+    let sum = MeasureSum { whole: "yearly".into(), parts: vec!["monthly".into()] };
+    let measures = [measure("monthly", &monthly, &rule), measure("yearly", &yearly, &rule)];
+    let outcome = run(&measures, &[sum]);
+    for own in &outcome.measures {
+        let why = own.failed.clone().expect("withheld as a whole");
+        assert!(
+            why.contains("`sum-of` of measure `yearly` ties none of its figures to those of monthly"),
+            "{why}"
+        );
+        assert!(own.figures.iter().all(|figure| figure.numerator.is_none() && figure.value.is_none()));
+    }
+}
+
+#[test]
+fn denominators_of_a_declared_sum_are_tied_too() {
+    let all = vec![figure("C", ALL, month(), (9.0, Some(23.0)))];
+    let by_type: Vec<Figure> = [("type: a", 1.0, 3.0), ("type: b", 8.0, 20.0)]
+        .map(|(kind, n, of)| figure("C", kind, month(), (n, Some(of))))
+        .into();
+    let rule = Rule { part_of_denominator: true, ..Rule::default() };
+    let sum = MeasureSum { whole: "all".into(), parts: vec!["by-type".into()] };
+    let outcome = run(&[measure("all", &all, &rule), measure("by-type", &by_type, &rule)], &[sum]);
+    let of = |own: usize| {
+        outcome.measures[own].figures.iter().map(|figure| figure.denominator).collect::<Vec<_>>()
+    };
+    assert_eq!(of(1)[0], None);
+    assert!(of(0)[0].is_none() || of(1)[1].is_none(), "23 - 20 is 3: {:?} {:?}", of(0), of(1));
+}
+
+#[test]
+fn counts_that_were_shared_out_by_weights_still_add_up() {
+    use PeriodKind::{FinancialQuarter, Month};
+    let figures = along(
+        "W",
+        &[
+            (Month, "2025-04", 3.5),
+            (Month, "2025-05", 4.5),
+            (Month, "2025-06", 4.5),
+            (FinancialQuarter, "2025-06", 12.5),
+        ],
+    );
+    let rule = Rule { threshold: Some(Threshold { below: 5, zeros: false }), ..Rule::default() };
+    let outcome = run(&[measure("m", &figures, &rule)], &[]);
+    let told = shown(&outcome.measures[0].figures);
+    assert!(told[0].is_none() && told[1..].contains(&None), "12.5 - 4.5 - 4.5 is 3.5: {told:?}");
+}
+
+#[test]
+fn a_rounded_figure_is_made_of_rounded_counts_to_the_last_digit() {
+    let rule = Rule { part_of_denominator: true, rounding: Some(5), ..Rule::default() };
+    let rate = Rule { rounding: Some(5), ..Rule::default() };
+    for count in [3.0, 4.0, 5.0, 6.0, 7.0] {
+        let mut of_residents = figure("N", ALL, month(), (count, Some(11213.0)));
+        of_residents.value = Some(count * 1000.0 / 11213.0);
+        let told = rounded(&of_residents, &rate, 5);
+        assert_eq!(told.value.map(f64::to_bits), Some((5.0 * 1000.0 / 11213.0_f64).to_bits()));
+        let share = figure("N", ALL, month(), (count, Some(23.0)));
+        let told = rounded(&share, &rule, 5);
+        assert_eq!((told.numerator, told.denominator), (Some(5.0), Some(25.0)));
+        assert_eq!(told.value.map(f64::to_bits), Some((5.0 * 100.0 / 25.0_f64).to_bits()));
+        assert_eq!(rounded(&figure("N", ALL, month(), (count, None)), &rate, 5).value, Some(5.0));
+    }
+    let nothing = rounded(&figure("N", ALL, month(), (0.0, Some(23.0))), &rule, 5);
+    assert_eq!((nothing.numerator, nothing.value), (Some(0.0), Some(0.0)));
+}
+
 mod properties {
     use proptest::collection::vec;
     use proptest::prelude::*;
