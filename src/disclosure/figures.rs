@@ -10,7 +10,7 @@ mod links;
 mod shape;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -24,7 +24,7 @@ use crate::period::Period;
 use counting::{Component, components, put_together};
 pub use counting::{Counting, numbers};
 use layout::Layout;
-use links::{Link, links};
+use links::{Equal, Link, equals, links};
 
 /// What protects the figures of a measure.
 #[derive(Debug, Clone, PartialEq)]
@@ -260,9 +260,18 @@ pub fn protect_figures(
     let earlier: Vec<Vec<Edition<'_>>> = components.iter().map(Component::editions).collect();
     let laid = as_measures(&components, &earlier, measures);
     let links = links(&laid);
-    let families = families(&laid, sums, &links)?;
+    let equal = equals(&laid, areas);
+    let families = families(&laid, sums, &links, &equal)?;
     let all: Vec<WithEarlier<'_>> = laid.iter().map(WithEarlier::of).collect();
-    let tied = Tied { measures: &laid, all: &all, components: &components, sums, links: &links, areas };
+    let tied = Tied {
+        measures: &laid,
+        all: &all,
+        components: &components,
+        sums,
+        links: &links,
+        equal: &equal,
+        areas,
+    };
     let found = in_parallel(families.len(), effort.threads, |at| {
         families.get(at).map(|family| tied.protect(family, effort)).unwrap_or_default()
     });
@@ -356,9 +365,18 @@ pub fn audit_figures(
         .collect();
     let shown: Vec<&[Figure]> = shown.iter().map(|own| &**own).collect();
     let links = links(&laid);
-    let families = families(&laid, sums, &links)?;
+    let equal = equals(&laid, areas);
+    let families = families(&laid, sums, &links, &equal)?;
     let all: Vec<WithEarlier<'_>> = laid.iter().map(WithEarlier::of).collect();
-    let tied = Tied { measures: &laid, all: &all, components: &components, sums, links: &links, areas };
+    let tied = Tied {
+        measures: &laid,
+        all: &all,
+        components: &components,
+        sums,
+        links: &links,
+        equal: &equal,
+        areas,
+    };
     let work = |at: usize| -> Result<Vec<Audited>, FiguresError> {
         let Some(family) = families.get(at) else { return Ok(Vec::new()) };
         let mut layout = Layout::new(&tied, family)?;
@@ -425,6 +443,7 @@ struct Tied<'a> {
     components: &'a [Component<'a>],
     sums: &'a [MeasureSum],
     links: &'a [Link<'a>],
+    equal: &'a [Equal],
     areas: &'a [Area],
 }
 
@@ -608,6 +627,7 @@ fn families(
     measures: &[Measure<'_>],
     sums: &[MeasureSum],
     links: &[Link<'_>],
+    equal: &[Equal],
 ) -> Result<Vec<Vec<usize>>, FiguresError> {
     let place = |id: &String| {
         measures
@@ -623,6 +643,8 @@ fn families(
         }
     }
     pairs.extend(links.iter().map(|link| (link.part.measure, link.whole.measure)));
+    let apart: BTreeSet<(usize, usize)> = equal.iter().map(|pair| (pair.one.0, pair.other.0)).collect();
+    pairs.extend(apart);
     // Sums stand behind the bases that they go with.
     let sums = measures.iter().enumerate().skip(1).filter(|(_, measure)| measure.rule.stands_for_sums());
     pairs.extend(sums.map(|(at, _)| (at, at - 1)));

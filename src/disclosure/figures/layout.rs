@@ -111,6 +111,17 @@ impl Layout {
                 layout.untied.push(number);
             }
         }
+        for pair in tied.equal {
+            let cell = |(measure, side, figure): (usize, Side, usize)| {
+                let at = family.iter().position(|own| *own == measure)?;
+                layout.measures.get(at)?.cell(figure, side)
+            };
+            if let (Some(one), Some(other)) = (cell(pair.one), cell(pair.other))
+                && one != other
+            {
+                layout.relate(Relation::sum(one, vec![other]));
+            }
+        }
         layout.tell();
         layout.lattices(tied, family, &sides, &rests);
         Ok(layout)
@@ -273,30 +284,7 @@ impl Layout {
                 period: figure.period.to_string(),
             })?);
         }
-        // What was shown before and is the same now is known.
-        let mut shown_before = vec![false; grid.places()];
-        // What was withheld stays so: what covered a count then covers it still, and other cover may be known by now.
-        let mut withheld_before = vec![false; grid.places()];
-        for edition in measure.earlier {
-            let mut finder = grid.finder();
-            // A measure that was withheld as a whole was so for want of cover, not as cover.
-            let any_shown = edition.shown.iter().any(|figure| figure.numerator.is_some());
-            for figure in edition.shown {
-                let Some(place) = finder.place(&key(figure)) else { continue };
-                if rounded_to(&figure.note).is_some() {
-                    continue;
-                }
-                let count = side.of(figure).and_then(whole);
-                let marks = match count {
-                    Some(_) if counts.get(place) == Some(&count) => &mut shown_before,
-                    None if any_shown && figure.status == assess::Status::Suppressed => &mut withheld_before,
-                    _ => continue,
-                };
-                if let Some(mark) = marks.get_mut(place) {
-                    *mark = true;
-                }
-            }
-        }
+        let (shown_before, withheld_before) = before(measure, side, &grid, &counts);
         let shared = self.shared(tied, family, number, side);
         for (place, count) in counts.iter().enumerate() {
             let (Some(count), Some(at)) = (*count, grid.figure(place)) else { continue };
@@ -798,6 +786,40 @@ impl Layout {
             self.problem.relations.push(relation);
         }
     }
+}
+
+/// By place, whether an earlier release showed the count that stands now, and whether one withheld it.
+fn before(
+    measure: &Measure<'_>,
+    side: Side,
+    grid: &Grid<'_>,
+    counts: &[Option<i64>],
+) -> (Vec<bool>, Vec<bool>) {
+    // What was shown before and is the same now is known.
+    let mut shown_before = vec![false; grid.places()];
+    // What was withheld stays so: what covered a count then covers it still, and other cover may be known by now.
+    let mut withheld_before = vec![false; grid.places()];
+    for edition in measure.earlier {
+        let mut finder = grid.finder();
+        // A measure that was withheld as a whole was so for want of cover, not as cover.
+        let any_shown = edition.shown.iter().any(|figure| figure.numerator.is_some());
+        for figure in edition.shown {
+            let Some(place) = finder.place(&key(figure)) else { continue };
+            if rounded_to(&figure.note).is_some() {
+                continue;
+            }
+            let count = side.of(figure).and_then(whole);
+            let marks = match count {
+                Some(_) if counts.get(place) == Some(&count) => &mut shown_before,
+                None if any_shown && figure.status == assess::Status::Suppressed => &mut withheld_before,
+                _ => continue,
+            };
+            if let Some(mark) = marks.get_mut(place) {
+                *mark = true;
+            }
+        }
+    }
+    (shown_before, withheld_before)
 }
 
 /// By how much amounts of which each was taken to the nearest whole number may miss their sum; nothing for counts.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
 use super::{Figure, Measure, Side, whole};
+use crate::geography::Area;
 use crate::period::{Period, PeriodKind};
 
 /// One side of the figures of an area and breakdown.
@@ -53,23 +54,11 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
     let mut alike: HashMap<u64, Vec<Run<'a>>> = HashMap::new();
     let mut series: HashMap<Series<'a>, Vec<Run<'a>>> = HashMap::new();
     for (number, measure) in measures.iter().enumerate() {
-        let mut from = 0;
-        for to in 1..=measure.figures.len() {
-            let (Some(first), next) = (measure.figures.get(from), measure.figures.get(to)) else { continue };
-            if next.is_some_and(|next| next.area == first.area && next.breakdown == first.breakdown) {
-                continue;
+        for run in runs(number, measure) {
+            series.entry(run.series()).or_default().push(run);
+            for hash in tails(measure.figures, &run) {
+                alike.entry(hash).or_default().push(run);
             }
-            for side in [Side::Numerator, Side::Denominator] {
-                if side == Side::Numerator || measure.rule.lays_denominator() {
-                    let (area, breakdown) = (first.area.as_str(), first.breakdown.as_str());
-                    let run = Run { measure: number, side, area, breakdown, from, to };
-                    series.entry(run.series()).or_default().push(run);
-                    for hash in tails(measure.figures, &run) {
-                        alike.entry(hash).or_default().push(run);
-                    }
-                }
-            }
-            from = to;
         }
     }
     // What stands for a sum is no count of anything else.
@@ -123,6 +112,105 @@ pub(super) fn links<'a>(measures: &[Measure<'a>]) -> Vec<Link<'a>> {
         )
     });
     found
+}
+
+/// A count that stands at two places: measure, side and figure of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Equal {
+    pub(super) one: (usize, Side, usize),
+    pub(super) other: (usize, Side, usize),
+}
+
+/// Denominators that are the same in all areas of a measure, such as the whole of a borough beside each of its wards: one
+/// count, told in every row, and the count of the area around them wherever that stands.
+pub(super) fn equals(measures: &[Measure<'_>], areas: &[Area]) -> Vec<Equal> {
+    let mut found = Vec::new();
+    for (number, measure) in measures.iter().enumerate().filter(|(_, own)| own.rule.lays_denominator()) {
+        let mut denominators: BTreeMap<&str, Vec<Run<'_>>> = BTreeMap::new();
+        for run in runs(number, measure).filter(|run| run.side == Side::Denominator) {
+            denominators.entry(run.breakdown).or_default().push(run);
+        }
+        for own in denominators.values().filter(|own| own.len() > 1) {
+            let Some(first) = same_in_all(measure.figures, own) else { continue };
+            let of = |at: usize| (number, Side::Denominator, at);
+            for run in own {
+                for (period, (at, _)) in counted(measure.figures, run) {
+                    let known = first.get(&period).filter(|(known, _)| *known != at);
+                    found.extend(known.map(|(known, _)| Equal { one: of(*known), other: of(at) }));
+                }
+            }
+            let around = around_all(own.iter().map(|run| run.area), areas);
+            for (other, measure) in measures.iter().enumerate() {
+                let there = runs(other, measure).filter(|run| around.contains(run.area));
+                for run in there.filter(|run| (other, run.side) != (number, Side::Denominator)) {
+                    let their: Vec<_> = counted(measure.figures, &run).collect();
+                    let common = || their.iter().filter_map(|(period, own)| Some((first.get(period)?, own)));
+                    let is_same = common().all(|((_, known), (_, count))| known == count)
+                        && common().any(|((_, known), _)| *known > 0);
+                    let pairs = common().filter(|_| is_same);
+                    found.extend(pairs.map(|((known, _), (at, _))| Equal {
+                        one: of(*known),
+                        other: (other, run.side, *at),
+                    }));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The counts by period, each with the place of a figure that has it, where all of these runs have the same.
+fn same_in_all(figures: &[Figure], runs: &[Run<'_>]) -> Option<BTreeMap<Period, (usize, i64)>> {
+    let mut first: BTreeMap<Period, (usize, i64)> = BTreeMap::new();
+    for run in runs {
+        for (period, (at, count)) in counted(figures, run) {
+            if first.entry(period).or_insert((at, count)).1 != count {
+                return None;
+            }
+        }
+    }
+    first.values().any(|(_, count)| *count > 0).then_some(first)
+}
+
+/// The areas in which all of these lie.
+fn around_all<'a>(codes: impl Iterator<Item = &'a str>, areas: &'a [Area]) -> BTreeSet<&'a str> {
+    let by_code: HashMap<&str, &'a Area> = areas.iter().map(|area| (area.code.as_str(), area)).collect();
+    let around = |code: &str| -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::new();
+        let mut at = by_code.get(code).map_or("", |area| area.parent.as_str());
+        while !at.is_empty() && found.insert(at) {
+            at = by_code.get(at).map_or("", |area| area.parent.as_str());
+        }
+        found
+    };
+    codes.map(around).reduce(|all, own| all.intersection(&own).copied().collect()).unwrap_or_default()
+}
+
+/// The runs of a measure.
+fn runs<'a>(number: usize, measure: &Measure<'a>) -> impl Iterator<Item = Run<'a>> {
+    let (figures, lays_denominator) = (measure.figures, measure.rule.lays_denominator());
+    let mut from = 0;
+    let places = (1..=figures.len()).filter_map(move |to| {
+        let (first, next) = (figures.get(from)?, figures.get(to));
+        if next.is_some_and(|next| next.area == first.area && next.breakdown == first.breakdown) {
+            return None;
+        }
+        let found = (first, from, to);
+        from = to;
+        Some(found)
+    });
+    places.flat_map(move |(first, from, to)| {
+        let sides = [Side::Numerator, Side::Denominator].into_iter();
+        let sides = sides.filter(move |side| *side == Side::Numerator || lays_denominator);
+        sides.map(move |side| Run {
+            measure: number,
+            side,
+            area: first.area.as_str(),
+            breakdown: first.breakdown.as_str(),
+            from,
+            to,
+        })
+    })
 }
 
 /// Whether two runs are the same in every other area too in which both of their series stand.

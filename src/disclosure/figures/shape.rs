@@ -457,9 +457,9 @@ fn detours(mut stretches: Vec<(Period, usize)>) -> Vec<Step> {
             while at != begin {
                 let Some((from, by, forwards)) = came.get(&at).copied() else { break };
                 if forwards {
-                    parts.push(by)
+                    parts.push(by);
                 } else {
-                    whole.push(by)
+                    whole.push(by);
                 }
                 at = from;
             }

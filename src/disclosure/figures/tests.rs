@@ -510,6 +510,48 @@ fn counts_that_were_shared_out_by_weights_still_add_up() {
 }
 
 #[test]
+fn a_total_beside_each_of_its_parts_is_one_count_in_every_row_and_that_of_the_area_around() {
+    use PeriodKind::{FinancialQuarter, Month};
+    // Three months and their quarter: reports of the whole, told as denominator beside those of each ward.
+    let times = [(Month, "2025-04"), (Month, "2025-05"), (Month, "2025-06"), (FinancialQuarter, "2025-06")];
+    let all = [8.0, 7.0, 4.0, 19.0];
+    let total: Vec<Figure> = times
+        .iter()
+        .zip(all)
+        .map(|((kind, last), n)| figure("C", ALL, period(*kind, last), (n, None)))
+        .collect();
+    let wards = [("N", [8.0, 0.0, 4.0, 12.0]), ("S", [0.0, 7.0, 0.0, 7.0])];
+    let shares: Vec<Figure> = wards
+        .iter()
+        .flat_map(|(ward, counts)| {
+            times
+                .iter()
+                .zip(counts)
+                .zip(all)
+                .map(|(((kind, last), n), of)| figure(ward, ALL, period(*kind, last), (*n, Some(of))))
+        })
+        .collect();
+    let (rule, share) = (Rule::default(), Rule { part_of_denominator: true, ..Rule::default() });
+    let measures = [measure("shares", &shares, &share), measure("total", &total, &rule)];
+    let outcome = run(&measures, &[]);
+    let denominators: Vec<_> = outcome.measures[0].figures.iter().map(|figure| figure.denominator).collect();
+    let told = shown(&outcome.measures[1].figures);
+    for (at, count) in told.iter().enumerate() {
+        assert_eq!((denominators[at], denominators[at + 4]), (*count, *count), "{denominators:?} {told:?}");
+    }
+    assert!(
+        told[2].is_none() && told.iter().filter(|count| count.is_none()).count() > 1,
+        "19 - 8 - 7 is 4: {told:?}"
+    );
+    // The proof ties them as well.
+    let mut open = shares.clone();
+    open[2].denominator = None;
+    open[2].numerator = None;
+    let found = audit_figures(&measures, &[&open, &total], &[], &areas(), &Effort::default()).unwrap();
+    assert!(found.iter().any(|own| !own.finding.passes), "{found:?}");
+}
+
+#[test]
 fn a_rounded_figure_is_made_of_rounded_counts_to_the_last_digit() {
     let rule = Rule { part_of_denominator: true, rounding: Some(5), ..Rule::default() };
     let rate = Rule { rounding: Some(5), ..Rule::default() };
