@@ -804,3 +804,76 @@ fn measures_that_are_tied_by_sums_are_rounded_when_all_of_them_are_to_be() {
     let told = world.outturn(&["disclosure", "audit", "--bounds", "--output", "csv"]).exits(0);
     assert!(told.out.lines().filter(|line| line.starts_with(by_kind)).count() >= rows.len(), "{told}");
 }
+
+#[test]
+fn a_part_of_a_declared_sum_that_the_public_may_not_see_is_not_what_the_others_leave() {
+    let mut reports = reports();
+    reports[5][1] = [12, 3];
+    let world = open(&reports);
+    for id in ["northport-noise", "northport-asb-by-kind"] {
+        fs::remove_file(world.path(&format!("sql/northport/{id}.sql"))).unwrap();
+    }
+    // Crimes are under no agreement, so that nobody but the partnership may see what is counted with them.
+    let kinds = [("litter", "Litter", ""), ("noise-count", "Noise", " AND EXISTS (SELECT 1 FROM crime)")];
+    for (id, kind, more) in kinds {
+        let of = |area: &str, by: &str| {
+            format!(
+                "SELECT {area} AS area, month, count(*) AS numerator FROM asb WHERE kind = '{kind}'{more} GROUP BY {by}month"
+            )
+        };
+        let head = BY_KIND
+            .split("breakdowns")
+            .next()
+            .unwrap()
+            .replace("northport-asb-by-kind", &format!("northport-{id}"));
+        let select = format!("{}\nUNION ALL\n{}", of("ward", "ward, "), of("'P01'", ""));
+        world.write(&format!("sql/northport/northport-{id}.sql"), format!("{head}*/\n{select}\n"));
+    }
+    world.edit(
+        "sql/northport/northport-asb.sql",
+        "[[\"northport-asb-by-kind\"]]",
+        "[[\"northport-litter\", \"northport-noise-count\"]]",
+    );
+    world.run().exits(0);
+    let rows = public(&world, "outturn");
+    let told = |measure: &str| {
+        let at = |row: &&Row| row["measure"] == measure && row["area"] == "W02" && row["period"] == month(5);
+        rows.iter().find(at).and_then(|row| number(row, "numerator"))
+    };
+    assert!(
+        rows.iter().all(|row| row["measure"] != "northport-noise-count" || !row.contains_key("numerator"))
+    );
+    let both = (told("northport-asb"), told("northport-litter"));
+    assert!(both.0.is_none() || both.1.is_none(), "15 - 12 is 3: {both:?}");
+    world.outturn(&["disclosure", "audit"]).exits(0);
+}
+
+#[test]
+fn a_declared_sum_that_ties_nothing_is_told_to_the_partnership_and_to_the_public_without_the_reason() {
+    let world = open(&reports());
+    fs::remove_file(world.path("sql/northport/northport-noise.sql")).unwrap();
+    // Months of the one, quarters of the other: what is left of a quarter without two of its months is told by hand.
+    let by_kind = "sql/northport/northport-asb-by-kind.sql";
+    world.edit(
+        by_kind,
+        "breakdowns = [\"kind\"]",
+        "breakdowns = [\"kind\"]\nperiods = [\"financial-quarter\"]",
+    );
+    world.edit("sql/northport/northport-asb.sql", "areas = [", "periods = [\"month\"]\nareas = [");
+    world.run().exits(3).says(
+        "`sum-of` of measure `northport-asb` ties none of its figures to those of northport-asb-by-kind",
+    );
+    let told = "its small counts could not be protected";
+    for (table, column) in [("disclosure", "detail"), ("measure", "reason")] {
+        let rows =
+            public(&world, table).into_iter().filter(|row| row.contains_key("kind") || table == "disclosure");
+        let said: Vec<Option<String>> =
+            rows.filter(|row| row["measure"].contains("asb")).map(|row| row.get(column).cloned()).collect();
+        assert_eq!(said, [Some(told.to_owned()), Some(told.to_owned())], "{table}");
+    }
+    let own = world.rows("disclosure", &[("measure", "northport-asb")]);
+    assert!(own[0]["detail"].contains("`sum-of`"), "{own:?}");
+    let rows = public(&world, "outturn");
+    let of_asb = |row: &&Row| row["measure"].contains("asb");
+    assert!(rows.iter().filter(of_asb).all(|row| !row.contains_key("numerator")), "both are kept back");
+}
