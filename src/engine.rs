@@ -22,6 +22,7 @@ use crate::diagnose::{Problem, Source, suggestion};
 use crate::lineage::{self, SourceColumn};
 use crate::lookup::Lookup;
 use crate::normalise::contract::{Dataset, quarantine_schema, summary_schema};
+use crate::processors;
 use crate::warehouse::{Snapshot, Warehouse, readable_schema};
 
 /// Where a table of the engine comes from, so that a measure can be traced to it.
@@ -56,6 +57,8 @@ pub struct Engine {
     person_columns: BTreeMap<String, BTreeSet<String>>,
     /// Whether some file could not be read, so that a table may be missing through no fault of the SQL.
     incomplete: bool,
+    /// How many processors one of several statements may take; all, where nothing is said.
+    share: Option<usize>,
 }
 
 /// Name of a dataset's quarantine.
@@ -79,6 +82,7 @@ impl Engine {
             view_reads: BTreeMap::new(),
             person_columns: BTreeMap::new(),
             incomplete: false,
+            share: None,
         }
     }
 
@@ -344,6 +348,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Has [`Engine::run_in_order`] reckon with so many statements at once: each gets its share of the processors, as rows
+    /// that are dealt out to more of them than are there cost more than they gain.
+    pub fn share_among(&mut self, statements: usize) {
+        self.share = Some((processors::available() / statements.max(1)).max(1));
+    }
+
     /// Runs one SELECT.
     ///
     /// # Errors
@@ -363,7 +373,10 @@ impl Engine {
     /// # Errors
     /// What planning or running reports.
     pub fn run_in_order(&self, sql: &str) -> impl Future<Output = Selected> + Send + 'static {
-        let (state, sql) = (self.context.state(), sql.to_owned());
+        let (mut state, sql) = (self.context.state(), sql.to_owned());
+        if let Some(share) = self.share {
+            state.config_mut().options_mut().execution.target_partitions = share;
+        }
         spawned(async move {
             let plan = state.create_logical_plan(&sql).await?;
             read_only(&plan)?;

@@ -14,7 +14,7 @@ use crate::config::settings::ContractConfig;
 use crate::feed;
 use crate::freshness::{self, Standing, State, in_days};
 use crate::inspect;
-use crate::normalise::month::NO_HEADING;
+use crate::normalise::header::NO_HEADING;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
 use crate::period::holidays::working_days_after;

@@ -42,6 +42,7 @@ pub mod serve;
 pub mod simulated;
 pub mod simulate;
 pub mod progress;
+pub mod processors;
 pub mod lock;
 pub mod durable;
 pub mod geography;

@@ -8,7 +8,8 @@ use arrow::datatypes::Int64Type;
 use crate::config::settings::Policy;
 use crate::landing::Landing;
 use crate::normalise::DeliveryReport;
-use crate::normalise::month::{MonthJob, NormaliseError, Nowhere, Threads, normalise};
+use crate::normalise::month::{MonthJob, NormaliseError, Nowhere, normalise};
+use crate::processors::{self, Processors};
 
 /// What would become of the deliveries of a month.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +42,8 @@ pub struct RejectedRow {
 /// # Errors
 /// Columns that do not fit: a defect of ours.
 pub fn rejudge(job: &MonthJob, landing: &Landing) -> Result<Rejudged, NormaliseError> {
-    let result = normalise(job, landing, Threads::More, &mut Nowhere)?;
+    let processors = Processors::new(processors::available());
+    let result = normalise(job, landing, &processors, &mut Nowhere)?;
     let mut rows = rejected_rows(&result.quarantine);
     rows.sort();
     Ok(Rejudged { reports: result.reports, rows })

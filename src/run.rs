@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -42,16 +42,17 @@ use crate::feed::{self, FeedState};
 use crate::landing::Landing;
 use crate::lock::{Lock, LockError};
 use crate::normalise::contract::{quarantine_schema, summary_schema};
-use crate::normalise::month::{MonthJob, MonthResult, NormaliseError, Threads, normalise};
+use crate::normalise::month::{MonthJob, NormaliseError, normalise};
 use crate::normalise::split::Parts;
 use crate::normalise::{DeliveryReport, DeliveryStatus};
 use crate::period::Month;
+use crate::processors::{self, Processors};
 use crate::progress::Progress;
 use crate::publication;
 use crate::release::tables::Reports;
 use crate::release::{Manifest, Published, Recorded, ReleaseError};
 use crate::signoff::SignOffs;
-use crate::warehouse::{Beside, Change, LiveFile, MonthWriter, Snapshot, Warehouse, WarehouseError};
+use crate::warehouse::{Beside, Change, LiveFile, MonthFile, Snapshot, Warehouse, WarehouseError};
 
 /// What keeps a run from ending in a release. The last release stands.
 #[derive(Debug, thiserror::Error)]
@@ -231,10 +232,16 @@ pub(crate) struct Stored {
 /// A month that was made, with its files in their places.
 struct MadeMonth {
     month: Month,
-    rows: LiveFile,
-    quarantine: Option<LiveFile>,
-    summaries: Vec<LiveFile>,
+    /// The digest of what it was made from.
+    inputs: String,
+    /// By table: those of the dataset and its summaries, and of its quarantine where rows are in it.
+    files: BTreeMap<String, LiveFile>,
     reports: Vec<DeliveryReport>,
+}
+
+/// The files that the months have of one table.
+fn files_of(made: &[MadeMonth], table: &str) -> Vec<(Month, LiveFile)> {
+    made.iter().filter_map(|month| Some((month.month, month.files.get(table)?.clone()))).collect()
 }
 
 impl<'a> Run<'a> {
@@ -510,7 +517,7 @@ impl<'a> Run<'a> {
                 let unusual = Standings::unusual(&jobs, &reports);
                 jobs = standings.month_jobs(dataset, states, &unusual);
                 let pending = jobs.iter().filter(|job| match made.get(&job.month) {
-                    Some(month) => month.rows.inputs() != job.inputs_digest(),
+                    Some(month) => month.inputs != job.inputs_digest(),
                     None => is_stale(job, &before, &summaries),
                 });
                 let pending: Vec<MonthJob> = pending.filter(|job| chosen(job.month)).cloned().collect();
@@ -556,7 +563,7 @@ impl<'a> Run<'a> {
         landing: &Arc<Landing>,
         stop: &CancellationToken,
     ) -> Result<Vec<MadeMonth>, RunError> {
-        let workers = self.project.settings.warehouse.workers.unwrap_or_else(processors).max(1);
+        let workers = self.project.settings.warehouse.workers.unwrap_or_else(processors::available).max(1);
         self.progress.stage_of(&format!("reading `{}`", dataset.id), pending.len());
         for job in &mut pending {
             let month = job.month;
@@ -566,10 +573,9 @@ impl<'a> Run<'a> {
                 source: Box::new(source),
             })?;
         }
-        // Where no worker has a second month to make, those that are done first read ahead and write for the others.
-        let threads = if pending.len() <= workers { Threads::More } else { Threads::One };
+        let processors = Arc::new(Processors::new(workers));
         let made: Vec<Result<MadeMonth, RunError>> = futures::stream::iter(pending)
-            .map(|job| self.make(job, Arc::clone(landing), threads, stop))
+            .map(|job| self.make(job, Arc::clone(landing), Arc::clone(&processors), stop))
             .buffer_unordered(workers)
             .inspect(|_| self.progress.step())
             .collect()
@@ -589,20 +595,17 @@ impl<'a> Run<'a> {
         stored: &mut Stored,
     ) -> Result<(), RunError> {
         let milliseconds = self.now.timestamp_millis();
-        let quarantine_before = self.warehouse.snapshot(&quarantine_table(&dataset.id)).await?;
+        let quarantine = quarantine_table(&dataset.id);
+        let quarantine_before = self.warehouse.snapshot(&quarantine).await?;
         let mut clean: Vec<Month> =
-            made.iter().filter(|month| month.quarantine.is_none()).map(|month| month.month).collect();
+            made.iter().filter(|m| !m.files.contains_key(&quarantine)).map(|month| month.month).collect();
         clean.extend(&dropped);
         clean.retain(|month| quarantine_before.months.contains_key(month));
-        let change = Change {
-            months: made.iter().filter_map(|m| m.quarantine.clone().map(|file| (m.month, file))).collect(),
-            dropped: clean,
-        };
+        let change = Change { months: files_of(&made, &quarantine), dropped: clean };
         let mut others = vec![(quarantine_before, quarantine_schema(), change)];
-        for (number, (summary, before)) in dataset.summaries.iter().zip(summaries_before).enumerate() {
-            let files = made.iter().filter_map(|m| Some((m.month, m.summaries.get(number)?.clone())));
+        for (summary, before) in dataset.summaries.iter().zip(summaries_before) {
             let gone = dropped.iter().copied().filter(|month| before.months.contains_key(month));
-            let change = Change { months: files.collect(), dropped: gone.collect() };
+            let change = Change { months: files_of(&made, &summary.id), dropped: gone.collect() };
             others.push((before, summary_schema(summary), change));
         }
         // Each is a task of its own: most of a commit is reading the table's log, which takes a processor.
@@ -619,7 +622,7 @@ impl<'a> Run<'a> {
             self.sweep(&after)?;
             stored.snapshots.insert(after.table.clone(), after);
         }
-        let change = Change { months: made.iter().map(|m| (m.month, m.rows.clone())).collect(), dropped };
+        let change = Change { months: files_of(&made, &dataset.id), dropped };
         let after = self.warehouse.commit(&before, &dataset.schema, change, milliseconds).await?;
         self.sweep(&after)?;
         stored.reports.insert(dataset.id.clone(), reports);
@@ -638,56 +641,80 @@ impl<'a> Run<'a> {
         &self,
         job: MonthJob,
         landing: Arc<Landing>,
-        threads: Threads,
+        processors: Arc<Processors>,
         stop: &CancellationToken,
     ) -> Result<MadeMonth, RunError> {
         stopped(stop)?;
         let warehouse = self.warehouse.clone();
         let month = job.month;
         let inputs = job.inputs_digest();
-        let runtime = tokio::runtime::Handle::current();
         let work = tokio::task::spawn_blocking(move || -> Result<_, RunError> {
             let dataset = Arc::clone(&job.dataset);
+            let failed =
+                |source| RunError::Normalise { dataset: dataset.id.clone(), month, source: Box::new(source) };
+            let mut placing =
+                Placing { warehouse: &warehouse, month, inputs: &inputs, under_way: BTreeMap::new() };
             let writer = warehouse.writer(&dataset.id, month, &dataset.schema, &dataset.hex_columns)?;
-            let (result, writer) = normalised(&job, &landing, threads, writer).map_err(|source| {
-                RunError::Normalise { dataset: dataset.id.clone(), month, source: Box::new(source) }
-            })?;
-            let placed = |file| runtime.block_on(warehouse.place_file(month, file, &inputs));
-            let rows = placed(writer.finish(&result.reports)?)?;
-            let one = |table: &str, batch: &RecordBatch| -> Result<LiveFile, RunError> {
-                let mut writer = warehouse.writer(table, month, &batch.schema(), &[])?;
-                writer.add(batch)?;
-                Ok(placed(writer.finish(&[])?)?)
-            };
+            let mut beside = Beside::new(writer, Arc::clone(&processors));
+            let result = normalise(&job, &landing, &processors, &mut beside).map_err(failed)?;
+            placing.add(beside.end().map_err(failed)?.finish(&result.reports)?);
             let quarantine = (result.quarantine.num_rows() > 0)
-                .then(|| one(&quarantine_table(&dataset.id), &result.quarantine))
-                .transpose()?;
-            let summaries = dataset
-                .summaries
-                .iter()
-                .zip(&result.summaries)
-                .map(|(summary, batch)| one(&summary.id, batch))
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok(MadeMonth { month, rows, quarantine, summaries, reports: result.reports })
+                .then(|| (quarantine_table(&dataset.id), &result.quarantine));
+            let summaries = dataset.summaries.iter().zip(&result.summaries);
+            for (table, batch) in
+                summaries.map(|(summary, batch)| (summary.id.clone(), batch)).chain(quarantine)
+            {
+                let mut writer = warehouse.writer(&table, month, &batch.schema(), &[])?;
+                writer.add(batch)?;
+                placing.add(writer.finish(&[])?);
+            }
+            let files = placing.arrived()?;
+            Ok(MadeMonth { month, inputs, files, reports: result.reports })
         });
         work.await.map_err(RunError::Broken)?
     }
 }
 
-/// Makes a month with its rows in the writer's file.
-fn normalised(
-    job: &MonthJob,
-    landing: &Landing,
-    threads: Threads,
-    mut writer: MonthWriter,
-) -> Result<(MonthResult, MonthWriter), NormaliseError> {
-    if threads == Threads::One {
-        let result = normalise(job, landing, threads, &mut writer)?;
-        return Ok((result, writer));
+type Placed = Result<LiveFile, WarehouseError>;
+
+/// Files of a month on the way to their places, which is mostly waiting for the disk: meanwhile others are written. None
+/// is under way any more when this is gone. It lives on a thread that may wait.
+struct Placing<'a> {
+    warehouse: &'a Warehouse,
+    month: Month,
+    inputs: &'a str,
+    /// By table.
+    under_way: BTreeMap<String, JoinHandle<Placed>>,
+}
+
+impl Placing<'_> {
+    fn add(&mut self, file: MonthFile) {
+        let (warehouse, month, inputs) = (self.warehouse.clone(), self.month, self.inputs.to_owned());
+        let table = file.table().to_owned();
+        let place = async move { warehouse.place_file(month, file, &inputs).await };
+        let runtime = tokio::runtime::Handle::current();
+        self.under_way.insert(table, tokio::task::spawn_blocking(move || runtime.block_on(place)));
     }
-    let mut beside = Beside::new(writer)?;
-    let result = normalise(job, landing, threads, &mut beside)?;
-    Ok((result, beside.end()?))
+
+    fn arrived(mut self) -> Result<BTreeMap<String, LiveFile>, RunError> {
+        self.wait()
+            .into_iter()
+            .map(|(table, placed)| Ok((table, placed.map_err(RunError::Broken)??)))
+            .collect()
+    }
+
+    fn wait(&mut self) -> Vec<(String, Result<Placed, tokio::task::JoinError>)> {
+        let under_way = std::mem::take(&mut self.under_way);
+        let waiting = under_way.into_iter().map(async |(table, placed)| (table, placed.await));
+        tokio::runtime::Handle::current().block_on(futures::future::join_all(waiting))
+    }
+}
+
+impl Drop for Placing<'_> {
+    fn drop(&mut self) {
+        // Whether they arrived matters no more: something else failed.
+        self.wait();
+    }
 }
 
 /// Opens the datasets of a project.
@@ -725,10 +752,6 @@ fn bring_out(project: &Project, now: DateTime<Utc>) -> RunReport {
 
 fn stopped(stop: &CancellationToken) -> Result<(), RunError> {
     if stop.is_cancelled() { Err(RunError::Stopped) } else { Ok(()) }
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
 /// Adds to the reports which months are only partly there.

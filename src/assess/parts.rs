@@ -1,6 +1,5 @@
 //! Work over many figures, shared out among the processors.
 
-use std::num::NonZero;
 use std::ops::Range;
 use std::thread;
 
@@ -15,7 +14,7 @@ pub(super) fn in_parts<T: Send>(
     job: impl Fn(Range<usize>) -> Vec<T> + Sync,
 ) -> Vec<T> {
     let worthwhile = count.saturating_mul(each) / WORTH;
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(worthwhile).min(count);
+    let threads = crate::processors::available().min(worthwhile).min(count);
     if threads < 2 {
         return job(0..count);
     }

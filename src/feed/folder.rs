@@ -212,7 +212,7 @@ fn take_all(
             wanted.get(number).and_then(|wanted| known_digest(visit, landing, wanted, asking, synthetic));
         taken.insert(number, Ok(Taken::Known(digest.unwrap_or_default())));
     }
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(new.len());
+    let workers = crate::processors::available().min(new.len());
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers)
             .map(|_| {

@@ -53,7 +53,7 @@ pub fn of_header(contract: &ContractConfig, header: &[String]) -> Vec<Finding> {
     let agreed = contract.header_entries();
     let find = |rule: &str, column: &str, detail: String| Finding {
         rule: rule.to_owned(),
-        column: super::rows::clip(column),
+        column: super::field::clip(column),
         rows: 0,
         detail,
     };
@@ -81,7 +81,7 @@ pub fn of_header(contract: &ContractConfig, header: &[String]) -> Vec<Finding> {
     for (HeaderEntry { name, .. }, _) in missing {
         if let Some(other) = nearest(name, &unknown) {
             unknown.retain(|known| *known != other);
-            let other = super::rows::clip(other);
+            let other = super::field::clip(other);
             let detail =
                 format!("column `{name}` was agreed and is missing; `{other}` may be it under a new name");
             findings.push(find(RENAMED_COLUMN, name, detail));
@@ -91,7 +91,7 @@ pub fn of_header(contract: &ContractConfig, header: &[String]) -> Vec<Finding> {
         }
     }
     for name in unknown {
-        let detail = format!("column `{}` was not agreed; it is left out", super::rows::clip(name));
+        let detail = format!("column `{}` was not agreed; it is left out", super::field::clip(name));
         findings.push(find(NEW_COLUMN, name, detail));
     }
     // Without a list of the header no order was agreed.

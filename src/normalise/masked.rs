@@ -6,7 +6,7 @@ use std::io;
 use super::contract::{Contract, Origin};
 use super::csv::{Fields, Place, Records};
 use super::format;
-use super::month::header_positions;
+use super::header::header_positions;
 use crate::landing::{Delivery, Landing};
 
 /// What stands in the place of a field that is not shown.

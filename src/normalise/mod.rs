@@ -1,22 +1,27 @@
 //! Bytes become typed rows under a contract. A row that breaks it waits in quarantine, with the rule and its place; a
 //! delivery that breaks it as a whole is refused, and the one before it stays.
 
+mod columns;
 pub mod contract;
 pub mod csv;
 pub(crate) mod dates;
 pub mod drift;
+mod field;
 pub mod format;
+pub(crate) mod header;
 mod keys;
 pub mod masked;
 pub mod month;
 mod month_of;
 pub mod person;
+mod reading;
 mod rows;
 mod rules;
 mod seen;
 pub(crate) mod special;
 pub mod split;
 pub mod standing;
+mod verdict;
 
 use std::hash::{BuildHasher, Hasher};
 

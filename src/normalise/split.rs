@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::contract::Contract;
 use super::csv::{Fields, Flaw, Place};
 use super::format::{self, RecordReader};
-use super::month::header_positions;
+use super::header::header_positions;
 use super::month_of::{Told, month_of};
 use crate::config::settings::FeedConfig;
 use crate::durable;
@@ -238,7 +238,10 @@ impl Parts {
                 (records, fields.iter().map(str::to_owned).collect::<Vec<_>>())
             }
             Ok((_, Some((_, Err(flaw))))) => {
-                return unusable(format!("the header cannot be read: {}", super::month::flaw_text(flaw)), 0);
+                return unusable(
+                    format!("the header cannot be read: {}", super::reading::flaw_text(flaw)),
+                    0,
+                );
             }
             Ok((_, None)) => return unusable("the file is empty".to_owned(), 0),
             Err(error) => return unusable(format!("cannot be read: {error}"), 0),

@@ -12,11 +12,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::contract::Contract;
+use super::header::header_positions;
 use super::keys::{KeyWriter, Stands, settle};
-use super::month::{
-    Judged, NormaliseError, Standing, finding, header_positions, judge_part, judge_whole, turned_down,
-};
+use super::month::{NormaliseError, Standing};
+use super::reading::judge_part;
 use super::split::{Index, Part, Parts, sealed, unsealed};
+use super::verdict::{Judged, finding, judge_whole, turned_down};
 use super::{DeliveryReport, DeliveryStatus, drift};
 use crate::config::settings::{AbsentMonth, DeliveryMode, FeedConfig};
 use crate::durable;

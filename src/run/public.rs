@@ -105,7 +105,7 @@ pub(crate) fn sums<'a>(
 
 /// How much work is spent on protection: every processor.
 pub(crate) fn effort() -> Effort {
-    Effort { threads: super::processors(), ..Effort::default() }
+    Effort { threads: crate::processors::available(), ..Effort::default() }
 }
 
 /// A measure on its way to the public.

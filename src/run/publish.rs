@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
 use chrono::NaiveDate;
 use futures::StreamExt;
 use tokio::task::JoinSet;
@@ -25,7 +26,7 @@ use crate::assess::settings::FrameworkItem;
 use crate::assess::{self, Figure};
 use crate::check::Checked;
 use crate::config::SqlFile;
-use crate::config::settings::{FeedConfig, MeasureConfig};
+use crate::config::settings::{FeedConfig, MeasureConfig, TableConfig};
 use crate::definition;
 use crate::engine::{Engine, Selected};
 use crate::erasure::Erasures;
@@ -47,8 +48,8 @@ const AT_ONCE: usize = 2;
 
 /// What became of one of the project's own tables.
 enum Made<'a> {
-    /// Its title and its rows.
-    Rows(&'a str, Vec<RecordBatch>),
+    /// Its file, its rows, and whether some of what they were made from is synthetic.
+    Rows(&'a SqlFile<TableConfig>, Vec<RecordBatch>, bool),
     /// It cannot be in the release, for this reason.
     Withheld(String),
 }
@@ -330,6 +331,7 @@ impl<'a> Publication<'a> {
             }
         }
         engine.keep_views(&readers).await?;
+        engine.share_among(AT_ONCE);
         Ok(engine)
     }
 
@@ -505,13 +507,23 @@ impl<'a> Publication<'a> {
             let made = self.table(engine, id, planned).await?;
             Ok::<_, RunError>((id, made))
         });
-        let mut arriving = std::pin::pin!(futures::stream::iter(pending).buffered(AT_ONCE));
+        let mut arriving = std::pin::pin!(futures::stream::iter(pending).buffer_unordered(AT_ONCE));
         let mut withheld = BTreeMap::new();
         while let Some(arrived) = arriving.next().await {
             stopped(stop)?;
             self.run.progress.step();
             match arrived? {
-                (id, Made::Rows(title, batches)) => write(writing, draft, id, title, batches),
+                (id, Made::Rows(file, batches, synthetic)) => {
+                    let (release, as_of) = (self.name.clone(), self.run.as_of);
+                    let columns = file.config.columns.clone();
+                    write(writing, draft, id, &file.config.title, move || {
+                        let described = batches.iter().map(|batch| {
+                            let stamped = release::stamped(batch, &release, as_of, Some(synthetic))?;
+                            release::described(&stamped, &columns)
+                        });
+                        described.collect()
+                    });
+                }
                 (id, Made::Withheld(why)) => {
                     withheld.insert(id.clone(), why);
                 }
@@ -542,11 +554,7 @@ impl<'a> Publication<'a> {
                 }
             },
         };
-        let described = batches.iter().map(|batch| {
-            let stamped = release::stamped(batch, &self.name, self.run.as_of, Some(made_of_synthetic))?;
-            release::described(&stamped, &file.config.columns)
-        });
-        Ok(Made::Rows(&file.config.title, described.collect::<Result<_, _>>()?))
+        Ok(Made::Rows(file, batches, made_of_synthetic))
     }
 
     /// Sends the tables that the product publishes itself on their way to the disk; gives the rows of `outturn`.
@@ -576,7 +584,7 @@ impl<'a> Publication<'a> {
         });
         let items: Vec<(&str, &FrameworkItem)> = items.collect();
         for (table, batch) in assessed::declared(project, self.run.as_of, name)? {
-            write(writing, draft, table.name, table.title, vec![batch]);
+            write(writing, draft, table.name, table.title, || Ok(vec![batch]));
         }
         let calendar = publication::lines(project, &self.run.went_out()?, self.run.now);
         let or_empty = |table: &tables::Table, mut batches: Vec<RecordBatch>| {
@@ -604,7 +612,7 @@ impl<'a> Publication<'a> {
             (&tables::WITHDRAWN, vec![tables::withdrawn(&withdrawn, name)?]),
             (&tables::RELEASE, vec![tables::release(row)?]),
         ] {
-            write(writing, draft, table.name, table.title, batches);
+            write(writing, draft, table.name, table.title, || Ok(batches));
         }
         Ok(counted)
     }
@@ -644,15 +652,18 @@ fn standings<'a>(
 
 type Written = Result<(String, TableFiles), ReleaseError>;
 
+/// Sends a table on its way to the disk; its rows are asked for there.
 fn write(
     writing: &mut tokio::task::JoinSet<Written>,
     draft: &Draft,
     name: &str,
     title: &str,
-    batches: Vec<RecordBatch>,
+    batches: impl FnOnce() -> Result<Vec<RecordBatch>, ArrowError> + Send + 'static,
 ) {
     let (folder, name, title) = (draft.folder().to_path_buf(), name.to_owned(), title.to_owned());
     writing.spawn_blocking(move || {
+        let batches =
+            batches().map_err(|error| ReleaseError::Table { table: name.clone(), source: error.into() })?;
         let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
         let files = release::write_table(&folder, &name, &title, &schema, &batches)?;
         Ok((name, files))

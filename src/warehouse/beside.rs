@@ -1,5 +1,6 @@
-//! A month's file, written by a thread of its own while the rows that follow are read.
+//! A month's file, written by a thread of its own while the rows that follow are read, where a processor is idle.
 
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -7,17 +8,21 @@ use arrow::array::RecordBatch;
 
 use super::file::MonthWriter;
 use crate::normalise::month::{NormaliseError, RowSink};
+use crate::processors::Processors;
 
 /// Batches that may wait for the writer: reading waits rather than that they pile up.
 const WAITING: usize = 1;
 
 type Written = Result<MonthWriter, NormaliseError>;
 
-/// Takes rows for a writer that works beside whoever makes them.
+/// Takes rows for a writer that comes to work beside whoever makes them as soon as a processor is idle.
 pub struct Beside {
-    /// Absent once the writer has ended.
+    processors: Arc<Processors>,
+    /// The writer, while it has no thread of its own.
+    here: Option<MonthWriter>,
+    /// Absent before the writer has a thread, and once that has ended.
     orders: Option<SyncSender<Order>>,
-    writer: Option<JoinHandle<Written>>,
+    thread: Option<JoinHandle<Written>>,
 }
 
 enum Order {
@@ -25,25 +30,33 @@ enum Order {
     Write(RecordBatch),
 }
 
+fn follow(writer: &mut MonthWriter, order: Order) -> Result<(), NormaliseError> {
+    match order {
+        Order::Restart => writer.restart(),
+        Order::Write(batch) => writer.write(&batch),
+    }
+}
+
 impl Beside {
-    /// Sets a writer to work.
-    ///
-    /// # Errors
-    /// No thread can be started.
-    pub fn new(mut writer: MonthWriter) -> Result<Self, NormaliseError> {
+    /// A writer with the processors that it shares with others.
+    #[must_use]
+    pub fn new(writer: MonthWriter, processors: Arc<Processors>) -> Self {
+        Self { processors, here: Some(writer), orders: None, thread: None }
+    }
+
+    /// Sets a writer to work on a thread of its own.
+    fn part(&mut self, mut writer: MonthWriter) -> Result<(), NormaliseError> {
         let (orders, receiver) = sync_channel(WAITING);
         let work = move || {
             for order in receiver {
-                match order {
-                    Order::Restart => writer.restart()?,
-                    Order::Write(batch) => writer.write(&batch)?,
-                }
+                follow(&mut writer, order)?;
             }
             Ok(writer)
         };
         let thread = std::thread::Builder::new().name("write a month".to_owned()).spawn(work);
-        let writer = thread.map_err(|error| NormaliseError::Write(error.into()))?;
-        Ok(Self { orders: Some(orders), writer: Some(writer) })
+        self.thread = Some(thread.map_err(|error| NormaliseError::Write(error.into()))?);
+        self.orders = Some(orders);
+        Ok(())
     }
 
     /// The writer again, once all rows are written.
@@ -51,17 +64,28 @@ impl Beside {
     /// # Errors
     /// What the storage reported.
     pub fn end(mut self) -> Written {
-        self.join()
+        match self.here.take() {
+            Some(writer) => Ok(writer),
+            None => self.join(),
+        }
     }
 
     fn join(&mut self) -> Written {
         // Without anybody who could give one, no further order is waited for.
         self.orders = None;
         let broken = || NormaliseError::Write("the thread that writes the rows broke off".into());
-        self.writer.take().ok_or_else(broken)?.join().map_err(|_| broken())?
+        self.thread.take().ok_or_else(broken)?.join().map_err(|_| broken())?
     }
 
     fn give(&mut self, order: Order) -> Result<(), NormaliseError> {
+        if let Some(mut writer) = self.here.take() {
+            if !self.processors.any_idle() {
+                let followed = follow(&mut writer, order);
+                self.here = Some(writer);
+                return followed;
+            }
+            self.part(writer)?;
+        }
         let gone = || NormaliseError::Write("nobody writes the rows any more".into());
         match self.orders.as_ref().map(|orders| orders.send(order)) {
             Some(Ok(())) => Ok(()),
@@ -74,7 +98,7 @@ impl Beside {
 impl Drop for Beside {
     fn drop(&mut self) {
         // A file that nobody wants any more is gone when this returns; why it is not wanted was told elsewhere.
-        if self.writer.is_some() {
+        if self.thread.is_some() {
             let _ = self.join();
         }
     }
@@ -104,9 +128,25 @@ mod tests {
         RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(numbers.to_vec())) as _)]).unwrap()
     }
 
+    /// With a processor for the writer.
     fn beside(folder: &std::path::Path) -> Beside {
+        beside_of(folder, &Arc::new(Processors::new(1)))
+    }
+
+    fn beside_of(folder: &std::path::Path, processors: &Arc<Processors>) -> Beside {
         let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
-        Beside::new(MonthWriter::new("numbers", folder.to_owned(), schema, Vec::new()).unwrap()).unwrap()
+        let writer = MonthWriter::new("numbers", folder.to_owned(), schema, Vec::new()).unwrap();
+        Beside::new(writer, Arc::clone(processors))
+    }
+
+    fn numbers_in(written: Written) -> Vec<i64> {
+        let file = written.unwrap().finish(&[]).unwrap();
+        let mut read: Vec<i64> = Vec::new();
+        for batch in ParquetRecordBatchReader::try_new(file.file.reopen().unwrap(), 1024).unwrap() {
+            read.extend(batch.unwrap().column(0).as_primitive::<Int64Type>().values().iter().copied());
+        }
+        assert_eq!(file.rows, read.len() as u64);
+        read
     }
 
     #[test]
@@ -118,13 +158,31 @@ mod tests {
         for number in 0..100 {
             beside.write(&numbers(&[number])).unwrap();
         }
-        let file = beside.end().unwrap().finish(&[]).unwrap();
-        assert_eq!(file.rows, 100);
-        let mut read = Vec::new();
-        for batch in ParquetRecordBatchReader::try_new(file.file.reopen().unwrap(), 1024).unwrap() {
-            read.extend(batch.unwrap().column(0).as_primitive::<Int64Type>().values().iter().copied());
+        assert_eq!(numbers_in(beside.end()), (0..100).collect::<Vec<i64>>());
+    }
+
+    #[test]
+    fn a_writer_parts_when_a_processor_falls_idle_and_no_row_is_lost_by_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let processors = Arc::new(Processors::new(2));
+        let (own, other) = (processors.take(), processors.take());
+        let mut beside = beside_of(folder.path(), &processors);
+        for number in 0..10 {
+            beside.write(&numbers(&[number])).unwrap();
         }
-        assert_eq!(read, (0..100).collect::<Vec<i64>>());
+        assert!(beside.thread.is_none());
+        drop(other);
+        for number in 10..20 {
+            beside.write(&numbers(&[number])).unwrap();
+        }
+        assert!(beside.thread.is_some());
+        drop(own);
+        assert_eq!(numbers_in(beside.end()), (0..20).collect::<Vec<i64>>());
+        // One that never parts.
+        let mut alone = beside_of(folder.path(), &Arc::new(Processors::new(0)));
+        alone.write(&numbers(&[1, 2])).unwrap();
+        assert!(alone.thread.is_none());
+        assert_eq!(numbers_in(alone.end()), [1, 2]);
     }
 
     #[test]

@@ -42,6 +42,14 @@ pub struct MonthFile {
     pub(super) rows: u64,
 }
 
+impl MonthFile {
+    /// The table that it belongs to.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+}
+
 impl MonthWriter {
     pub(super) fn new(
         table: &str,

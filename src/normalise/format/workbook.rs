@@ -68,7 +68,7 @@ pub(super) fn choose(sheets: &[SheetEntry], format: &FormatConfig, outbox: &mut 
         let names: Vec<String> = visible
             .iter()
             .take(30)
-            .map(|(_, sheet)| format!("`{}`", crate::normalise::rows::clip(&sheet.name)))
+            .map(|(_, sheet)| format!("`{}`", crate::normalise::field::clip(&sheet.name)))
             .collect();
         names.join(", ")
     };
