@@ -4,7 +4,12 @@ SELECT months.month, months.k, csps.csp_code, crime_types.crime_type, coalesce(c
 FROM months
 CROSS JOIN csps
 CROSS JOIN crime_types
-LEFT JOIN csp_type_counted AS counted
+LEFT JOIN (
+    SELECT month, csp_code, crime_type, sum(n) AS n
+    FROM facts_by_csp
+    WHERE csp_code IS NOT NULL
+    GROUP BY month, csp_code, crime_type
+) AS counted
     ON counted.month = months.month
     AND counted.csp_code = csps.csp_code
     AND counted.crime_type = crime_types.crime_type

@@ -4,10 +4,11 @@ title = "The twenty LSOAs of each partnership with most facts in the last twelve
 */
 -- Grain: one row per partnership and rank from 1 to 20; ties go to the lower code.
 WITH counted AS (
-    SELECT csp_code, lsoa_code, sum(n) AS n
+    SELECT facts_by_lsoa.csp_code, facts_by_lsoa.lsoa_code, sum(facts_by_lsoa.n) AS n
     FROM facts_by_lsoa
-    WHERE csp_code IS NOT NULL AND month IN (SELECT month FROM months WHERE k > (SELECT max(k) - 12 FROM months))
-    GROUP BY csp_code, lsoa_code
+    INNER JOIN months ON months.month = facts_by_lsoa.month
+    WHERE facts_by_lsoa.csp_code IS NOT NULL AND months.k > (SELECT max(k) - 12 FROM months)
+    GROUP BY facts_by_lsoa.csp_code, facts_by_lsoa.lsoa_code
 ),
 ranked AS (
     SELECT
