@@ -18,7 +18,6 @@ use std::time::{Duration, UNIX_EPOCH};
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -646,75 +645,55 @@ impl<'a> Run<'a> {
     ) -> Result<MadeMonth, RunError> {
         stopped(stop)?;
         let warehouse = self.warehouse.clone();
-        let month = job.month;
-        let inputs = job.inputs_digest();
-        let work = tokio::task::spawn_blocking(move || -> Result<_, RunError> {
-            let dataset = Arc::clone(&job.dataset);
-            let failed =
-                |source| RunError::Normalise { dataset: dataset.id.clone(), month, source: Box::new(source) };
-            let mut placing =
-                Placing { warehouse: &warehouse, month, inputs: &inputs, under_way: BTreeMap::new() };
-            let writer = warehouse.writer(&dataset.id, month, &dataset.schema, &dataset.hex_columns)?;
-            let mut beside = Beside::new(writer, Arc::clone(&processors));
-            let result = normalise(&job, &landing, &processors, &mut beside).map_err(failed)?;
-            placing.add(beside.end().map_err(failed)?.finish(&result.reports)?);
-            let quarantine = (result.quarantine.num_rows() > 0)
-                .then(|| (quarantine_table(&dataset.id), &result.quarantine));
-            let summaries = dataset.summaries.iter().zip(&result.summaries);
-            for (table, batch) in
-                summaries.map(|(summary, batch)| (summary.id.clone(), batch)).chain(quarantine)
-            {
-                let mut writer = warehouse.writer(&table, month, &batch.schema(), &[])?;
-                writer.add(batch)?;
-                placing.add(writer.finish(&[])?);
-            }
-            let files = placing.arrived()?;
-            Ok(MadeMonth { month, inputs, files, reports: result.reports })
-        });
+        let runtime = tokio::runtime::Handle::current();
+        let work =
+            tokio::task::spawn_blocking(move || written(&job, &landing, &processors, (&warehouse, &runtime)));
         work.await.map_err(RunError::Broken)?
     }
 }
 
-type Placed = Result<LiveFile, WarehouseError>;
-
-/// Files of a month on the way to their places, which is mostly waiting for the disk: meanwhile others are written. None
-/// is under way any more when this is gone. It lives on a thread that may wait.
-struct Placing<'a> {
-    warehouse: &'a Warehouse,
-    month: Month,
-    inputs: &'a str,
-    /// By table.
-    under_way: BTreeMap<String, JoinHandle<Placed>>,
-}
-
-impl Placing<'_> {
-    fn add(&mut self, file: MonthFile) {
-        let (warehouse, month, inputs) = (self.warehouse.clone(), self.month, self.inputs.to_owned());
-        let table = file.table().to_owned();
-        let place = async move { warehouse.place_file(month, file, &inputs).await };
-        let runtime = tokio::runtime::Handle::current();
-        self.under_way.insert(table, tokio::task::spawn_blocking(move || runtime.block_on(place)));
-    }
-
-    fn arrived(mut self) -> Result<BTreeMap<String, LiveFile>, RunError> {
-        self.wait()
-            .into_iter()
-            .map(|(table, placed)| Ok((table, placed.map_err(RunError::Broken)??)))
-            .collect()
-    }
-
-    fn wait(&mut self) -> Vec<(String, Result<Placed, tokio::task::JoinError>)> {
-        let under_way = std::mem::take(&mut self.under_way);
-        let waiting = under_way.into_iter().map(async |(table, placed)| (table, placed.await));
-        tokio::runtime::Handle::current().block_on(futures::future::join_all(waiting))
-    }
-}
-
-impl Drop for Placing<'_> {
-    fn drop(&mut self) {
-        // Whether they arrived matters no more: something else failed.
-        self.wait();
-    }
+/// Makes a month with its files in their places. Each is brought there, which is waiting for the disk, while the next is
+/// written: by threads that keep no memory, and all of which have ended when this returns.
+fn written(
+    job: &MonthJob,
+    landing: &Landing,
+    processors: &Arc<Processors>,
+    (warehouse, runtime): (&Warehouse, &tokio::runtime::Handle),
+) -> Result<MadeMonth, RunError> {
+    let (dataset, month, inputs) = (&job.dataset, job.month, job.inputs_digest());
+    let failed =
+        |source| RunError::Normalise { dataset: dataset.id.clone(), month, source: Box::new(source) };
+    let files = std::thread::scope(|scope| -> Result<_, RunError> {
+        let mut under_way = Vec::new();
+        let mut place = |file: MonthFile| -> Result<(), RunError> {
+            let (table, inputs) = (file.table().to_owned(), &inputs);
+            let place = move || runtime.block_on(warehouse.place_file(month, file, inputs));
+            let thread =
+                std::thread::Builder::new().name("place a file".to_owned()).spawn_scoped(scope, place);
+            under_way.push((table, thread.map_err(|error| failed(NormaliseError::Write(error.into())))?));
+            Ok(())
+        };
+        let writer = warehouse.writer(&dataset.id, month, &dataset.schema, &dataset.hex_columns)?;
+        let mut beside = Beside::new(writer, Arc::clone(processors));
+        let result = normalise(job, landing, processors, &mut beside).map_err(failed)?;
+        place(beside.end().map_err(failed)?.finish(&result.reports)?)?;
+        let summaries = dataset.summaries.iter().zip(&result.summaries);
+        let summaries = summaries.map(|(summary, batch)| (summary.id.clone(), batch));
+        let quarantine =
+            (result.quarantine.num_rows() > 0).then(|| (quarantine_table(&dataset.id), &result.quarantine));
+        for (table, batch) in summaries.chain(quarantine) {
+            let mut writer = warehouse.writer(&table, month, &batch.schema(), &[])?;
+            writer.add(batch)?;
+            place(writer.finish(&[])?)?;
+        }
+        let arrived = under_way.into_iter().map(|(table, thread)| {
+            let placed = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok((table, placed?))
+        });
+        Ok((arrived.collect::<Result<BTreeMap<_, _>, RunError>>()?, result.reports))
+    });
+    let (files, reports) = files?;
+    Ok(MadeMonth { month, inputs, files, reports })
 }
 
 /// Opens the datasets of a project.
