@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{SchemaError, TableReference};
@@ -152,7 +153,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Adds a table in memory.
+    /// Adds a table in memory. Its text becomes views, as that of datasets is: short ones are compared as numbers, and
+    /// nothing is cast where tables are joined.
     ///
     /// # Errors
     /// A name that is taken.
@@ -162,7 +164,8 @@ impl Engine {
         batch: &RecordBatch,
         origin: Origin,
     ) -> Result<(), DataFusionError> {
-        let table = MemTable::try_new(batch.schema(), vec![vec![batch.clone()]])?;
+        let batch = with_views(batch)?;
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
         self.context.register_table(TableReference::bare(name), Arc::new(table))?;
         self.tables.insert(name.to_owned(), origin);
         Ok(())
@@ -422,6 +425,23 @@ fn read_only(plan: &LogicalPlan) -> Result<(), DataFusionError> {
 
 fn empty(schema: &SchemaRef) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     Ok(Arc::new(MemTable::try_new(Arc::clone(schema), vec![vec![]])?))
+}
+
+/// The same rows, with views in the place of texts.
+fn with_views(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let viewed = batch.schema_ref().fields().iter().zip(batch.columns()).map(|(field, column)| {
+        Ok(match field.data_type() {
+            DataType::Utf8 => {
+                let field = field.as_ref().clone().with_data_type(DataType::Utf8View);
+                (Arc::new(field), cast(column, &DataType::Utf8View)?)
+            }
+            _ => (Arc::clone(field), Arc::clone(column)),
+        })
+    });
+    let (fields, columns): (Vec<_>, Vec<_>) =
+        viewed.collect::<Result<Vec<_>, ArrowError>>()?.into_iter().unzip();
+    let schema = Schema::new_with_metadata(fields, batch.schema_ref().metadata().clone());
+    RecordBatch::try_new(Arc::new(schema), columns)
 }
 
 /// Shows columns of bytes as hexadecimal digits.

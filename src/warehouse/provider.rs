@@ -34,7 +34,7 @@ pub struct MonthTable {
 #[must_use]
 pub fn readable_schema(schema: &Schema) -> SchemaRef {
     let mut fields = readable(schema);
-    fields.push(Field::new(MONTH, DataType::Utf8, false));
+    fields.push(Field::new(MONTH, DataType::Utf8View, false));
     Arc::new(Schema::new(fields))
 }
 
@@ -85,7 +85,7 @@ impl TableProvider for MonthTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let month: FieldRef = Arc::new(Field::new(MONTH, DataType::Utf8, false));
+        let month: FieldRef = Arc::new(Field::new(MONTH, DataType::Utf8View, false));
         let table_schema = TableSchema::builder(Arc::clone(&self.file_schema))
             .with_table_partition_cols(vec![month])
             .build();
@@ -100,7 +100,7 @@ impl TableProvider for MonthTable {
         let mut total = 0;
         for (number, (month, path, size, rows)) in self.files.iter().enumerate() {
             let file = PartitionedFile::new(path.to_string(), *size)
-                .with_partition_values(vec![ScalarValue::Utf8(Some(month.to_string()))]);
+                .with_partition_values(vec![ScalarValue::Utf8View(Some(month.to_string()))]);
             if let Some(group) = groups.get_mut(number % count) {
                 group.push(file);
             }
