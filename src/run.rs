@@ -500,13 +500,9 @@ impl<'a> Run<'a> {
             restated: Vec::new(),
         };
         for dataset in checked.datasets.values() {
-            let before = self.warehouse.snapshot(&dataset.id).await?;
+            let (before, summaries, quarantine) = self.snapshots(dataset).await?;
             let told_before = self.warehouse.reports(&before).await?;
             let chosen = |month: Month| only.is_none_or(|only| only.contains(&(dataset.id.clone(), month)));
-            let mut summaries = Vec::new();
-            for summary in &dataset.summaries {
-                summaries.push(self.warehouse.snapshot(&summary.id).await?);
-            }
             let mut reports = told_before.clone();
             let mut made: BTreeMap<Month, MadeMonth> = BTreeMap::new();
             let mut jobs = standings.month_jobs(dataset, states, &UnusualDeliveries::new());
@@ -547,10 +543,29 @@ impl<'a> Run<'a> {
                 }
             }
             stored.months_made += made.len();
-            self.commit(dataset, (before, summaries), made, dropped, reports, &mut stored).await?;
+            self.commit(dataset, (before, summaries, quarantine), made, dropped, reports, &mut stored)
+                .await?;
         }
         mark_partial(&self.project, &mut stored.reports);
         Ok(stored)
+    }
+
+    /// A dataset, its summaries and its quarantine as they are now. Each is a task of its own, as commits are.
+    async fn snapshots(
+        &self,
+        dataset: &crate::normalise::contract::Dataset,
+    ) -> Result<(Snapshot, Vec<Snapshot>, Snapshot), RunError> {
+        let read = |table: String| {
+            let warehouse = self.warehouse.clone();
+            let task = tokio::spawn(async move { warehouse.snapshot(&table).await });
+            async { Ok(task.await.map_err(RunError::Broken)??) }
+        };
+        let summaries: Vec<_> = dataset.summaries.iter().map(|summary| read(summary.id.clone())).collect();
+        futures::try_join!(
+            read(dataset.id.clone()),
+            futures::future::try_join_all(summaries),
+            read(quarantine_table(&dataset.id)),
+        )
     }
 
     /// Makes months, several at once.
@@ -587,7 +602,7 @@ impl<'a> Run<'a> {
     async fn commit(
         &self,
         dataset: &crate::normalise::contract::Dataset,
-        (before, summaries_before): (Snapshot, Vec<Snapshot>),
+        (before, summaries_before, quarantine_before): (Snapshot, Vec<Snapshot>, Snapshot),
         made: Vec<MadeMonth>,
         dropped: Vec<Month>,
         reports: BTreeMap<Month, Vec<DeliveryReport>>,
@@ -595,7 +610,6 @@ impl<'a> Run<'a> {
     ) -> Result<(), RunError> {
         let milliseconds = self.now.timestamp_millis();
         let quarantine = quarantine_table(&dataset.id);
-        let quarantine_before = self.warehouse.snapshot(&quarantine).await?;
         let mut clean: Vec<Month> =
             made.iter().filter(|m| !m.files.contains_key(&quarantine)).map(|month| month.month).collect();
         clean.extend(&dropped);
