@@ -557,15 +557,18 @@ impl<'a> Run<'a> {
     ) -> Result<(Snapshot, Vec<Snapshot>, Snapshot), RunError> {
         let read = |table: String| {
             let warehouse = self.warehouse.clone();
-            let task = tokio::spawn(async move { warehouse.snapshot(&table).await });
-            async { Ok(task.await.map_err(RunError::Broken)??) }
+            tokio::spawn(async move { warehouse.snapshot(&table).await })
         };
+        let rows = read(dataset.id.clone());
         let summaries: Vec<_> = dataset.summaries.iter().map(|summary| read(summary.id.clone())).collect();
-        futures::try_join!(
-            read(dataset.id.clone()),
-            futures::future::try_join_all(summaries),
-            read(quarantine_table(&dataset.id)),
-        )
+        let quarantine = read(quarantine_table(&dataset.id));
+        // All have ended before any fault is told, or the runtime would end under them.
+        let (rows, summaries, quarantine) =
+            tokio::join!(rows, futures::future::join_all(summaries), quarantine);
+        let known = |read: Result<Result<Snapshot, WarehouseError>, tokio::task::JoinError>| {
+            Ok::<_, RunError>(read.map_err(RunError::Broken)??)
+        };
+        Ok((known(rows)?, summaries.into_iter().map(known).collect::<Result<_, _>>()?, known(quarantine)?))
     }
 
     /// Makes months, several at once.

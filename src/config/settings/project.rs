@@ -40,7 +40,8 @@ pub struct WarehouseConfig {
     pub datasets: Option<String>,
     /// Days for which a dataset file stays readable after its month was replaced.
     pub keep_replaced_days: u32,
-    /// How many months are read and written at once. Absent: one for each processor.
+    /// How many months are read and written at once; where fewer are, others help with them. Absent: one for each
+    /// processor.
     pub workers: Option<usize>,
 }
 
